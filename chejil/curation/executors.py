@@ -1,0 +1,106 @@
+"""Where units of work are done: in this process, or in a pool of processes that each start fresh.
+
+Processes are spawned, never forked: Polars, Arrow and Numba hold threads that do not survive a fork. Each worker
+gets one thread of each library, so that N workers are N cores. A worker watches its parent and leaves when it is
+gone, since a pool's workers otherwise wait for ever after `kill -9`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import Any, NamedTuple
+
+from chejil.errors import ChejilError, RunError, SourceError
+
+ONE_THREAD = {
+    name: "1"
+    for name in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "ARROW_IO_THREADS")
+}
+_PARENT_CHECK_SECONDS = 1.0
+
+
+class Outcome(NamedTuple):
+    """A finished call: its name, its result or the error that stopped it, and its seconds."""
+
+    name: str
+    result: Any
+    error: ChejilError | None
+    seconds: float
+
+
+class Executor:
+    """Does named calls on `workers` processes; with one worker, in this process. A context manager.
+
+    The pool starts with the first call and lives until the end of the block, so importing Numba and Polars is
+    paid once a worker and not once a stage, and not at all if there is nothing to do.
+    """
+
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Executor:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def do(self, calls: Iterable[tuple[str, Callable[..., Any], tuple]]) -> Iterator[Outcome]:
+        """Outcomes as they come; an error that the user can mend stops its own call alone.
+
+        Raises:
+            RunError: a worker died (killed, out of memory).
+        """
+        if self.workers == 1:
+            for name, function, arguments in calls:
+                yield _timed(name, function, arguments)
+            return
+        yield from self._on_pool(list(calls))
+
+    def _on_pool(self, calls: list[tuple[str, Callable[..., Any], tuple]]) -> Iterator[Outcome]:
+        pool = self._started()
+        waiting: dict[Future, str] = {pool.submit(_timed, *call): call[0] for call in calls}
+        while waiting:
+            finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+            for future in finished:
+                name = waiting.pop(future)
+                try:
+                    yield future.result()
+                except BrokenProcessPool:
+                    raise RunError(
+                        "a worker process died: killed, or out of memory",
+                        where=name,
+                        mend="run the same command again, it goes on where it stopped; with fewer --workers",
+                    ) from None
+
+    def _started(self) -> ProcessPoolExecutor:
+        if self._pool is None:
+            os.environ.update(ONE_THREAD)
+            context = multiprocessing.get_context("spawn")
+            self._pool = ProcessPoolExecutor(self.workers, context, initializer=_leave_with, initargs=(os.getpid(),))
+        return self._pool
+
+
+def _timed(name: str, function: Callable[..., Any], arguments: tuple) -> Outcome:
+    start = time.perf_counter()
+    try:
+        result, error = function(*arguments), None
+    except SourceError as stopped:
+        result, error = None, stopped
+    return Outcome(name, result, error, time.perf_counter() - start)
+
+
+def _leave_with(parent: int) -> None:
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_PARENT_CHECK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True, name="parent-watch").start()

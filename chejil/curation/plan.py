@@ -1,0 +1,105 @@
+"""From a recipe to the stages of its run, in order, each with what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from chejil.curation import decisions, exact_dedup, filtering, ingest, near_dedup, scoring, sources, writing
+from chejil.curation.recipe import Recipe
+from chejil.curation.sources import InputFile
+from chejil.curation.stage import Stage
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Input files by shard (`source/name`, sorted), and the stages."""
+
+    inputs: Mapping[str, InputFile]
+    stages: tuple[Stage, ...]
+
+
+def plan(recipe: Recipe) -> Plan:
+    """The stages of a recipe; the files are looked for now.
+
+    Raises:
+        SourceError: a source's paths match nothing.
+    """
+    inputs = {
+        f"{name}/{sources.shard_name(file)}": file
+        for name, source in recipe.sources.items()
+        for file in sources.expand(source, recipe.data)
+    }
+    inputs = dict(sorted(inputs.items()))
+    stages = [_ingest(recipe, inputs)]
+    for entry in recipe.stages:
+        stages += _stages(recipe, entry.name, entry.settings)
+    return Plan(inputs, tuple(stages))
+
+
+def _ingest(recipe: Recipe, inputs: Mapping[str, InputFile]) -> Stage:
+    normalise = recipe.stage("normalise").model_dump(mode="json")
+    own, prints = {}, {}
+    for shard, file in inputs.items():
+        # Where the file lies is not in the key: a moved corpus is the same corpus.
+        source = recipe.sources[shard.split("/")[0]].model_dump(mode="json")
+        own[shard] = {"source": source, "file": asdict(file)}
+        read_as = {key: value for key, value in source.items() if key != "paths"}
+        prints[shard] = {**read_as, **{k: v for k, v in asdict(file).items() if k != "url"}}
+    settings = {"normalise": normalise}
+    return Stage("documents", "map", ingest.ingest_file, settings, own_settings=own, fingerprints=prints)
+
+
+def _stages(recipe: Recipe, name: str, settings: Any) -> list[Stage]:
+    """The stages that one entry of the recipe stands for; normalise is part of ingest."""
+    if name == "score":
+        return [Stage("signals", "map", scoring.score_shard, scoring.resolved(settings), ("documents",))]
+    if name == "filter":
+        judged = filtering.resolved(settings)
+        return [Stage(_verdicts(name), "map", filtering.filter_shard, judged, ("documents", "signals"))]
+    if name in ("exact_dedup", "near_dedup"):
+        return _deduplication(recipe, name, settings.model_dump(mode="json"))
+    if name == "write":
+        return [_decisions(recipe), Stage("clean", "map", writing.write_shard, {}, ("documents", "decisions"))]
+    return []
+
+
+def _verdicts(name: str) -> str:
+    return f"{name}/verdicts"
+
+
+def _deduplication(recipe: Recipe, name: str, settings: dict[str, Any]) -> list[Stage]:
+    """Map (hashes or signatures) → gather (clusters) → gather (verdicts).
+
+    Only the last one knows who is preferred and what was dropped before: a moved bound does not cluster again.
+    """
+    module, measure = {
+        "exact_dedup": (exact_dedup, exact_dedup.hash_contents),
+        "near_dedup": (near_dedup, near_dedup.sign),
+    }[name]
+    similarity = {key: value for key, value in settings.items() if key != "keep"}
+    measured = f"{name}/{'hashes' if name == 'exact_dedup' else 'signatures'}"
+    before = _before(recipe, name)
+    reads = [f"{name}/clusters", measured, "documents", *map(_verdicts, before)]
+    if settings["keep"]["by"] == "signal":
+        reads.append("signals")
+    return [
+        Stage(measured, "map", measure, similarity, ("documents",)),
+        Stage(f"{name}/clusters", "gather", module.find_clusters, similarity, (measured,)),
+        Stage(_verdicts(name), "gather", module.choose_survivors, {**settings, "before": before}, tuple(reads)),
+    ]
+
+
+def _before(recipe: Recipe, name: str) -> list[str]:
+    """Stages that decide before this one."""
+    deciders = recipe.deciders()
+    return deciders[: deciders.index(name)]
+
+
+def _decisions(recipe: Recipe) -> Stage:
+    scored = recipe.stage("score") is not None
+    reads = ["documents", *(["signals"] if scored else []), *(_verdicts(name) for name in recipe.deciders())]
+    settings = {"before": recipe.deciders(), "scored": scored}
+    return Stage("decisions", "map", decisions.decide_shard, settings, tuple(reads))
+

@@ -1,0 +1,114 @@
+"""A recipe: sources, then stages in order. YAML in, pydantic models out, every default written down.
+
+Unknown keys are refused everywhere. No value is taken from the environment, and nothing in a recipe is code.
+`chejil.curation.check` says everything that is wrong with one, each mistake with its line and column.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from chejil.curation.exact_dedup import ExactDedup
+from chejil.curation.filtering import Filter
+from chejil.curation.near_dedup import NearDedup
+from chejil.curation.normalise import Normalise
+from chejil.curation.scoring import Score
+from chejil.curation.sources import Source
+from chejil.curation.writing import Write
+from chejil.errors import ChejilError
+
+Settings = Normalise | Score | Filter | ExactDedup | NearDedup | Write
+
+
+class StageEntry(BaseModel):
+    """One stage: a mapping of its one name to its settings (`- score` alone takes the defaults)."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1, "maxProperties": 1})
+
+    normalise: Normalise | None = None
+    score: Score | None = None
+    filter: Filter | None = None
+    exact_dedup: ExactDedup | None = None
+    near_dedup: NearDedup | None = None
+    write: Write | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written_out(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {value: {}}
+        if isinstance(value, dict):
+            return {name: {} if settings is None else settings for name, settings in value.items()}
+        return value
+
+    @model_validator(mode="after")
+    def _one(self) -> StageEntry:
+        if len(self.model_fields_set) != 1:
+            raise ValueError("an item of 'stages' names exactly one stage")
+        return self
+
+    @property
+    def name(self) -> str:
+        """The stage's name."""
+        return next(iter(self.model_fields_set))
+
+    @property
+    def settings(self) -> Settings:
+        """The stage's settings."""
+        return getattr(self, self.name)
+
+
+class Recipe(BaseModel):
+    """What to read, and what to do with it."""
+
+    model_config = ConfigDict(extra="forbid", title="Chejil recipe")
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="The run's folder is runs/NAME.")
+    about: str = Field("", description="One sentence for the report.")
+    data: str = Field(".", description="Folder or URL that the sources' relative paths start from.")
+    sources: dict[str, Source] = Field(min_length=1, description="What to read, by a name that documents keep.")
+    stages: list[StageEntry] = Field(min_length=1, description="What to do, in order.")
+
+    def stage(self, name: str) -> Any | None:
+        """Settings of a stage, or None if the recipe does not have it."""
+        return next((entry.settings for entry in self.stages if entry.name == name), None)
+
+    def deciders(self) -> list[str]:
+        """Names of the stages that drop documents, in order."""
+        return [entry.name for entry in self.stages if entry.name in DECIDING]
+
+    def resolved(self) -> str:
+        """The recipe as YAML with every default written out; it gives the same run."""
+        plain = self.model_dump(mode="json", exclude={"stages"})
+        plain["stages"] = [{entry.name: entry.settings.model_dump(mode="json")} for entry in self.stages]
+        return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)
+
+
+DECIDING = ("filter", "exact_dedup", "near_dedup")
+"""Stages that drop documents."""
+
+
+def find_recipe(name: str) -> Path:
+    """A recipe's file: a path, or the bare name of one that ships with Chejil.
+
+    Raises:
+        ChejilError: neither; with the names of those that ship.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    shipped = {path.stem: path for path in shipped_recipes()}
+    if name in shipped:
+        return shipped[name]
+    raise ChejilError(f"no recipe '{name}'", mend=f"give a file, or one of: {', '.join(sorted(shipped))}")
+
+
+def shipped_recipes() -> list[Path]:
+    """Recipes that ship: in a wheel inside the package, in a checkout beside it."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "recipes"
+    folder = inside if inside.is_dir() else package.parent / "recipes"
+    return sorted(folder.glob("*.yaml"))

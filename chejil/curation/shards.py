@@ -1,0 +1,195 @@
+"""Files of a run: Parquet shards and small JSON records, on any fsspec file system.
+
+A file appears whole or not at all: locally it is written beside its name and renamed (after fsync), on object
+storage it is one object that exists when the upload is closed. So a shard that exists is complete, and a killed
+run leaves at most `*.tmp` files, which the next run sweeps. Text columns are written without dictionary and
+without statistics: min and max of a document are the document twice.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import xxhash
+from fsspec.implementations.local import LocalFileSystem
+
+from chejil.errors import RunError
+
+ROW_GROUP_BYTES = 16 << 20
+"""Text of one row group. The design allows 64 MiB; a quarter of it keeps a worker's batch in cache reach."""
+
+_HASH_BLOCK_BYTES = 4 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file that a stage wrote: `path` below the run's folder, xxh3-128 of its bytes."""
+
+    path: str
+    rows: int
+    bytes: int
+    hash: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def join(root: str, *parts: str) -> str:
+    """Path below a folder or URL."""
+    return "/".join([root.rstrip("/"), *parts])
+
+
+def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
+    """The file system of a URL and the path on it."""
+    return fsspec.core.url_to_fs(url)
+
+
+@contextmanager
+def new_file(url: str) -> Iterator[IO[bytes]]:
+    """Open a file for writing that appears under its name only if the block ends without an error."""
+    files, path = file_system(url)
+    if isinstance(files, LocalFileSystem):
+        yield from _renamed(path)
+        return
+    stream = files.open(path, "wb")
+    try:
+        yield stream
+    except BaseException:
+        # Closing would finish the upload: half a shard must never look whole.
+        stream.discard() if hasattr(stream, "discard") else stream.abort()
+        raise
+    stream.close()
+
+
+def _renamed(path: str) -> Iterator[IO[bytes]]:
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    unfinished = f"{path}.{os.getpid()}.tmp"
+    try:
+        with open(unfinished, "wb") as stream:
+            yield stream
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(unfinished, path)
+    finally:
+        Path(unfinished).unlink(missing_ok=True)
+
+
+class ShardWriter:
+    """Writes a Parquet file, a row group a table; a context manager. `record` is there when the block has ended."""
+
+    def __init__(self, root: str, path: str, schema: pa.Schema) -> None:
+        self.root, self.path, self.schema = root, path, schema
+        self.rows = 0
+        self.record: FileRecord | None = None
+        self._open = ExitStack()
+
+    def __enter__(self) -> ShardWriter:
+        large = [field.name for field in self.schema if pa.types.is_large_string(field.type)]
+        coded = [f.name for f in self.schema if f.name not in large and not pa.types.is_nested(f.type)]
+        stream = self._open.enter_context(new_file(join(self.root, self.path)))
+        writer = pq.ParquetWriter(
+            stream, self.schema, compression="zstd", use_dictionary=coded, write_statistics=coded
+        )
+        self._writer = self._open.enter_context(writer)
+        return self
+
+    def write(self, table: pa.Table) -> None:
+        """Write a row group; a table without rows writes nothing."""
+        if table.num_rows:
+            self._writer.write_table(table.cast(self.schema), row_group_size=table.num_rows)
+            self.rows += table.num_rows
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.__exit__(*error)
+        if error[0] is None:
+            self.record = record_of(self.root, self.path, self.rows)
+
+
+def write_shard(root: str, path: str, tables: Iterable[pa.Table], schema: pa.Schema) -> FileRecord:
+    """Write tables as one Parquet file; returns what was written.
+
+    Args:
+        tables: each becomes a row group, so the caller bounds its size; none at all gives a file without rows.
+    """
+    with ShardWriter(root, path, schema) as writer:
+        for table in tables:
+            writer.write(table)
+    assert writer.record is not None
+    return writer.record
+
+
+def write_json(root: str, path: str, content: Any) -> FileRecord:
+    """Write a JSON file with sorted keys, so that equal content is equal bytes."""
+    options = orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS | orjson.OPT_APPEND_NEWLINE
+    return write_bytes(root, path, orjson.dumps(content, option=options))
+
+
+def write_bytes(root: str, path: str, content: bytes) -> FileRecord:
+    """Write a small file at once."""
+    with new_file(join(root, path)) as stream:
+        stream.write(content)
+    return FileRecord(path, 0, len(content), xxhash.xxh3_128_hexdigest(content))
+
+
+def record_of(root: str, path: str, rows: int) -> FileRecord:
+    """Size and hash of a file, read back from where it was written."""
+    files, name = file_system(join(root, path))
+    return FileRecord(path, rows, files.size(name), file_hash(join(root, path)))
+
+
+def file_hash(url: str) -> str:
+    """xxh3-128 of a file's bytes, in hexadecimal."""
+    files, path = file_system(url)
+    state = xxhash.xxh3_128()
+    with files.open(path, "rb") as stream:
+        while block := stream.read(_HASH_BLOCK_BYTES):
+            state.update(block)
+    return state.hexdigest()
+
+
+def read_json(url: str) -> Any | None:
+    """A JSON file's content, or None where there is no such file.
+
+    Raises:
+        RunError: the file is there but is not JSON.
+    """
+    files, path = file_system(url)
+    try:
+        with files.open(path, "rb") as stream:
+            return orjson.loads(stream.read())
+    except FileNotFoundError:
+        return None
+    except orjson.JSONDecodeError as error:
+        raise RunError(f"not JSON: {error}", where=url, mend="remove the file and run again") from None
+
+
+def row_groups(url: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """The row groups of a shard, one at a time, with the columns asked for."""
+    files, path = file_system(url)
+    with files.open(path, "rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as parquet:
+        for number in range(parquet.num_row_groups):
+            yield parquet.read_row_group(number, columns=columns, use_threads=False)
+
+
+def read_shard(url: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """A whole shard; for side tables, whose rows are small."""
+    files, path = file_system(url)
+    with files.open(path, "rb") as stream:
+        return pq.read_table(stream, columns=columns, use_threads=False, partitioning=None)
+
+
+def remove(url: str) -> None:
+    """Remove a file or a folder with all that is in it; nothing happens where there is none."""
+    files, path = file_system(url)
+    if files.exists(path):
+        files.rm(path, recursive=True)

@@ -1,0 +1,55 @@
+"""Write: what is kept, ready to train on, as clean/<source>/<language>/<shard>.parquet."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import BaseModel, ConfigDict
+
+from chejil.curation import shards
+from chejil.curation.documents import SCHEMA
+from chejil.curation.stage import Tally, Unit
+
+CLEAN = SCHEMA.append(pa.field("cluster_size", pa.int32()))
+"""The canonical columns, `lang` filled in, and the size of the near (else exact) cluster for rehydration."""
+
+
+class Write(BaseModel):
+    """Write what is kept to clean/, by source and language."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+def write_shard(unit: Unit) -> Tally:
+    """Map: documents/ and decisions/ → clean/, a file a language that the shard has."""
+    columns = ["lang", "kept", "near_cluster_size", "exact_cluster_size"]
+    decisions = shards.read_shard(unit.url("decisions"), columns)
+    kept = decisions.filter(decisions["kept"])
+    files = []
+    for lang in sorted(pc.unique(kept["lang"]).to_pylist(), key=lambda lang: lang or "unknown"):
+        path = clean_path(unit.shard, lang or "unknown")
+        files.append(shards.write_shard(unit.root, path, _clean(unit, decisions, lang), CLEAN))
+    return Tally(files)
+
+
+def clean_path(shard: str, lang: str) -> str:
+    """`mc4-ko/00` in Korean stands in `clean/mc4-ko/ko/00.parquet`."""
+    source, name = shard.split("/", 1)
+    return f"clean/{source}/{lang}/{name}.parquet"
+
+
+def _clean(unit: Unit, decisions: pa.Table, lang: str | None) -> Iterator[pa.Table]:
+    of_language = pc.is_null(decisions["lang"]) if lang is None else pc.equal(decisions["lang"], lang)
+    wanted = pc.fill_null(pc.and_(decisions["kept"], of_language), False)
+    size = pc.coalesce(decisions["near_cluster_size"], decisions["exact_cluster_size"])
+    start = 0
+    for documents in shards.row_groups(unit.url("documents")):
+        here = slice(start, start + documents.num_rows)
+        start = here.stop
+        table = documents.drop_columns(["lang"])
+        table = table.append_column("lang", decisions["lang"][here]).append_column("cluster_size", size[here])
+        rows = table.select(CLEAN.names).filter(wanted[here])
+        if rows.num_rows:
+            yield rows

@@ -1,0 +1,235 @@
+"""Repetition: how much of a text is its most frequent 2- to 4-gram, or 5- to 10-grams that were there before.
+
+Rae et al. 2021 (Gopher), A1.1, "Repetition removal", over white-space words as `str.split()` gives them. All
+nine signals come from one pass over the bytes: a word becomes a 64-bit hash and a length, the hashes of
+(n+1)-grams are made from those of n-grams in place, and one open-addressing table, sized to the document,
+serves every n. Twenty to thirty bytes a word in all; no string is made, where the peers build one for every
+n-gram.
+
+As in datatrove 0.10: a top n-gram has one space between its words, a duplicated one none, both are over all
+characters of the text; of equally frequent n-grams the first one counts; duplicates are found by a walk that
+jumps over each one found. Different, because theirs is wrong:
+
+- An n-gram that occurs once is no repetition: 0. Theirs makes a text of ten different words 20 % repetition.
+- Occurrences that overlap ("하하 하하 하하 하하") count their common characters once. Theirs gives up to n
+  times the text. So a share is at most 1 by construction.
+
+Of a document only the first 4,194,304 words are looked at (25 MB of English), so a worker's tables stay under
+150 MB whatever comes.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from chejil.filters.buffers import TextBuffers
+from chejil.filters.prose import PROSE, both
+from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, add_signal
+from chejil.filters.unicode_classes import CLASS_BITS, WHITESPACE, class_table, next_char
+
+TOP_N = (2, 3, 4)
+DUP_N = (5, 6, 7, 8, 9, 10)
+MAX_WORDS = 1 << 22
+COUNTERS = (
+    "repetition_chars",
+    *(f"top_{n}_gram_chars" for n in TOP_N),
+    *(f"dup_{n}_gram_chars" for n in DUP_N),
+)
+
+_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, here over code points
+_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd: spreads the low bits over the high ones
+
+
+@njit(cache=True, nogil=True)
+def count_repetition(data, offsets, table, max_words, counts):
+    """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before."""
+    words, grams, ends, times, slots = scratch(1024)
+    for doc in range(len(offsets) - 1):
+        start, end = offsets[doc], offsets[doc + 1]
+        room = min((end - start) // 2 + 1, max_words)
+        if room > len(words):
+            words, grams, ends, times, slots = scratch(room)
+        counts[doc, 0], num_words = read_words(data, start, end, table, words[:room], ends)
+        measure_grams(
+            words[:num_words], ends, grams, times, slots[: power_of_two(2 * num_words)], counts[doc]
+        )
+
+
+@njit(cache=True, nogil=True)
+def scratch(num_words):
+    """Word hashes, n-gram hashes, end offsets, occurrences and hash table, for so many words."""
+    words, grams, ends = (
+        np.zeros(num_words, np.uint64),
+        np.zeros(num_words, np.uint64),
+        np.zeros(num_words + 1, np.int64),
+    )
+    return words, grams, ends, np.zeros(num_words, np.int32), np.zeros(power_of_two(2 * num_words), np.int32)
+
+
+@njit(cache=True, nogil=True)
+def power_of_two(least):
+    """The smallest power of two that is not below `least`."""
+    power = 1
+    while power < least:
+        power *= 2
+    return power
+
+
+@njit(cache=True, nogil=True)
+def read_words(data, i, end, table, words, ends):
+    """Hash of each word, and in `ends[k]` the characters of the first `k` words.
+
+    Returns:
+        characters read, white space included, and words read; reading stops when `words` is full.
+    """
+    text_chars = num_words = word_chars = 0
+    running = _BASIS
+    while i < end and num_words < len(words):
+        code, i = next_char(data, i)
+        text_chars += 1
+        white = table[code] & CLASS_BITS == WHITESPACE
+        if not white:
+            word_chars += 1
+            running = (running ^ np.uint64(code)) * _PRIME
+        if word_chars and (white or i == end):
+            words[num_words] = (running ^ running >> np.uint64(32)) * _MIX
+            ends[num_words + 1] = ends[num_words] + word_chars
+            num_words += 1
+            running, word_chars = _BASIS, 0
+    return text_chars, num_words
+
+
+@njit(cache=True, nogil=True)
+def measure_grams(words, ends, grams, times, slots, row):
+    """Fill `row[1:]` from the hashes of a document's words."""
+    grams[: len(words)] = words
+    for n in range(2, DUP_N[-1] + 1):
+        total = len(words) - n + 1
+        if total < 2:
+            return
+        for i in range(total):
+            grams[i] = grams[i] * _PRIME + words[i + n - 1]
+        slots[:] = 0
+        if n <= TOP_N[-1]:
+            row[n - 1] = top_gram_chars(grams[:total], ends, n, times, slots)
+        else:
+            row[n - 1] = dup_gram_chars(grams[:total], ends, n, slots)
+
+
+@njit(cache=True, nogil=True)
+def top_gram_chars(grams, ends, n, times, slots):
+    """Characters that the most frequent n-gram covers; 0 where each occurs once."""
+    times[: len(grams)] = 0
+    for i in range(len(grams)):
+        times[first_like(slots, grams, i)] += 1
+    best = np.argmax(times[: len(grams)])  # the first of the most frequent
+    if times[best] == 1:
+        return 0
+    chars = covered = np.int64(0)
+    for i in range(best, len(grams)):
+        if grams[i] == grams[best]:
+            chars += ends[i + n] + i + n - 1 - max(ends[i] + i, covered)
+            covered = ends[i + n] + i + n - 1
+    return chars
+
+
+@njit(cache=True, nogil=True)
+def dup_gram_chars(grams, ends, n, slots):
+    """Characters of the n-grams that occurred before, found by a walk that jumps over each one found."""
+    chars = i = np.int64(0)
+    while i < len(grams):
+        if first_like(slots, grams, i) < i:
+            chars += ends[i + n] - ends[i]
+            i += n
+        else:
+            i += 1
+    return chars
+
+
+@njit(cache=True, nogil=True)
+def first_like(slots, grams, i):
+    """The first entered position with the n-gram of `i`; enters `i` if none. Slots hold 1 + position."""
+    mask = len(slots) - 1
+    slot = np.int64((grams[i] ^ grams[i] >> np.uint64(32)) * _MIX >> np.uint64(40)) & mask
+    while slots[slot] != 0:
+        if grams[slots[slot] - 1] == grams[i]:
+            return np.int64(slots[slot] - 1)
+        slot = (slot + 1) & mask
+    slots[slot] = i + 1
+    return i
+
+
+def measure(texts: TextBuffers, _: Counts) -> dict[str, np.ndarray]:
+    """COUNTERS of each text."""
+    counts = np.zeros((len(texts), len(COUNTERS)), np.int64)
+    count_repetition(texts.data, texts.offsets, class_table(), MAX_WORDS, counts)
+    return dict(zip(COUNTERS, np.ascontiguousarray(counts.T), strict=True))
+
+
+add_family(
+    Family(
+        name="repetition",
+        counters=COUNTERS,
+        measure=measure,
+        about="Frequent and repeated word n-grams, as characters of the text.",
+    )
+)
+
+# One sentence of an advertisement, over and over: every n-gram of it repeats.
+_KOREAN_REFRAIN = (
+    "지금 바로 전화 주시면 친절하게 상담해 드리겠습니다 "  # Call now and we will advise you kindly
+)
+_ENGLISH_REFRAIN = "call us right now and our team will gladly answer every question you have "
+_LOOPS = (("ko", _KOREAN_REFRAIN * 4), ("en", _ENGLISH_REFRAIN * 4))
+_CHORUS = both("또 보자 " * 9, "buy now " * 9)  # See you again
+
+_TOP = {
+    # n: Gopher's bound for English; ours for Korean
+    2: (0.20, 0.20),
+    3: (0.18, 0.18),
+    4: (0.16, 0.16),
+}
+_DUP = {
+    5: (0.15, 0.21),
+    6: (0.14, 0.20),
+    7: (0.13, 0.19),
+    8: (0.12, 0.18),
+    9: (0.11, 0.17),
+    10: (0.10, 0.16),
+}
+_SOURCE = (
+    "Gopher A1.1 for English. Korean: 99th percentile of 6,203 web documents, on eojeol "
+    "(FineWeb-2's numbers are for overlapping Kiwi morphemes)."
+)
+
+for _n, (_english, _korean) in _TOP.items():
+    add_signal(
+        Signal(
+            name=f"top_{_n}_gram_char_share",
+            family="repetition",
+            unit="char",
+            kind="share",
+            about=f"Characters that the most frequent {_n}-gram of words covers, among all characters.",
+            source=_SOURCE,
+            value=lambda counts, n=_n: counts.ratio(f"top_{n}_gram_chars", "repetition_chars"),
+            kept=PROSE,
+            dropped=_CHORUS,
+            bounds={"ko": Bound(high=_korean), "en": Bound(high=_english)},
+        )
+    )
+for _n, (_english, _korean) in _DUP.items():
+    add_signal(
+        Signal(
+            name=f"dup_{_n}_gram_char_share",
+            family="repetition",
+            unit="char",
+            kind="share",
+            about=f"Characters of {_n}-grams of words that occurred before, among all characters.",
+            source=_SOURCE,
+            value=lambda counts, n=_n: counts.ratio(f"dup_{n}_gram_chars", "repetition_chars"),
+            kept=PROSE,
+            dropped=_LOOPS,
+            bounds={"ko": Bound(high=_korean), "en": Bound(high=_english)},
+        )
+    )

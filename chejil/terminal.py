@@ -1,0 +1,75 @@
+"""Printing: results to stdout (a table for people, JSON for programs), progress to stderr."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.table import Table
+
+STDERR = Console(stderr=True)
+
+
+def stdout() -> Console:
+    """Where results go; a pipe gets plain text as wide as it needs, so that nothing is cut off."""
+    console = Console(highlight=False)
+    return console if console.is_terminal else Console(highlight=False, width=200, color_system=None)
+
+
+def show(result: Any, json: bool, render: Callable[[Any], Iterable[RenderableType]]) -> None:
+    """Print a result as JSON, or as `render` draws it."""
+    if json:
+        print_json(result)
+        return
+    console = stdout()
+    for part in render(result):
+        console.print(part, markup=False) if isinstance(part, str) else console.print(part)
+
+
+def print_json(result: Any) -> None:
+    """One JSON object or array, in UTF-8, and a line end."""
+    import orjson
+
+    plain = result.as_dict() if hasattr(result, "as_dict") else result
+    text = orjson.dumps(plain, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    stream = stdout().file
+    stream.write(text.decode())
+    stream.flush()
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return dataclasses.asdict(value)
+    raise TypeError(type(value))
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> Table:
+    """A table; a column whose name ends in `>` is set to the right, which numbers are."""
+    drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        right = column.endswith(">")
+        drawn.add_column(column.rstrip(">"), justify="right" if right else "left", no_wrap=right)
+    for row in rows:
+        drawn.add_row(*(_cell(value) for value in row))
+    return drawn
+
+
+def _cell(value: Any) -> str:
+    from rich.markup import escape
+
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return "" if value is None else escape(str(value))
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,166 @@
+"""Slow, plain references of the kernels: what each counter means, in Python that can be read at a glance.
+
+They share nothing with the kernels but the tables of the lexicons: characters are told apart by `unicodedata` and
+`str` methods, words by `str.split()`, lines by `str.split("\\n")`, n-grams by tuples and `Counter`.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from functools import cache
+
+from chejil.filters.lexicons import lexicon
+
+BLOCK_CLASSES = ("hangul", "conjoining", "jamo", "hanja", "kana", "half_kana", "latin")
+
+
+@cache
+def char_class(char: str) -> str:
+    category = unicodedata.category(char)
+    if not char.split():
+        return "whitespace"
+    for name in BLOCK_CLASSES:
+        blocks = lexicon("unicode_blocks")[name]
+        if char.isalpha() and any(first <= ord(char) <= last for first, last in blocks):
+            return name
+    if category[0] == "L":
+        return "other_letters"
+    if category[0] == "N":
+        return "digits"
+    if category[0] in "PS" and char != "\ufffd":
+        return "punct"
+    if category[0] == "M":
+        return "marks"
+    noncharacter = ord(char) & 0xFFFE == 0xFFFE or "\ufdd0" <= char <= "\ufdef"
+    control_of_latin1 = "\x80" <= char <= "\x9f"
+    if category == "Co" or control_of_latin1 or noncharacter or char == "\ufffd":
+        return "broken"
+    return "controls"
+
+
+def lost_chars(text: str) -> int:
+    """Question marks in place of letters, and U+FFFD that was read as CP949."""
+    questions = sum(
+        len(run.group())
+        for run in re.finditer(r"\?{2,}", text)
+        if not (text[: run.start()][-1:].isalpha() or text[: run.start()].endswith("!"))
+    )
+    torn = re.finditer("占[쎄-쏙]옙?", text)
+    return questions + sum(len(run.group()) for run in torn)
+
+
+def characters(text: str) -> dict[str, int]:
+    counts = Counter(map(char_class, text))
+    lost = lost_chars(text)
+    soup = counts["half_kana"] if counts["half_kana"] > counts["kana"] else 0
+    return dict(counts) | {
+        "lost": lost,
+        "chars": len(text),
+        "visible_chars": sum(len(word) for word in text.split()),
+        "broken_chars": counts["broken"] + lost + soup,
+    }
+
+
+def words(text: str) -> dict[str, int]:
+    split = text.split()
+    english = [word for word in split if function_word(word) in lexicon("function_words")["en"]]
+    found = {function_word(word) for word in split} - {None}
+    with_hangul = [word for word in split if {"hangul", "conjoining"} & set(map(char_class, word))]
+    with_latin = [word for word in split if "latin" in set(map(char_class, word))]
+    return {
+        "words": len(split),
+        "word_chars": sum(map(len, split)),
+        "longest_word": max(map(len, split), default=0),
+        "alpha_words": sum(any(char.isalpha() for char in word) for word in split),
+        "hangul_words": len(with_hangul),
+        "latin_words": len([word for word in with_latin if word not in with_hangul]),
+        "hashes": text.count("#"),
+        "ellipses": text.count("...") + text.count("…"),
+        "english_function_words": len(english),
+        "korean_function_words": len([word for word in split if function_word(word)]) - len(english),
+        "distinct_function_words": len(found),
+    }
+
+
+def function_word(word: str) -> str | None:
+    """The lexicon's entry that this word is (English) or ends in (Korean), the longest."""
+    letters = "".join(char for char in word if char.isalpha() or char_class(char) == "digits")
+    if letters in lexicon("function_words")["en"]:
+        return letters
+    endings = [end for end in lexicon("function_words")["ko"] if letters.endswith(end) and letters != end]
+    return max(endings, key=len, default=None)
+
+
+def lines(text: str) -> dict[str, int]:
+    stripped = [line.strip() for line in text.split("\n")]
+    shown = [line for line in stripped if line]
+    paragraphs = [block for block in re.split(r"\n{2,}", "\n".join(stripped).strip("\n")) if block]
+    dup_lines, dup_line_chars = duplicates(shown)
+    dup_paragraphs, dup_paragraph_chars = duplicates(paragraphs)
+    marks = lexicon("line_marks")
+    bare = [line.rstrip("".join(marks["closer"]) + whitespace()) for line in shown]
+    return {
+        "text_chars": len(text),
+        "newlines": text.count("\n"),
+        "lines": len(shown),
+        "line_chars": sum(map(len, shown)),
+        "paragraphs": len(paragraphs),
+        "terminal_lines": sum(line.endswith((*marks["terminal"], *marks["korean_final"])) for line in bare),
+        "short_lines": sum(len(line) <= 30 for line in shown),
+        "bullet_lines": sum(line.startswith(tuple(marks["bullet"])) for line in shown),
+        "ellipsis_lines": sum(line.endswith(("...", "…")) for line in bare),
+        "dup_lines": dup_lines,
+        "dup_line_chars": dup_line_chars,
+        "dup_paragraphs": dup_paragraphs,
+        "dup_paragraph_chars": dup_paragraph_chars,
+    }
+
+
+@cache
+def whitespace() -> str:
+    return "".join(char for char in map(chr, range(0x3001)) if char.isspace())
+
+
+def duplicates(parts: list[str]) -> tuple[int, int]:
+    """How many parts occurred before, and their characters."""
+    again = [part for place, part in enumerate(parts) if part in parts[:place]]
+    return len(again), sum(map(len, again))
+
+
+def repetition(text: str) -> dict[str, int]:
+    split = text.split()
+    tops = {f"top_{n}_gram_chars": top_gram_chars(split, n) for n in (2, 3, 4)}
+    dups = {f"dup_{n}_gram_chars": dup_gram_chars(split, n) for n in range(5, 11)}
+    return {"repetition_chars": len(text)} | tops | dups
+
+
+def top_gram_chars(split: list[str], n: int) -> int:
+    """Characters of the words joined by single spaces that the most frequent n-gram covers."""
+    grams = [tuple(split[at : at + n]) for at in range(len(split) - n + 1)]
+    if not grams:
+        return 0
+    best, times = Counter(grams).most_common(1)[0]
+    if times == 1:
+        return 0
+    covered = set()
+    for at, gram in enumerate(grams):
+        if gram == best:
+            first = len(" ".join([*split[:at], ""]))
+            covered |= set(range(first, first + len(" ".join(gram))))
+    return len(covered)
+
+
+def dup_gram_chars(split: list[str], n: int) -> int:
+    """Characters, spaces left out, of the n-grams that a walk finds again; it jumps over each."""
+    seen, chars, at = set(), 0, 0
+    while at + n <= len(split):
+        gram = tuple(split[at : at + n])
+        if gram in seen:
+            chars += len("".join(gram))
+            at += n
+        else:
+            seen.add(gram)
+            at += 1
+    return chars
