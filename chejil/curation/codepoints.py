@@ -1,9 +1,9 @@
-"""What normalisation must know of a code point, as one byte in a table that the kernels look it up in.
+"""What normalisation must know of a code point: one byte in a table that the kernels look it up in.
 
-The low three bits are an *action* (drop, make a space, make a line end, ...), the high five are *traits* that send
-a document to a slower step (composition, mojibake repair). A table of 196 KB stays in the second-level cache and
-Korean text touches 12 KB of it, so that one pass at 500 MB/s or more finds the few documents that need work, where
-`unicodedata` and a dozen regular expressions over every text would run at some 20 MB/s.
+The low three bits are an *action* (drop, make a space, make a line end, ...), the high five are *traits* that
+send a document to a slower step (composition, mojibake repair). The table of 196 KB stays in the second-level
+cache, and Korean text touches 12 KB of it: one pass at 500 MB/s finds the few documents that need work, where
+`unicodedata` and a dozen regular expressions over every text would run at 20 MB/s.
 
 Follows UAX #15 (NFC quick check), the WHATWG Encoding Standard (the bytes of windows-1252) and KS X 1001.
 """
@@ -23,12 +23,12 @@ KEEP, CONTROL, BOM, ZERO_WIDTH, LINE_END, SPACE, JOINER, JOINING = range(8)
 """JOINER (ZWNJ, ZWJ) stays behind a JOINING character, which is kept, and is dropped elsewhere."""
 
 UNCOMPOSED, BYTE, LEAD, KANA, SOUP = 8, 16, 32, 64, 128
-"""UNCOMPOSED: NFC may change it. BYTE: a byte from 0x80 that was read as Latin-1 or windows-1252. LEAD: a BYTE that
-begins a character in UTF-8. KANA: a half-width katakana. SOUP: an ideograph that begins a Hangul syllable's UTF-8
-when that is read as CP949."""
+"""UNCOMPOSED: NFC may change it. BYTE: a byte from 0x80 that was read as Latin-1 or windows-1252. LEAD: a
+BYTE that begins a character in UTF-8. KANA: half-width katakana. SOUP: an ideograph that UTF-8 Hangul
+begins with when it is read as CP949."""
 
 NUM_CODEPOINTS = 0x30000
-"""The table ends with plane 2; above it stand tags, variation selectors and private use, which are all kept."""
+"""The table ends with plane 2; above it stand tags, variation selectors and private use, all kept."""
 
 WINDOWS_1252 = {
     bytes([byte]).decode("cp1252"): chr(byte)
@@ -62,8 +62,8 @@ _ACTIONS: dict[int, tuple[tuple[int, int], ...]] = {
         (0x3000, 0x3000),
     ),
     JOINER: ((0x200C, 0x200D),),
-    # Scripts that spell with ZWNJ and ZWJ (Arabic to Tibetan and Myanmar, Khmer, Mongolian, presentation forms),
-    # then pictographs, the emoji selector, skin tones and regional indicators.
+    # Scripts that spell with ZWNJ and ZWJ (Arabic to Myanmar, Khmer, Mongolian, presentation forms), then
+    # pictographs, the emoji selector, skin tones and regional indicators.
     JOINING: (
         (0x600, 0x61B),
         (0x61D, 0x109F),
@@ -73,7 +73,6 @@ _ACTIONS: dict[int, tuple[tuple[int, int], ...]] = {
         (0xA840, 0xA8FF),
         (0xFB50, 0xFDFF),
         (0xFE70, 0xFEFC),
-        (0x2190, 0x21FF),
         (0x2600, 0x27BF),
         (0x2B00, 0x2BFF),
         (0xFE0F, 0xFE0F),

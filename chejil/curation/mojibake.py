@@ -1,15 +1,17 @@
 """Mojibake: bytes that were once decoded with the wrong codec, and how to undo it where nothing was lost.
 
-Each kind is a `Misreading`: encode with the wrong codec, decode with the right one. A repair must be proved twice:
-the bytes go both ways without loss, and the result is plainly Korean (four in five of its syllables are among the
-700 most common, which cover 98.5 to 99.9 % of running text; of the 2,350 of KS X 1001 they are 30 %). Damage is
-looked for in the longest runs of characters that the wrong codec can produce, then line by line, then word by word,
-so a document that is half damaged is mended in that half alone.
+Each kind is a `Misreading`: encode with the wrong codec, decode with the right one. A repair is proved
+twice: the bytes go both ways without loss, and the result is plainly Korean (of its letters 70 % are among
+the 700 most common syllables, which cover 98.6 to 99.9 % of running text, and 30 % of syllables that chance
+makes). Damage is looked for in the longest runs of characters that the wrong codec can produce, then line
+by line, then word by word, so a document that is half damaged is mended in that half alone.
 
-`ftfy` comes last and for Latin text only (`donâ€™t`). It repairs no CP949, and unguarded it takes pieces of it for
-Cyrillic: `Ñ³` becomes `ѳ`. Where bytes were lost (U+FFFD, question marks) the text stays as it is; signals mark it.
+`ftfy` comes last and for Latin text only (`donâ€™t`). It repairs no CP949, and unguarded it takes pieces of
+it for Cyrillic: `Ñ³` becomes `ѳ`. Where bytes were lost (U+FFFD, question marks) a text stays as it is;
+signals mark it.
 
-Sources: the WHATWG Encoding Standard (windows-1252, EUC-KR), KS X 1001, and ftfy's `fix_encoding` (Speer 2019).
+Sources: the WHATWG Encoding Standard (windows-1252, EUC-KR), KS X 1001, and ftfy's `fix_encoding` (Speer
+2019).
 """
 
 from __future__ import annotations
@@ -30,15 +32,15 @@ LOST_SHARE = 0.1
 _SPECIALS = "".join(WINDOWS_1252)
 _TO_LATIN_1 = str.maketrans(WINDOWS_1252)
 _FROM_C1 = str.maketrans({byte: char for char, byte in WINDOWS_1252.items()})
-_C1 = re.compile("[\x80-\x84\x86-\x9f]")
-_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+_C1 = re.compile(f"[{''.join(WINDOWS_1252.values())}]")
 _LATIN_RUN = re.compile(f"[\\0-\\xff{_SPECIALS}]+")
 _TAIL = f"[\\x80-\\xbf{_SPECIALS}]"
 _LATIN_TRACE = re.compile(f"[\\xc2-\\xf4]{_TAIL}")
-_UTF8_RUN = re.compile(f"(?:[\\xc2-\\xdf]{_TAIL}|[\\xe0-\\xef]{_TAIL}{{2}}|[\\xf0-\\xf4]{_TAIL}{{3}})+")
-# A quotation mark and a letter are a syllable in CP949 (the ’t of don’t is 뭪): where nothing damaged stands before
-# them, they are what they seem.
-_CP949_RUN = re.compile(f"(?:(?!(?<![^\\0-\\x7f])[‘’“”–—…•][A-Za-z])[\\0-\\xff{_SPECIALS}])+")
+# Possessive (`++`), or `re` remembers its way back through a run of 16 MB.
+_UTF8_RUN = re.compile(f"(?:[\\xc2-\\xdf]{_TAIL}|[\\xe0-\\xef]{_TAIL}{{2}}|[\\xf0-\\xf4]{_TAIL}{{3}})++")
+# A quotation mark and a letter are a syllable in CP949 (the ’t of don’t is 뭪): where nothing damaged
+# stands before them, they are what they seem.
+_CP949_RUN = re.compile(f"(?:(?!(?<![^\\0-\\x7f])[‘’“”–—…•][A-Za-z])[\\0-\\xff{_SPECIALS}])++")
 _SOUP_TRACE = re.compile(f"[{soup_ideographs()}][가-힣]")
 _NO_LETTER = re.compile("[\0-\x7fㄱ-ㆎ]+")
 _NOT_LATIN = re.compile("[\u0250-\u1dff\u2c00-\uffef]")
@@ -67,8 +69,8 @@ class Misreading:
     Args:
         runs: the longest runs of characters that `wrong` can produce.
         trace: what the damage leaves behind; a piece without it is not tried.
-        in_a_row: syllables count as evidence from so many side by side: `¿¡Como` is one syllable of CP949 and ASCII.
-        at_least: so many syllables a document must bring to light. Strict UTF-8 is no chance, CP949 may be.
+        in_a_row: so many syllables side by side are evidence; `¿¡Como` is one syllable of CP949, and Spanish.
+        at_least: so much evidence a document must bring to light. Strict UTF-8 is no chance, CP949 may be.
         common_share: of the letters brought to light, so many must be common syllables.
     """
 
@@ -106,7 +108,12 @@ MISREADINGS = (
     Misreading("latin-1", "utf-8", _UTF8_RUN, _LATIN_TRACE, in_a_row=1, at_least=1, common_share=0.5),
     Misreading("latin-1", "cp949", _CP949_RUN, re.compile("[\xa1-\xfe]{2}"), in_a_row=2, at_least=3),
     Misreading(
-        "cp932", "cp949", re.compile("[\0-\x7f｡-ﾟ一-鿿\ue000-\ue757]+"), re.compile("[｡-ﾟ]"), in_a_row=2, at_least=4
+        "cp932",
+        "cp949",
+        re.compile("[\0-\x7f｡-ﾟ一-鿿\ue000-\ue757]+"),
+        re.compile("[｡-ﾟ]"),
+        in_a_row=2,
+        at_least=4,
     ),
     Misreading("cp949", "utf-8", re.compile("[^\ufffd]+"), _SOUP_TRACE, in_a_row=1, at_least=2),
 )
@@ -115,13 +122,7 @@ MISREADINGS = (
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """A text after repair; what the pieces in question were and are.
-
-    Args:
-        text: the whole text.
-        brought: the repaired pieces, a line each.
-        num_chars: characters beyond ASCII that were replaced.
-    """
+    """A whole `text` after repair, the pieces `brought` to light, how many damaged characters they had."""
 
     text: str
     brought: str = ""
@@ -144,7 +145,7 @@ def repair(text: str) -> Repair:
 
 @functools.cache
 def common_syllables() -> frozenset[str]:
-    """The 700 most common Hangul syllables of web text, encyclopaedia, statutes and bills (weighted 6:2:1:1)."""
+    """The 700 most common Hangul syllables of web pages, encyclopaedia, statutes and bills (6:2:1:1)."""
     table = files("chejil.curation").joinpath("common_syllables.txt").read_text("utf-8")
     return frozenset(table) - {"\n"}
 
@@ -170,11 +171,15 @@ def _mend(
         return piece if separator is None else separator.join(map(mend, piece.split(separator)))
 
     mended = runs.sub(lambda run: mend(run[0]), text)
-    return Repair(mended, "\n".join(brought), sum(len(_BEYOND_ASCII.findall(piece)) for piece in damaged))
+    return Repair(mended, "\n".join(brought), _num_beyond_ascii("".join(damaged)))
 
 
 def _lost_little(found: Repair) -> bool:
-    return found.text.count("\ufffd") <= LOST_SHARE * len(_BEYOND_ASCII.findall(found.brought))
+    return found.text.count("\ufffd") <= LOST_SHARE * _num_beyond_ascii(found.brought)
+
+
+def _num_beyond_ascii(text: str) -> int:
+    return len(text) - len(text.encode("ascii", "ignore"))
 
 
 def _undo_latin(piece: str) -> str | None:
@@ -183,9 +188,10 @@ def _undo_latin(piece: str) -> str | None:
 
 
 def _name_c1(found: Repair) -> Repair:
-    # HTML reads the bytes 80 to 9F as windows-1252 whatever the page says (WHATWG), so `don\x92t` has an apostrophe.
-    # A lone 85 is left to the rule for line ends.
-    num_c1 = len(_C1.findall(found.text))
-    return (
-        Repair(found.text.translate(_FROM_C1), found.brought, found.num_chars + num_c1) if num_c1 else found
-    )
+    # Whatever a page declares, browsers read its bytes 80 to 9F as windows-1252 (WHATWG): the `\x92` of
+    # `don\x92t` is an apostrophe. A text whose only one is 85 has a line end there, which the plain rules
+    # see to.
+    controls = _C1.findall(found.text)
+    if set(controls) <= {"\x85"}:
+        return found
+    return Repair(found.text.translate(_FROM_C1), found.brought, found.num_chars + len(controls))

@@ -16,9 +16,10 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from chejil.curation.containers import Row, Rows, unique_names
+from chejil.curation.containers import Row, Rows
 from chejil.curation.documents import Flaw
 from chejil.curation.streams import RawFile
+from chejil.curation.tables import unique_names
 from chejil.errors import SourceError
 
 _BUFFER_BYTES = 1 << 20

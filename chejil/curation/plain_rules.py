@@ -1,11 +1,11 @@
-"""The rules that need no more than one look at a character: controls, zero-width, line ends, spaces, blank lines.
+"""The rules that need no more than one look at a character: controls, invisible ones, line ends, spaces.
 
-Two kernels over the UTF-8 bytes. `marks` only reads, and says which documents have anything to do; on clean shards
-that is few, so the batch passes through untouched. `rewrite` writes the bytes of those into a new buffer; no rule
-makes a text longer, so a buffer of the input's size is enough. Python's `re` takes 12 passes for the same rules.
+Two kernels over the UTF-8 bytes. `marks` only reads, and says which documents have anything to do; on clean
+shards these are few, so a batch passes through untouched. `rewrite` writes the bytes of the others into a new
+buffer; no rule makes a text longer, so the input's size is enough. Twelve regular expressions do the same
+at a tenth of the speed.
 
-Indentation, tabs and runs of ordinary spaces inside a line stay: they carry meaning in code and tables.
-Differs from `ftfy.fix_text`, which also straightens quotes and widens: see `chejil.curation.normalise`.
+Indentation, tabs and runs of ordinary spaces inside a line stay: they carry meaning in code and in tables.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import numpy as np
 
 from chejil.curation.codepoints import (
     ACTION,
-    BOM,
     BYTE,
     CONTROL,
     JOINER,
@@ -32,8 +31,8 @@ from chejil.curation.codepoints import (
 )
 
 RULES, COMPOSE, MOJIBAKE, LONG_MARKS = 1, 2, 4, 8
-"""Marks of a document: a plain rule applies; it may not be NFC; it may hold mojibake; it has more than 30 combining
-marks in a row, which no script has need of (UAX #15, section 13)."""
+"""Marks of a document: a plain rule applies; it may not be NFC; it may hold mojibake; it has more than 30
+combining marks in a row, which no script has need of (UAX #15, section 13)."""
 
 PLAIN_CHANGES = ("control", "bom", "zero_width", "line_end", "space", "trim")
 """What `rewrite` counts, in the order of its columns."""
@@ -60,7 +59,7 @@ def _code(data: np.ndarray, i: int, size: int) -> int:
 
 @numba.njit(cache=True, nogil=True)
 def _is_blank(byte: int) -> bool:
-    return byte == _SPACE or byte == _TAB or byte == _LF
+    return byte in (_SPACE, _TAB, _LF)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -98,7 +97,7 @@ def _marks_of(data: np.ndarray, start: int, end: int, table: np.ndarray, blank_l
         code = _code(data, i, size)
         traits = table[code]
         action = traits & ACTION
-        if action != KEEP and action != JOINING:
+        if action not in (KEEP, JOINING):
             found |= RULES
         num_marks = num_marks + 1 if traits & UNCOMPOSED else 0
         if num_marks:
@@ -174,15 +173,15 @@ def _rewrite_one(
         action = table[code] & ACTION
         if action == JOINER:
             action = KEEP if before == JOINING else ZERO_WIDTH
-        if action != KEEP and action != JOINING:
+        if action not in (KEEP, JOINING):
             counts[action - 1] += 1
         if byte == _LF or (action == LINE_END and not (code == 0x0D and i + 1 < end and data[i + 1] == _LF)):
             at = _line_end(out, start, at, blank_lines, counts)
             before = KEEP
-        elif action == SPACE or byte == _SPACE or byte == _TAB:
+        elif action == SPACE or byte in (_SPACE, _TAB):
             at = _blank(out, start, at, _TAB if byte == _TAB else _SPACE, counts)
             before = KEEP
-        elif action == KEEP or action == JOINING:
+        elif action in (KEEP, JOINING):
             for k in range(size):
                 out[at + k] = data[i + k]
             at += size

@@ -18,20 +18,45 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
+from types import MappingProxyType
 from typing import Any, Literal
 
 import fsspec
 import xxhash
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from chejil.curation.containers import CONTAINERS, Rows
+from chejil.curation.containers import (
+    Rows,
+    json_array,
+    json_lines,
+    sentence_blocks,
+    text_file,
+    text_lines,
+    text_paragraphs,
+)
 from chejil.curation.documents import Batch, BatchBuilder, Flaw
 from chejil.curation.layouts import Layout, document, formats
 from chejil.curation.parquet_rows import parquet_rows
 from chejil.curation.streams import RawFile, unreadable
+from chejil.curation.tables import csv_rows, tsv_rows
 from chejil.errors import SourceError, did_you_mean
 
 BATCH_BYTES = 16 << 20
+
+CONTAINERS: MappingProxyType[str, Callable[[RawFile], Rows]] = MappingProxyType(
+    {
+        "jsonl": json_lines,
+        "json": json_array,
+        "csv": csv_rows,
+        "tsv": tsv_rows,
+        "file": text_file,
+        "paragraph": text_paragraphs,
+        "line": text_lines,
+        "sentences": sentence_blocks,
+        "parquet": parquet_rows,
+    }
+)
+"""Readers by the names that formats.yaml uses; plain text has one for each `unit`."""
 
 _FINGERPRINTS = (
     "ETag",
@@ -55,9 +80,9 @@ class Columns(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: str | list[str] | None = Field(
-        None, description="the text; of a list of fields, all joined by newlines"
+        default=None, description="the text; of a list of fields, all joined by newlines"
     )
-    id: str | None = Field(None, description="the record's own id")
+    id: str | None = Field(default=None, description="the record's own id")
     url: str | None = None
     timestamp: str | None = None
     license: str | None = None
@@ -70,14 +95,16 @@ class Source(BaseModel):
 
     format: str = Field(
         description="name of a published format, from formats.yaml",
-        json_schema_extra=lambda schema: schema.update(enum=sorted(formats())),
+        json_schema_extra=lambda schema: schema.update(enum=[*sorted(formats())]),
     )
     paths: list[str] = Field(min_length=1, description="globs below the recipe's data root, or URLs")
-    columns: Columns = Field(Columns(), description="fields that differ from the format's own")
+    columns: Columns = Field(default=Columns(), description="fields that differ from the format's own")
     unit: Literal["file", "paragraph", "line"] | None = Field(
-        None, description="plain text only: what one document is (a file, unless said otherwise)"
+        default=None, description="plain text only: what one document is (a file, unless said otherwise)"
     )
-    html_entities: bool = Field(False, description="unescape &amp; and the like when the text is normalised")
+    html_entities: bool = Field(
+        default=False, description="unescape &amp; and the like when the text is normalised"
+    )
 
     @field_validator("paths", mode="before", json_schema_input_type=str | list[str])
     @classmethod
@@ -142,7 +169,7 @@ def expand(source: Source, data_root: str) -> list[InputFile]:
             if (
                 file.name in names
             ):  # the file of an earlier path keeps its name, whatever is added to the recipe
-                file = replace(file, name=f"{file.name}~{xxhash.xxh3_64_hexdigest(path)[:8]}")
+                file = replace(file, name=f"{file.name}~{xxhash.xxh3_64_hexdigest(path.encode())[:8]}")
             found[file.url] = file
             names.add(file.name)
     return sorted(found.values(), key=lambda file: file.name)
@@ -217,7 +244,7 @@ def shard_name(file: InputFile) -> str:
     if len(name.encode()) <= _MAX_NAME_BYTES:
         return name
     end = name.encode()[-(_MAX_NAME_BYTES - 17) :].decode("utf-8", "ignore")
-    return f"{xxhash.xxh3_64_hexdigest(name)}-{end}"
+    return f"{xxhash.xxh3_64_hexdigest(name.encode())}-{end}"
 
 
 def read(
@@ -249,8 +276,6 @@ def read(
 
 def _container(source: Source, file: InputFile) -> Callable[[RawFile], Rows]:
     name = source.layout.container_of(file.name)
-    if name == "parquet":
-        return parquet_rows
     return CONTAINERS[(source.unit or "file") if name == "text" else name]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+import chejil.filters.catalogue  # noqa: F401  (fills the registry)
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.registry import FAMILIES, Counts, Signal, find_signal
 

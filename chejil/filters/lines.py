@@ -169,17 +169,13 @@ _REPEATED = (
     ("en", "Thank you for sharing, I learnt a lot from this.\n\n" * 4),
 )
 _DUPLICATES = (
-    ("dup_line_share", "line", "dup_lines", "lines", "Lines that occurred before"),
-    ("dup_line_char_share", "char", "dup_line_chars", "text_chars", "Characters of such lines"),
-    ("dup_paragraph_share", "paragraph", "dup_paragraphs", "paragraphs", "Paragraphs that occurred before"),
-    ("dup_paragraph_char_share", "char", "dup_paragraph_chars", "text_chars", "Characters of such paragraphs"),
+    # name, unit, part, whole, about, highest Korean, highest English
+    ("dup_line_share", "line", "dup_lines", "lines", "Lines that came before", 0.5, 0.5),
+    ("dup_line_char_share", "char", "dup_line_chars", "text_chars", "Characters of such lines", 0.25, 0.25),
+    ("dup_paragraph_share", "paragraph", "dup_paragraphs", "paragraphs", "Paragraphs seen before", 0.5, 0.4),
+    ("dup_paragraph_char_share", "char", "dup_paragraph_chars", "text_chars", "Characters of such ones", 0.2, 0.2),
 )  # fmt: skip
-_HIGHEST = {"dup_line_share": (0.5, 0.5), "dup_line_char_share": (0.25, 0.25)} | {
-    "dup_paragraph_share": (0.5, 0.4),
-    "dup_paragraph_char_share": (0.2, 0.2),
-}
-for _name, _unit, _part, _whole, _about in _DUPLICATES:
-    _korean, _english = _HIGHEST[_name]
+for _name, _unit, _part, _whole, _about, _korean, _english in _DUPLICATES:
     add_signal(
         Signal(
             name=_name,

@@ -1,0 +1,156 @@
+"""What `check` refuses: every mistake at once, with its place and how to mend it."""
+
+import pytest
+import yaml
+
+from chejil.curation import check, marked_yaml
+from chejil.curation.recipe import Recipe, find_recipe, shipped_recipes
+from chejil.errors import ChejilError, RecipeError
+
+GOOD = """\
+name: good
+data: {data}
+sources:
+  mc4-ko: {{format: mc4, paths: "mc4-ko/*.json.gz"}}
+stages:
+  - normalise
+  - score
+  - filter:
+      bounds:
+        ko: {{preset: koen, num_words: {{low: 30, unit: eojeol}}, hangul_share: null}}
+        en: gopher
+        mixed: keep
+        other: drop
+        unknown: drop
+      by_source:
+        mc4-ko:
+          en: drop
+      rules:
+        advertising: {{drop: "url LIKE '%/ad/%' AND num_words < 50"}}
+  - near_dedup:
+      threshold: 0.8
+      keep: {{by: signal, signal: num_words}}
+  - write
+"""
+
+
+@pytest.fixture
+def problems(small_corpus):
+    """Problems of the good recipe after replacing one piece of its text, one line each."""
+
+    def found(old="", new="", *settings):
+        text = GOOD.format(data=small_corpus)
+        assert old in text
+        try:
+            check.check(marked_yaml.read(text.replace(old, new, 1), "r.yaml"), settings)
+        except RecipeError as error:
+            return [str(problem) for problem in error.problems]
+        return []
+
+    return found
+
+
+def test_a_good_recipe_has_no_problems(problems):
+    """Presets, own bounds, lifted bounds, rules and policies are all accepted."""
+    assert problems() == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("low: 30", "lwo: 30", "r.yaml:10:40: 'lwo' is not known here\n  mend: did you mean 'low'?"),
+        ("num_words: {", "num_wordz: {", "r.yaml:10:28: no signal is called 'num_wordz'\n  mend: did you mean 'num_words'?"),
+        ("unit: eojeol", "unit: morpheme", "r.yaml:10:49: the bound of 'num_words' is given per morpheme, but the signal is"),
+        ("low: 30", "low: abc", "r.yaml:10:40: stages.2.filter.bounds.ko.num_words.low: Input should be a valid number"),
+        ("low: 30", "low: 9, high: 3", "r.yaml:10:28: stages.2.filter.bounds.ko.num_words: low 9 is above high 3"),
+        ("preset: koen", "preset: koan", "r.yaml:10:14: no preset is called 'koan'\n  mend: did you mean 'koen'?"),
+        ("mixed: keep", "mixed: gopher", "r.yaml:12:9: preset 'gopher' has no bounds for 'mixed'"),
+        ("mixed: keep", "mixt: keep", "r.yaml:12:9: 'mixt' is not a language\n  mend: did you mean 'mixed'?"),
+        ("        other: drop\n", "", "r.yaml:9:7: no bounds for language 'other'"),
+        ("        mc4-ko:\n", "        mc4-kr:\n", "r.yaml:16:9: no source is called 'mc4-kr'\n  mend: did you mean 'mc4-ko'?"),
+        ("num_words < 50", "num_word < 50", "r.yaml:19:9: no column is called 'num_word'\n  mend: did you mean 'num_words'?"),
+        ("num_words < 50", "num_words +", "r.yaml:19:9: not a condition in SQL"),
+        ("url LIKE '%/ad/%' AND num_words < 50", "num_words + 1", "is a Int64, not a condition"),
+        ("signal: num_words}", "signal: quality}", "r.yaml:22:26: no signal that is scored is called 'quality'"),
+        ("threshold: 0.8", "treshold: 0.8", "r.yaml:21:7: 'treshold' is not known here\n  mend: did you mean 'threshold'?"),
+        ("threshold: 0.8", "threshold: 1.8", "r.yaml:21:7: stages.3.near_dedup.threshold: Input should be less than or equal"),
+        ("- near_dedup:", "- near_dedop:", "r.yaml:20:5: 'near_dedop' is not known here\n  mend: did you mean 'near_dedup'?"),
+        ("  - score\n", "", "r.yaml:7:5: 'filter' has no signals to judge"),
+        ("  - normalise\n", "", "r.yaml:6:5: the first stage is 'score'"),
+        ("  - write\n", "", "the last stage is 'near_dedup'"),
+        ("  - write\n", "  - score\n  - write\n", "r.yaml:23:5: 'score' stands twice"),
+        ("- score", "- score: {signals: [num_chars]}", "'num_words' is not scored"),
+        ("- score", "- score: {signals: [num_char]}", "r.yaml:7:23: no signal is called 'num_char'"),
+        ("format: mc4", "format: mc5", "r.yaml:4:12: "),
+        ("mc4-ko/*.json.gz", "mc4-ko/*.json.xz", "r.yaml:4:25: no file matches"),
+        ("paths:", "path:", "r.yaml:4:25: 'path' is not known here\n  mend: did you mean 'paths'?"),
+        ("name: good", "name: ../bad", "r.yaml:1:1: name: String should match pattern"),
+        ("name: good\n", "", "r.yaml:1:1: 'name' is missing"),
+        ("sources:", "source:", "r.yaml:3:1: 'source' is not known here\n  mend: did you mean 'sources'?"),
+        ("name: good", "name: good\nname: twice", "r.yaml:2:1: 'name' stands twice"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_named_with_its_place_and_its_cure(problems, old, new, expected):
+    """One change to a good recipe gives a problem that says where and how to mend it."""
+    found = problems(old, new)
+
+    assert any(expected in problem for problem in found), found
+
+
+def test_every_mistake_is_named_at_once(problems, small_corpus):
+    """Mistakes of form and of sense, in sources and stages, in the order of the file."""
+    text = GOOD.format(data=small_corpus)
+    for old, new in (
+        ("paths:", "path:"),
+        ("num_words: {", "num_wordz: {"),
+        ("threshold: 0.8", "threshold: high"),
+        ("num_words < 50", "num_word < 50"),
+    ):
+        text = text.replace(old, new, 1)
+
+    with pytest.raises(RecipeError) as caught:
+        check.check(marked_yaml.read(text, "r.yaml"))
+
+    lines = [int(problem.where.split(":")[1]) for problem in caught.value.problems]
+    assert lines == sorted(lines)
+    assert {4, 10, 19, 21} <= set(lines)
+
+
+@pytest.mark.parametrize("text", ["", "- a\n", "just words\n", "stages: 3\n", "sources: [1]\nstages: [[]]\n"])
+def test_what_is_no_recipe_at_all_is_refused_without_a_traceback(text):
+    """Whatever the file holds, the answer is a list of problems."""
+    with pytest.raises(RecipeError):
+        check.check(marked_yaml.read(text, "r.yaml"))
+
+
+def test_an_override_is_checked_like_the_file_and_points_at_itself(problems):
+    """The place of a wrong override is the override."""
+    assert problems("", "", "stages.near_dedup.treshold=0.7") == [
+        "--set stages.near_dedup.treshold=0.7: 'treshold' is not known here\n  mend: did you mean 'threshold'?"
+    ]
+    assert problems("", "", "stages.near_dedup.threshold=0.7") == []
+
+
+def test_the_resolved_recipe_is_the_same_recipe(small_recipe):
+    """Every default is written out, and reading it again gives the same settings."""
+    recipe = small_recipe()
+    again = Recipe.model_validate(yaml.safe_load(recipe.resolved()))
+
+    assert again.resolved() == recipe.resolved()
+    assert "lanes: 120" in recipe.resolved()
+
+
+@pytest.mark.parametrize("path", shipped_recipes(), ids=lambda path: path.stem)
+def test_a_shipped_recipe_is_right_but_for_its_files(path):
+    """Whoever has the data can run it as it stands."""
+    try:
+        check.load(str(path))
+    except RecipeError as error:
+        assert all("no file matches" in problem.what for problem in error.problems), error
+
+
+def test_a_shipped_recipe_goes_by_its_bare_name():
+    """`chejil run demo` finds recipes/demo.yaml wherever the user stands; an unknown name lists them."""
+    assert find_recipe("demo").name == "demo.yaml"
+    with pytest.raises(ChejilError, match="koen-web"):
+        find_recipe("nothing-of-the-kind")

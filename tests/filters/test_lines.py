@@ -1,0 +1,85 @@
+"""Line counters agree with the reference; Korean sentence ends are known; blank lines are nothing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from chejil.filters.buffers import TextBuffers
+from chejil.filters.engine import measure, score
+from chejil.filters.line_counts import COUNTERS
+
+from . import reference
+from .strategies import batches
+
+
+def value(name: str, text: str) -> float:
+    return score([text], [name]).column(0)[0].as_py()
+
+
+@given(batches)
+def test_kernel_agrees_with_the_reference(texts):
+    """Every counter of every document equals the plain count."""
+    counts = measure(TextBuffers.of(texts), ["lines"])
+    expected = [reference.lines(text) for text in texts]
+    for name in COUNTERS:
+        assert counts[name].tolist() == [counted[name] for counted in expected], name
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "비가 왔다.",  # It rained.
+        "비가 왔다",  # the same without a full stop
+        "“비가 왔다.”",
+        "비가 왔어요ㅎㅎ",  # It rained, haha
+        "비가 왔나요?)",  # Did it rain?
+        "이상 없음",  # Nothing unusual (nominal ending)
+        "붙임 1부. (끝)",  # One enclosure. (End)
+        "It rained...",
+        "**It rained!**",
+        "雨が降った。",
+    ],
+)
+def test_sentence_ends_are_terminal(line):
+    """A line that ends a sentence is terminal, quotes, brackets, emphasis and laughter apart."""
+    assert value("terminal_line_share", line) == 1
+
+
+@pytest.mark.parametrize("line", ["목록", "Contents", "ㅋㅋㅋ", "가격: 3,000원", "the 5th,", "(", "\u3000"])
+def test_titles_and_fragments_are_not_terminal(line):
+    """Titles, prices and bare marks end no sentence (목록: list; 가격: price); a blank line is no line."""
+    assert value("terminal_line_share", line) in (0, None)
+
+
+def test_blank_lines_are_never_duplicates():
+    """Neither blank lines nor lines of odd white space count as repeated lines or paragraphs."""
+    text = "가\n\n\u3000\n \t\n\n나\r\n\r\n\r\n다\n\n"
+    assert value("num_lines", text) == value("num_paragraphs", text) == 3
+    assert value("dup_line_share", text) == value("dup_paragraph_share", text) == 0
+
+
+def test_repeated_lines_and_paragraphs():
+    """The second and later occurrences count, stripped of white space; characters over the whole text."""
+    text = "ab\ncd\n\n ab\ncd \n\nab"
+    row = score([text], ["dup_line_share", "dup_line_char_share", "dup_paragraph_share", "char_dup_ratio"])
+    assert row.to_pylist() == [
+        {
+            "dup_line_share": 3 / 5,
+            "dup_line_char_share": 6 / len(text),
+            "dup_paragraph_share": 1 / 3,
+            "char_dup_ratio": 6 / len(text.replace("\n", "")),
+        }
+    ]
+
+
+def test_a_line_of_an_earlier_document_is_no_duplicate():
+    """The table of seen lines starts empty for every document."""
+    assert score(["같다", "같다"], ["dup_line_share"])["dup_line_share"].to_pylist() == [0, 0]  # the same
+
+
+def test_many_different_lines_are_all_told_apart():
+    """A hundred thousand different lines hold no duplicate; the same again are all duplicates."""
+    text = "\n".join(f"{number}번째 줄" for number in range(100_000))  # line number N
+    assert value("dup_line_share", text) == 0
+    assert value("dup_line_share", f"{text}\n{text}") == 0.5
