@@ -54,17 +54,17 @@ def run(
     from chejil import terminal
     from chejil.curation import check as checks
     from chejil.curation import run as runs
-    from chejil.curation import tables
+    from chejil.curation import views
     from chejil.curation.progress import Terminal
 
     loaded = checks.load(recipe, set_ or ())
     root = out or f"runs/{loaded.name}"
     if dry_run:
-        terminal.show(runs.dry_run(loaded, root), json, tables.plan)
+        terminal.show(runs.dry_run(loaded, root), json, views.plan)
         return
     with Terminal(terminal.STDERR) as bars:
         content = runs.run(loaded, root, workers or terminal.cores(), bars)
-    terminal.show({**content.as_dict(), "units_done": content.units_done}, json, lambda _: tables.summary(content, root))
+    terminal.show({**content.as_dict(), "units_done": content.units_done}, json, lambda _: views.summary(content, root))
     if content.failed:
         raise typer.Exit(EXIT_INCOMPLETE)
 
@@ -74,10 +74,10 @@ def check(recipe: RecipeArgument, set_: SetOption = None, json: JsonOption = Fal
     """Check a recipe: everything that is wrong, with file, line, column and a near name."""
     from chejil import terminal
     from chejil.curation import check as checks
-    from chejil.curation import tables
+    from chejil.curation import views
 
     loaded = checks.load(recipe, set_ or ())
-    terminal.show(loaded.model_dump(mode="json", exclude_unset=True), json, lambda _: tables.checked(loaded))
+    terminal.show(loaded.model_dump(mode="json", exclude_unset=True), json, lambda _: views.checked(loaded))
 
 
 @app.command()
@@ -88,10 +88,10 @@ def explain(
 ) -> None:
     """Explain a document: each signal with its bounds and margin, every reason, duplicates, what was changed."""
     from chejil import terminal
-    from chejil.curation import tables
+    from chejil.curation import views
     from chejil.curation.explain import explain as explained
 
-    terminal.show(explained(run, document), json, tables.explanation)
+    terminal.show(explained(run, document), json, views.explanation)
 
 
 @app.command()
@@ -100,24 +100,24 @@ def signals(
 ) -> None:
     """List the signals, or describe one: unit, source, default bounds, examples."""
     from chejil import terminal
-    from chejil.curation import tables
+    from chejil.curation import views
     from chejil.filters import catalogue
 
     if name is None:
-        terminal.show([tables.signal_row(s) for s in catalogue.SIGNALS.values()], json, tables.signals)
+        terminal.show([views.signal_row(s) for s in catalogue.SIGNALS.values()], json, views.signals)
     else:
-        terminal.show(tables.signal_row(catalogue.find_signal(name)), json, tables.signal)
+        terminal.show(views.signal_row(catalogue.find_signal(name)), json, views.signal)
 
 
 @app.command()
 def verify(run: RunArgument, json: JsonOption = False) -> None:
     """Recompute every hash and count of a run; the exit code is 1 if anything differs."""
     from chejil import terminal
-    from chejil.curation import manifest, tables
+    from chejil.curation import manifest, views
 
     problems = manifest.verify(run)
     files = len(manifest.read(run).files)
-    terminal.show({"files": files, "problems": problems}, json, tables.verified)
+    terminal.show({"files": files, "problems": problems}, json, views.verified)
     if problems:
         raise typer.Exit(EXIT_WRONG)
 
@@ -142,14 +142,14 @@ def demo(
     """Write a sample corpus with planted defects, run a recipe on it, and show what was caught."""
     from chejil import terminal
     from chejil.curation import demo as demos
-    from chejil.curation import tables
+    from chejil.curation import views
     from chejil.curation.progress import Terminal
 
     with Terminal(terminal.STDERR) as bars:
         result = demos.real(out, workers or terminal.cores(), bars) if real else demos.sample(
             data, out, workers or terminal.cores(), bars
         )
-    terminal.show(result.as_dict(), json, lambda _: tables.demo(result))
+    terminal.show(result.as_dict(), json, lambda _: views.demo(result))
     if result.content.failed:
         raise typer.Exit(EXIT_INCOMPLETE)
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import Any
 
 
 class ChejilError(Exception):
@@ -29,7 +30,7 @@ class ChejilError(Exception):
         cure = f"\n  mend: {self.mend}" if self.mend else ""
         return f"{place}{self.what}{cure}"
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions cross process borders by pickle, which by default calls the class with `args` alone.
         return (_rebuild, (type(self), self.what, self.where, self.mend, self.__dict__))
 
@@ -49,7 +50,7 @@ class RecipeError(ChejilError):
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
 
-    def __reduce__(self):
+    def __reduce__(self) -> tuple[Any, ...]:
         return (RecipeError, (self.problems,))
 
 

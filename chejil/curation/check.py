@@ -7,6 +7,7 @@ so that one misspelt key does not hide a second mistake in another stage.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -62,9 +63,8 @@ def check(marked: MarkedYaml, settings: Sequence[str] = ()) -> Recipe:
 
 def _order(problem: ChejilError) -> tuple[int, int, int]:
     """By line and column; what was set on the command line comes last."""
-    *_, line, column = ("", "0", "0", *(problem.where or "").rsplit(":", 2))
-    placed = line.isdecimal() and column.isdecimal()
-    return (0, int(line), int(column)) if placed else (1, 0, 0)
+    placed = re.search(r":(\d+):(\d+)$", problem.where or "")
+    return (0, int(placed[1]), int(placed[2])) if placed else (1, 0, 0)
 
 
 def _form(marked: MarkedYaml) -> tuple[Recipe | None, list[ChejilError]]:

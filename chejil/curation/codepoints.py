@@ -24,8 +24,8 @@ KEEP, CONTROL, BOM, ZERO_WIDTH, LINE_END, SPACE, JOINER, JOINING = range(8)
 
 UNCOMPOSED, BYTE, LEAD, KANA, SOUP = 8, 16, 32, 64, 128
 """UNCOMPOSED: NFC may change it. BYTE: a byte from 0x80 that was read as Latin-1 or windows-1252. LEAD: a
-BYTE that begins a character in UTF-8. KANA: half-width katakana. SOUP: an ideograph that UTF-8 Hangul
-begins with when it is read as CP949."""
+BYTE that begins a Hangul syllable in CP949, or a character in UTF-8. KANA: half-width katakana. SOUP: an
+ideograph that UTF-8 Hangul begins with when it is read as CP949."""
 
 NUM_CODEPOINTS = 0x30000
 """The table ends with plane 2; above it stand tags, variation selectors and private use, all kept."""
@@ -95,7 +95,7 @@ def codepoint_table() -> np.ndarray:
             table[low : high + 1] = action
     table[_uncomposed()] |= UNCOMPOSED
     table[[*range(0x80, 0x100), *map(ord, WINDOWS_1252)]] |= BYTE
-    table[0xC2:0xF5] |= LEAD
+    table[0xB0:0xF5] |= LEAD
     table[0xFF61:0xFFA0] |= KANA
     table[[ord(soup) for soup in soup_ideographs()]] |= SOUP
     table.flags.writeable = False

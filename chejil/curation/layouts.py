@@ -6,7 +6,7 @@ equal records give equal bytes. A field that became part of the text does not st
 which would double the size of LBox Open and of KLUE's reading comprehension.
 
 The fast path reads and writes JSON with orjson, which turns integers above 64 bits into floats; a record in
-which that may have happened is read again with the standard library (about one in a million of web text).
+which that may have happened is read again with the standard library.
 """
 
 from __future__ import annotations

@@ -111,7 +111,8 @@ def override(marked: MarkedYaml, setting: str) -> None:
 
 
 def _set(marked: MarkedYaml, keys: list[str], value: Any, where: str) -> None:
-    holder, path = marked.data, ()
+    holder: Any = marked.data
+    path: Path = ()
     for key, more in zip(keys, [*keys[1:], None], strict=True):
         for step in _steps(holder, key, where):
             path = (*path, step)

@@ -43,7 +43,7 @@ _UTF8_RUN = re.compile(f"(?:[\\xc2-\\xdf]{_TAIL}|[\\xe0-\\xef]{_TAIL}{{2}}|[\\xf
 _CP949_RUN = re.compile(f"(?:(?!(?<![^\\0-\\x7f])[‘’“”–—…•][A-Za-z])[\\0-\\xff{_SPECIALS}])++")
 _SOUP_TRACE = re.compile(f"[{soup_ideographs()}][가-힣]")
 _NO_LETTER = re.compile("[\0-\x7fㄱ-ㆎ]+")
-_NOT_LATIN = re.compile("[\u0250-\u1dff\u2c00-\uffef]")
+_NOT_LATIN = re.compile("[\u0250-\u1dff\u2c00-\uffef\U00020000-\U0010ffff]")
 _ONLY_THE_CODEC = ftfy.TextFixerConfig(
     unescape_html=False,
     remove_terminal_escapes=False,
@@ -110,7 +110,7 @@ MISREADINGS = (
     Misreading(
         "cp932",
         "cp949",
-        re.compile("[\0-\x7f｡-ﾟ一-鿿\ue000-\ue757]+"),
+        re.compile("[\0-\x7f｡-ﾟ一-鿿\ue000-\ue757\uf8f0-\uf8f3]+"),
         re.compile("[｡-ﾟ]"),
         in_a_row=2,
         at_least=4,

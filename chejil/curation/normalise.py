@@ -167,7 +167,7 @@ def _large_strings(texts: pa.Array | pa.ChunkedArray | list[str | None]) -> pa.L
     if isinstance(texts, list):
         return pa.array(texts, pa.large_string())
     array = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    return array.cast(pa.large_string())
+    return array if array.type == pa.large_string() else array.cast(pa.large_string())
 
 
 def _mend(text: str) -> tuple[str, int]:

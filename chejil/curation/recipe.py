@@ -73,8 +73,8 @@ class Recipe(BaseModel):
     sources: dict[str, Source] = Field(min_length=1, description="What to read, by a name that documents keep.")
     stages: list[StageEntry] = Field(min_length=1, description="What to do, in order.")
 
-    def stage(self, name: str) -> Any | None:
-        """Settings of a stage, or None if the recipe does not have it."""
+    def stage(self, name: str) -> Any:
+        """Settings of a stage; None if the recipe does not have it."""
         return next((entry.settings for entry in self.stages if entry.name == name), None)
 
     def deciders(self) -> list[str]:

@@ -88,5 +88,5 @@ def matrix_of(column: pa.ChunkedArray, dtype: type) -> np.ndarray:
         array = array.chunk(0) if array.num_chunks else pa.array([], column.type)
     width = column.type.byte_width // np.dtype(dtype).itemsize
     values = array.buffers()[1]
-    whole = np.frombuffer(values, dtype) if values is not None else np.zeros(0, dtype)
+    whole: np.ndarray = np.frombuffer(values, dtype) if values is not None else np.zeros(0, dtype)
     return whole.reshape(-1, width)[array.offset : array.offset + len(array)]

@@ -7,8 +7,11 @@ all raises `SourceError` with its name, so that its shard stops alone.
 
 Ids are stable: a record keeps the id that it was published with, and a record without one is called after
 its source, its file below the folder that the recipe names, and its number in that file. The machine's
-folders are in no id, so a corpus that moves keeps them. Reading json.gz costs about as much as
-decompressing it twice (100 MB/s of text a core against 240)."""
+folders are in no id, so a corpus that moves keeps them.
+
+Measured on one core: json.gz 90 MB/s of Korean text and 130 of English, jsonl.zst 130, Parquet 70 (rows pass
+through Python for the sake of `meta`); a process stays near 230 MB whatever the size of the file.
+"""
 
 from __future__ import annotations
 
@@ -179,7 +182,7 @@ def _matches(path: str, data_root: str, ignore: list[str]) -> Iterator[InputFile
     files, pattern = _file_system(path, data_root)
     root = _fixed_root(pattern)
     try:
-        found = files.glob(pattern, detail=True)
+        found: Any = files.glob(pattern, detail=True)
     except OSError as error:
         raise unreadable(path, error) from error
     kept = [

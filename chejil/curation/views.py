@@ -1,0 +1,154 @@
+"""What the terminal shows of a run, a recipe, a signal and a document: tables and lines, nothing computed twice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.console import RenderableType
+
+from chejil.curation.explain import Explanation
+from chejil.curation.manifest import Manifest
+from chejil.curation.recipe import Recipe
+from chejil.curation.report import megabytes, share, totals
+from chejil.filters.registry import Signal
+from chejil.terminal import table
+
+_MAX_REASONS = 25
+
+
+def summary(run: Manifest, root: str) -> Iterator[RenderableType]:
+    """The funnel: by source and language, dropped by reason, what was quarantined, what stopped."""
+    yield _by_source(run)
+    yield _by_reason(run)
+    if run.quarantined:
+        yield table(("quarantined", "records>"), run.quarantined.most_common())
+    for entry in run.failed:
+        yield f"stopped: {entry['shard']}: {entry['what']}"
+    yield f"{run.documents:,} documents = {run.kept:,} kept + {run.documents - run.kept:,} dropped"
+    if not run.units_done:
+        yield "nothing to do: every stage is done for these inputs and this recipe"
+    yield f"report: {root}/report.html"
+
+
+def _by_source(run: Manifest) -> RenderableType:
+    every = totals(run.funnel, "source", "lang")
+    kept = totals(run.funnel, "source", "lang", where=lambda row: row["reason"] is None)
+    rows = []
+    for key, counts in sorted(every.items(), key=lambda item: (item[0][0], -item[1]["bytes"])):
+        left = kept.get(key, {"documents": 0, "bytes": 0})
+        rows.append(
+            (
+                key[0],
+                key[1] or "unknown",
+                counts["documents"],
+                left["documents"],
+                share(left["documents"], counts["documents"]),
+                megabytes(counts["bytes"]),
+                megabytes(left["bytes"]),
+            )
+        )
+    return table(("source", "language", "documents>", "kept>", "share>", "text>", "kept>"), rows)
+
+
+def _by_reason(run: Manifest) -> RenderableType:
+    dropped = totals(run.funnel, "reason", where=lambda row: row["reason"] is not None)
+    ranked = sorted(dropped.items(), key=lambda item: (-item[1]["documents"], item[0]))
+    rows = [(reason, counts["documents"], megabytes(counts["bytes"])) for (reason,), counts in ranked[:_MAX_REASONS]]
+    rest = ranked[_MAX_REASONS:]
+    if rest:
+        rows.append((f"{len(rest)} more reasons", sum(c["documents"] for _, c in rest), ""))
+    return table(("dropped, by first reason", "documents>", "text>"), rows)
+
+
+def plan(rows: list[dict[str, Any]]) -> Iterator[RenderableType]:
+    """What a run would do."""
+    yield table(("stage", "units>", "to do>"), [(row["stage"], row["units"], row["to_do"]) for row in rows])
+    if not any(row["to_do"] for row in rows):
+        yield "nothing to do: every stage is done for these inputs and this recipe"
+
+
+def checked(recipe: Recipe) -> Iterator[RenderableType]:
+    """A recipe in which nothing is wrong."""
+    yield f"{recipe.name}: {len(recipe.sources)} sources, stages {', '.join(e.name for e in recipe.stages)}"
+
+
+def verified(result: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """What `verify` found."""
+    yield from result["problems"]
+    wrong = len(result["problems"])
+    yield f"{result['files']:,} files: {f'{wrong} problems' if wrong else 'every hash and count is right'}"
+
+
+def signals(rows: list[dict[str, Any]]) -> Iterator[RenderableType]:
+    """The registry, a line a signal."""
+    yield table(
+        ("signal", "unit", "kind", "ko", "en", "what"),
+        [(r["name"], r["unit"], r["kind"], r["bounds"].get("ko"), r["bounds"].get("en"), r["about"]) for r in rows],
+    )
+
+
+def signal_row(signal: Signal) -> dict[str, Any]:
+    """A signal as plain values."""
+    return {
+        "name": signal.name,
+        "family": signal.family,
+        "unit": signal.unit,
+        "kind": signal.kind,
+        "about": signal.about,
+        "source": signal.source,
+        "bounds": {lang: str(bound) for lang, bound in signal.bounds.items()},
+        "kept": [list(example) for example in signal.kept],
+        "dropped": [list(example) for example in signal.dropped],
+    }
+
+
+def signal(row: dict[str, Any]) -> Iterator[RenderableType]:
+    """One signal in full."""
+    yield f"{row['name']}  ({row['kind']}, per {row['unit']})\n  {row['about']}\n  {row['source']}"
+    for lang, bound in row["bounds"].items():
+        yield f"  default for {lang}: {bound}"
+    for verdict in ("kept", "dropped"):
+        for lang, text in row[verdict]:
+            yield f"  {verdict} ({lang}): {text[:100]!r}"
+
+
+def explanation(found: Explanation | list[dict[str, Any]]) -> Iterator[RenderableType]:
+    """One document, or the quarantined record."""
+    if isinstance(found, list):
+        for row in found:
+            yield f"quarantined: {row['reason']} at {row['file']}#{row['line']}: {row['detail']}\n  {row['excerpt']}"
+        return
+    decision = found.decision
+    verdict = "kept" if decision["kept"] else f"dropped: {decision['reason']}"
+    yield f"{decision['id']}\n{decision['source']}:{decision['file']}#{decision['line']}, {decision['lang'] or 'unknown'}"
+    yield f"{verdict}" + (f"   all reasons: {', '.join(decision['reasons'])}" if len(decision["reasons"]) > 1 else "")
+    if decision["duplicate_of"]:
+        yield f"duplicate of {decision['duplicate_of']} (similarity {decision['similarity']:.2f})"
+    yield _excerpt(found.excerpt)
+    yield table(
+        ("signal", "value>", "unit", "low>", "high>", "margin>", ""),
+        [(m.signal, m.value, m.unit, m.low, m.high, m.margin, m.verdict) for m in found.signals],
+    )
+    if found.rules:
+        rules = [(r["rule"], r.get("keep") or r.get("drop"), r["passes"]) for r in found.rules]
+        yield table(("rule", "condition", "passes"), rules)
+    if found.mates:
+        mates = [(m.id, m.cluster, m.similarity, m.kept) for m in found.mates]
+        yield table(("duplicates", "cluster", "similarity>", "kept"), mates)
+    yield from _normalising(found)
+
+
+def _excerpt(text: str) -> str:
+    lines = text.split("\n")[:6]
+    return "\n".join(f"  │ {line[:96]}" for line in lines)
+
+
+def _normalising(found: Explanation) -> Iterator[RenderableType]:
+    if not found.changes:
+        yield "normalising changed nothing"
+        return
+    kinds = ", ".join(f"{kind} {count:,}" for kind, count in found.changes.items())
+    yield f"normalising changed: {kinds}"
+    for before, after in found.spans:
+        yield f"  - {before!r}\n  + {after!r}"
