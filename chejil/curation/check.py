@@ -202,21 +202,28 @@ def _of_filter(marked: MarkedYaml, path: Path, settings: Filter, names: set[str]
 
 
 def _of_language(marked: MarkedYaml, path: Path, lang: Language, limits: LanguageLimits) -> Iterator[ChejilError]:
-    words = ["drop", "keep", *bounds.presets()]
-    if limits.preset is not None:
-        yield from _unknown(marked, (*path, "preset"), limits.preset, words, "preset")
-    if limits.preset in ("drop", "keep") and limits.own:
-        what = f"'{next(iter(limits.own))}' has no effect beside {limits.preset}"
-        yield ChejilError(what, where=marked.where((*path, next(iter(limits.own)))), mend="remove one of the two")
-    if limits.preset in bounds.presets() and lang not in bounds.preset(limits.preset).languages:
-        known = ", ".join(bounds.preset(limits.preset).languages)
-        yield ChejilError(f"preset '{limits.preset}' has no bounds for '{lang}', only for {known}",
-                          where=marked.where((*path, "preset")), mend="choose another preset, drop or keep")
+    yield from _of_preset(marked, path, lang, limits)
     for name, own in limits.own.items():
         yield from _unknown(marked, (*path, name), name, SIGNALS, "signal")
         yield from _unscored(marked, (*path, name), [name])
         if own is not None and name in SIGNALS:
             yield from _of_limits(marked, (*path, name), name, own)
+
+
+def _of_preset(marked: MarkedYaml, path: Path, lang: Language, limits: LanguageLimits) -> Iterator[ChejilError]:
+    where = (*path, "preset")
+    if limits.preset in ("drop", "keep") and limits.own:
+        what = f"'{next(iter(limits.own))}' has no effect beside {limits.preset}"
+        yield ChejilError(what, where=marked.where((*path, next(iter(limits.own)))), mend="remove one of the two")
+    if limits.preset in (None, "drop", "keep"):
+        return
+    yield from _unknown(marked, where, limits.preset, ["drop", "keep", *bounds.presets()], "preset")
+    if limits.preset in bounds.presets():
+        languages = bounds.preset(limits.preset).languages
+        if lang not in languages:
+            what = f"preset '{limits.preset}' has no bounds for '{lang}', only for {', '.join(languages)}"
+            yield ChejilError(what, where=marked.where(where), mend="choose another preset, drop or keep")
+        yield from _unscored(marked, where, [name for name in languages.get(lang, {}) if name not in limits.own])
 
 
 def _of_limits(marked: MarkedYaml, path: Path, name: str, limits: Limits) -> Iterator[ChejilError]:

@@ -110,13 +110,6 @@ class Filter(BaseModel):
         languages = {lang: chosen[lang].resolve(lang) for lang in LANGUAGES if lang in chosen}
         return Policy(languages, tuple(rule.named(name) for name, rule in self.rules.items()))
 
-    def columns(self, source: str) -> set[str]:
-        """Signals that the policy of a source reads."""
-        policy = self.policy(source)
-        bounded = {name for limits in policy.languages.values() if not isinstance(limits, str) for name in limits}
-        ruled = {name for rule in policy.rules for name in pl.sql_expr(rule.condition).meta.root_names()}
-        return bounded | (ruled & set(SIGNALS))
-
 
 def resolved(settings: Filter) -> dict[str, Any]:
     """Settings for the stage key: presets written out, so that a changed preset is a changed filter."""

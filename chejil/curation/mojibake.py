@@ -36,8 +36,10 @@ _C1 = re.compile(f"[{''.join(WINDOWS_1252.values())}]")
 _LATIN_RUN = re.compile(f"[\\0-\\xff{_SPECIALS}]+")
 _TAIL = f"[\\x80-\\xbf{_SPECIALS}]"
 _LATIN_TRACE = re.compile(f"[\\xc2-\\xf4]{_TAIL}")
+# A run must not touch other such characters: pieces of CP949 look like UTF-8, words of it hardly ever do.
 # Possessive (`++`), or `re` remembers its way back through a run of 16 MB.
-_UTF8_RUN = re.compile(f"(?:[\\xc2-\\xdf]{_TAIL}|[\\xe0-\\xef]{_TAIL}{{2}}|[\\xf0-\\xf4]{_TAIL}{{3}})++")
+_SEQUENCE = f"[\\xc2-\\xdf]{_TAIL}|[\\xe0-\\xef]{_TAIL}{{2}}|[\\xf0-\\xf4]{_TAIL}{{3}}"
+_UTF8_RUN = re.compile(f"(?<![\\x80-\\xff])(?:{_SEQUENCE})++(?![\\x80-\\xff])")
 # A quotation mark and a letter are a syllable in CP949 (the ’t of don’t is 뭪): where nothing damaged
 # stands before them, they are what they seem.
 _CP949_RUN = re.compile(f"(?:(?!(?<![^\\0-\\x7f])[‘’“”–—…•][A-Za-z])[\\0-\\xff{_SPECIALS}])++")
@@ -120,27 +122,26 @@ MISREADINGS = (
 """In the order of trial: the strictest first (`Ã¶` is `ö` in UTF-8, and also a syllable in CP949)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Repair:
-    """A whole `text` after repair, the pieces `brought` to light, how many damaged characters they had."""
+def repair(text: str) -> tuple[str, int]:
+    """Undo mojibake of each kind that can be undone beyond doubt.
 
-    text: str
-    brought: str = ""
-    num_chars: int = 0
+    Returns:
+        The text, itself where nothing can be undone, and how many characters beyond ASCII were replaced.
 
-
-def repair(text: str) -> Repair:
-    """Undo one kind of mojibake, the first that can be undone beyond doubt; the text itself where none can.
-
-    >>> repair("¾È³çÇÏ¼¼¿ä, ¿©·¯ºÐ").text  # annyeonghaseyo, yeoreobun: hello, everybody
-    '안녕하세요, 여러분'
+    >>> repair("¾È³çÇÏ¼¼¿ä, ¿©·¯ºÐ")  # annyeonghaseyo, yeoreobun: hello, everybody
+    ('안녕하세요, 여러분', 16)
     """
+    num_chars = 0
     for kind in MISREADINGS:
         found = _mend(text, kind.runs, kind.trace, kind.undo)
-        if kind.is_plain(found.brought) and _lost_little(found):
-            return found
+        if kind.is_plain(found.brought) and found.lost_little():
+            text, num_chars = found.text, num_chars + _num_beyond_ascii(found.damaged)
     found = _mend(text, _LATIN_RUN, _LATIN_TRACE, _undo_latin)
-    return _name_c1(found if _lost_little(found) else Repair(text))
+    if found.lost_little():
+        text, num_chars = found.text, num_chars + _num_beyond_ascii(found.damaged)
+    # Whatever a page declares, browsers read its bytes 80 to 9F as windows-1252 (WHATWG): the `\x92` of
+    # `don\x92t` is an apostrophe.
+    return text.translate(_FROM_C1), num_chars + len(_C1.findall(text))
 
 
 @functools.cache
@@ -150,11 +151,21 @@ def common_syllables() -> frozenset[str]:
     return frozenset(table) - {"\n"}
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A whole text after an attempt; the pieces that were `damaged`, and what they `brought` to light."""
+
+    text: str
+    damaged: str = ""
+    brought: str = ""
+
+    def lost_little(self) -> bool:
+        return self.text.count("\ufffd") <= LOST_SHARE * _num_beyond_ascii(self.brought)
+
+
 def _mend(
     text: str, runs: re.Pattern[str], trace: re.Pattern[str], undo: Callable[[str], str | None]
-) -> Repair:
-    if not trace.search(text):
-        return Repair(text)
+) -> _Found:
     damaged: list[str] = []
     brought: list[str] = []
 
@@ -170,16 +181,8 @@ def _mend(
         separator = next((s for s in "\n " if s in piece), None)
         return piece if separator is None else separator.join(map(mend, piece.split(separator)))
 
-    mended = runs.sub(lambda run: mend(run[0]), text)
-    return Repair(mended, "\n".join(brought), _num_beyond_ascii("".join(damaged)))
-
-
-def _lost_little(found: Repair) -> bool:
-    return found.text.count("\ufffd") <= LOST_SHARE * _num_beyond_ascii(found.brought)
-
-
-def _num_beyond_ascii(text: str) -> int:
-    return len(text) - len(text.encode("ascii", "ignore"))
+    mended = runs.sub(lambda run: mend(run[0]), text) if trace.search(text) else text
+    return _Found(mended, "".join(damaged), "\n".join(brought))
 
 
 def _undo_latin(piece: str) -> str | None:
@@ -187,11 +190,5 @@ def _undo_latin(piece: str) -> str | None:
     return None if restored == piece or _NOT_LATIN.search(restored) else restored
 
 
-def _name_c1(found: Repair) -> Repair:
-    # Whatever a page declares, browsers read its bytes 80 to 9F as windows-1252 (WHATWG): the `\x92` of
-    # `don\x92t` is an apostrophe. A text whose only one is 85 has a line end there, which the plain rules
-    # see to.
-    controls = _C1.findall(found.text)
-    if set(controls) <= {"\x85"}:
-        return found
-    return Repair(found.text.translate(_FROM_C1), found.brought, found.num_chars + len(controls))
+def _num_beyond_ascii(text: str) -> int:
+    return len(text) - len(text.encode("ascii", "ignore"))

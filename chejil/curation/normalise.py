@@ -122,7 +122,7 @@ def _apply(
     step = np.zeros((len(texts), len(CHANGES)), np.int32)
     if settings.mojibake:
         # First: A0, 85 and AD are bytes of damaged text; to the plain rules a space, a line end, a hyphen.
-        texts = _each(texts, np.flatnonzero(found & MOJIBAKE), _mend, step[:, _MOJIBAKE])
+        texts = _each(texts, np.flatnonzero(found & MOJIBAKE), repair, step[:, _MOJIBAKE])
     texts = _plain(texts, settings.blank_lines, step[:, _PLAIN:])
     # Last: a character that the plain rules drop may have parted two that compose.
     for wanted, compose in ((COMPOSE, _compose), (COMPOSE | LONG_MARKS, _compose_long_marks)):
@@ -168,11 +168,6 @@ def _large_strings(texts: pa.Array | pa.ChunkedArray | list[str | None]) -> pa.L
         return pa.array(texts, pa.large_string())
     array = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
     return array if array.type == pa.large_string() else array.cast(pa.large_string())
-
-
-def _mend(text: str) -> tuple[str, int]:
-    found = repair(text)
-    return found.text, found.num_chars
 
 
 def _compose(text: str) -> tuple[str, int]:

@@ -74,9 +74,12 @@ class Writer:
         self._dealt: dict[str, list[str]] = {}
 
     def sentence(self, pattern: str) -> str:
-        """Write one sentence: slots filled, particles fitted, the first letter a capital."""
-        text = fit_particles("".join(self._write(_parsed(pattern))))
-        return text[:1].upper() + text[1:]
+        """Write one sentence, or several: the first letter of each a capital."""
+        return _SENTENCE_START.sub(lambda match: match[0].upper(), self.fill(pattern))
+
+    def fill(self, pattern: str) -> str:
+        """Fill the slots and fit the particles, and leave the rest as it stands."""
+        return fit_particles("".join(self._write(_parsed(pattern))))
 
     def deal(self, slot: str) -> str:
         """The next entry of a list, itself written out."""
@@ -93,6 +96,7 @@ class Writer:
 
 Part = str | Callable[[Writer], str]
 
+_SENTENCE_START = re.compile(r"^[a-z]|(?<=[.?!] )[a-z]")
 _BRACKET = re.compile(r"\[([^\[\]]*\|[^\[\]]*)\]|\{([^{}\s]+)\}")
 _PARTICLES = {"은": "은는", "는": "은는", "이": "이가", "가": "이가", "을": "을를", "를": "을를"} | {
     "과": "과와", "와": "과와"
@@ -188,51 +192,62 @@ def write_prose(rng: random.Random, lang: Lang, register: str, sections: int = 1
     if register == "law":
         return _law(rng)
     stock = tables(f"{lang}_software" if register == "docs" else f"{lang}_subjects")
-    subjects = rng.sample(sorted(stock), sections)
-    decks: dict[str, list[str]] = {}
-    parts = [_section(rng, lang, register, stock[subject], decks) for subject in subjects]
+    subjects = rng.sample(sorted(stock), min(sections, len(stock)))
+    frames = tables(f"{lang}_registers")[register]
+    # The sentences of the register are shared out: no document says one twice.
+    deck = rng.sample(lines(frames["body"]), len(lines(frames["body"])))
+    hands = [deck[at :: len(subjects)][: rng.randint(4, 7)] for at in range(len(subjects))]
+    parts = [_section(rng, lang, frames, stock[subject], hand) for subject, hand in zip(subjects, hands, strict=True)]
     text = "\n\n".join(f"{title}\n\n{body}" for title, body in parts)
     return Prose(parts[0][0], text, lang, register, subjects[0])
 
 
 def _section(
-    rng: random.Random, lang: Lang, register: str, subject: dict[str, Any], decks: dict[str, list[str]]
+    rng: random.Random, lang: Lang, frames: dict[str, Any], subject: dict[str, Any], hand: list[str]
 ) -> tuple[str, str]:
-    frames = tables(f"{lang}_registers")[register]
     writer = _writer(rng, lang, subject)
     facts = [writer.sentence(fact) for fact in rng.sample(lines(subject["facts"]), rng.randint(3, FACTS_A_SECTION))]
     if frames.get("style") == "polite":
         facts = [polite(fact) for fact in facts]
-    deck = decks.setdefault("body", rng.sample(lines(frames["body"]), len(lines(frames["body"]))))
-    body = [writer.sentence(deck.pop()) for _ in range(min(len(deck), rng.randint(4, 7)))]
-    # Shuffled together by merging: facts and frames keep their order, and neither comes in a lump.
-    middle = _merged(rng, facts, body)
-    pieces = [writer.sentence(rng.choice(lines(frames["opening"]))), *middle]
-    pieces.append(writer.sentence(rng.choice(lines(frames["closing"]))))
-    paragraphs = _paragraphs(rng, pieces, 1 if register == "forum" else 4)
+    body = [writer.sentence(frame) for frame in hand]
+    opening, closing = (writer.sentence(rng.choice(lines(frames[part]))) for part in ("opening", "closing"))
+    if frames.get("posts"):
+        paragraphs = [opening, *_posts(rng, body, facts), closing]
+    else:
+        paragraphs = _paragraphs(rng, [opening, *_merged(rng, facts, body), closing])
     for _ in range(rng.randint(1, 2) if "code" in subject else 0):
-        paragraphs.insert(rng.randint(1, len(paragraphs)), writer.sentence(rng.choice(subject["code"])))
+        paragraphs.insert(rng.randint(1, len(paragraphs)), writer.fill(rng.choice(subject["code"])))
     return writer.sentence(rng.choice(lines(frames["title"]))), "\n\n".join(paragraphs)
 
 
 def _writer(rng: random.Random, lang: Lang, subject: dict[str, Any]) -> Writer:
     common = tables(f"{lang}_registers")["common"]
-    once = {slot: [rng.choice(common[slot])] for slot in ("town", "office")}
+    town, neighbour = rng.sample(common["town"], 2)
+    once = {"town": [town], "neighbour": [neighbour], "office": [rng.choice(common["office"])]}
     words = {slot: entry if isinstance(entry, list) else [entry] for slot, entry in subject.items()}
-    return Writer(rng, {**common, **words, **once})
+    return Writer(rng, {**common, "head": [rng.choice(common.get("head", [""]))], **words, **once})
 
 
 def _merged(rng: random.Random, first: list[str], second: list[str]) -> list[str]:
+    # Each keeps its order, and neither comes in a lump.
     turns = [True] * len(first) + [False] * len(second)
     rng.shuffle(turns)
     queues = {True: iter(first), False: iter(second)}
     return [next(queues[turn]) for turn in turns]
 
 
-def _paragraphs(rng: random.Random, sentences: list[str], most: int) -> list[str]:
+def _posts(rng: random.Random, answers: list[str], facts: list[str]) -> list[str]:
+    posts = list(answers)
+    for fact in facts:
+        at = rng.randrange(len(posts))
+        posts[at] = f"{posts[at]} {fact}"
+    return posts
+
+
+def _paragraphs(rng: random.Random, sentences: list[str]) -> list[str]:
     paragraphs, at = [], 0
     while at < len(sentences):
-        many = rng.randint(min(2, most), most)
+        many = rng.randint(2, 4)
         paragraphs.append(" ".join(sentences[at : at + many]))
         at += many
     return paragraphs

@@ -8,13 +8,15 @@ A reason is `empty`, `language:other`, `<signal>:low`, `<signal>:high`, `<signal
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
 from typing import Literal
 
+import numpy as np
 import polars as pl
+import pyarrow as pa
 import yaml
 
 from chejil.errors import ChejilError, did_you_mean
@@ -77,51 +79,63 @@ def judge(rows: pl.DataFrame, policy: Policy) -> pl.Series:
     Returns:
         `reasons`, list[str], empty for what is kept; in the order empty, language, bounds, rules.
     """
-    rows = rows.with_columns(pl.col("lang").fill_null("unknown").alias("lang"))
-    forgotten = set(rows["lang"].unique()) - set(policy.languages)
+    language = _language_codes(rows["lang"], policy)
+    empty = (rows["num_chars"].fill_null(0) == 0).to_numpy()
+    failures = {"empty": empty}
+    for name, mask in _failures(rows, policy, language):
+        failures[name] = mask & ~empty
+    return _lists(failures, len(rows))
+
+
+def _language_codes(lang: pl.Series, policy: Policy) -> np.ndarray:
+    """Index into LANGUAGES of each row."""
+    named = lang.fill_null("unknown")
+    forgotten = set(named.unique()) - set(policy.languages)
     if forgotten:
         raise ChejilError(f"no bounds for language {', '.join(sorted(forgotten))}", mend="add it under bounds")
-    empty = pl.col("num_chars").fill_null(0) == 0
-    reasons = [_reason(f"language:{lang}", pl.col("lang") == lang) for lang in _dropped(policy)]
-    for name in _bounded(policy):
-        reasons += _outside(name, policy)
-    reasons += [_reason(f"rule:{rule.name}", rule.fails) for rule in policy.rules]
-    judged = pl.concat_list(reasons).list.drop_nulls() if reasons else pl.lit([], pl.List(pl.String))
-    alone = pl.lit(["empty"], pl.List(pl.String))
-    return rows.select(pl.when(empty).then(alone).otherwise(judged).alias("reasons"))["reasons"]
+    return named.replace_strict({name: code for code, name in enumerate(LANGUAGES)}, return_dtype=pl.Int8).to_numpy()
 
 
-def _dropped(policy: Policy) -> list[str]:
-    return [lang for lang, bounds in policy.languages.items() if bounds == "drop"]
+def _failures(rows: pl.DataFrame, policy: Policy, language: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
+    """Reason and the rows it holds for, in the order in which reasons are given."""
+    for code, lang in enumerate(LANGUAGES):
+        if policy.languages.get(lang) == "drop":
+            yield f"language:{lang}", language == code
+    for name in bounded(policy):
+        value = rows[name].cast(pl.Float64).to_numpy()
+        lows, highs, judged = _tables(name, policy)
+        # A comparison with NaN, which is what null becomes here, is false: only `undefined` holds.
+        yield f"{name}:low", value < lows[language]
+        yield f"{name}:high", value > highs[language]
+        yield f"{name}:undefined", judged[language] & np.isnan(value)
+    for rule in policy.rules:
+        yield f"rule:{rule.name}", rows.select(rule.fails.alias("fails"))["fails"].to_numpy()
 
 
-def _bounded(policy: Policy) -> list[str]:
+def bounded(policy: Policy) -> list[str]:
+    """Signals that the policy bounds in any language, in the registry's order."""
     named = {name for bounds in policy.languages.values() if not isinstance(bounds, str) for name in bounds}
     return [name for name in SIGNALS if name in named]
 
 
-def _outside(name: str, policy: Policy) -> list[pl.Expr]:
-    judged = {
-        lang: bounds[name]
-        for lang, bounds in policy.languages.items()
-        if not isinstance(bounds, str) and name in bounds
-    }
-    low = _by_language({lang: bound.low for lang, bound in judged.items()})
-    high = _by_language({lang: bound.high for lang, bound in judged.items()})
-    applies = pl.col("lang").is_in(list(judged))
-    return [
-        _reason(f"{name}:low", pl.col(name) < low),
-        _reason(f"{name}:high", pl.col(name) > high),
-        _reason(f"{name}:undefined", applies & pl.col(name).is_null()),
-    ]
+def _tables(name: str, policy: Policy) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Low, high, and whether there is a bound, by language code; what is open is NaN."""
+    limits = [policy.languages.get(lang, {}) for lang in LANGUAGES]
+    bounds = [None if isinstance(entry, str) else entry.get(name) for entry in limits]
+    lows = [np.nan if bound is None or bound.low is None else bound.low for bound in bounds]
+    highs = [np.nan if bound is None or bound.high is None else bound.high for bound in bounds]
+    return np.array(lows), np.array(highs), np.array([bound is not None for bound in bounds])
 
 
-def _by_language(values: Mapping[Language, float | None]) -> pl.Expr:
-    return pl.col("lang").replace_strict(dict(values), default=None, return_dtype=pl.Float64)
-
-
-def _reason(name: str, fails: pl.Expr) -> pl.Expr:
-    return pl.when(fails).then(pl.lit(name)).otherwise(None).alias(name)
+def _lists(failures: Mapping[str, np.ndarray], num_rows: int) -> pl.Series:
+    """Reasons by row: most rows fail for nothing and most reasons hold for few rows, so only the hits are touched."""
+    hits = [np.flatnonzero(mask) for mask in failures.values()]
+    rows = np.concatenate(hits)
+    reasons = np.repeat(np.arange(len(hits)), [len(found) for found in hits])
+    order = np.lexsort((reasons, rows))
+    offsets = np.concatenate([[0], np.cumsum(np.bincount(rows, minlength=num_rows))]).astype(np.int32)
+    names = pa.array(list(failures), pa.string()).take(pa.array(reasons[order]))
+    return pl.Series("reasons", pl.from_arrow(pa.ListArray.from_arrays(offsets, names)))
 
 
 DEFAULTS = "koen"

@@ -87,30 +87,27 @@ def read_line(data, i, end, table, marks):
     """Read to the next line break.
 
     Returns:
-        where the next line starts; characters read, line break included; of the line without surrounding
-        white space its characters, its hash (never 0), and its TERMINAL, BULLET and ELLIPSIS bits.
+        where the next line starts; characters read, line break included; characters of the line, 0 where it
+        is blank; its hash (never 0); and its TERMINAL, BULLET and ELLIPSIS bits.
     """
-    start, text_chars, first, last = i, 0, 0, 0
-    opening = ending = ending_at = np.int64(0)
-    running = line = _BASIS
+    start, text_chars, chars = i, 0, 0
+    opening = ending = np.int64(_NEWLINE)  # none yet; no line holds one
+    ending_at = i
+    line = _BASIS
     while i < end:
         code, i = next_char(data, i)
         text_chars += 1
         if code == _NEWLINE:
             break
-        white = table[code] & CLASS_BITS == WHITESPACE
-        if white and first == 0:
-            continue
-        running = (running ^ np.uint64(code)) * _PRIME
-        if not white:
-            if first == 0:
-                first, opening = text_chars, code
-            last, line = text_chars, running
+        chars += 1
+        line = (line ^ np.uint64(code)) * _PRIME
+        if table[code] & CLASS_BITS != WHITESPACE:
+            if opening == _NEWLINE:
+                opening = code
             if code > 0xFFFF or not marks[code] & CLOSER:
                 ending, ending_at = code, i
-    chars = last - first + 1 if first else 0
     bits = line_bits(data, start, opening, ending, ending_at, marks)
-    return i, text_chars, chars, line | np.uint64(1), bits
+    return i, text_chars, chars if opening != _NEWLINE else 0, line | np.uint64(1), bits
 
 
 @njit(cache=True, nogil=True)

@@ -1,8 +1,9 @@
 """Lines and paragraphs: how they end, how they begin, and how many were there before.
 
-Lines are split at "\\n" (normalised text has no other line end) and stripped of white space; blank ones
-never count (datatrove#273 counts the second blank line as a duplicate of the first). A paragraph is a block
-of lines between blank ones.
+Lines are split at "\\n" (normalised text has no other line end); blank ones never count, where datatrove
+calls lines of spaces alone duplicates of one another (datatrove#273). Else duplicates are those of datatrove
+0.10: equal to the last space, characters over the whole text. How a line begins and ends is seen through its
+white space. A paragraph is a block of lines between blank ones.
 
 Rae et al. 2021 (Gopher), A1.1; Raffel et al. 2020 (C4), 2.2; Penedo et al. 2024 (FineWeb), 3.6. A Korean
 sentence may end without a mark, so the terminal set knows its endings (`lexicons/line_marks.yaml`); under
@@ -69,7 +70,7 @@ add_signal(
         family="lines",
         unit="line",
         kind="mean",
-        about="Mean characters of a line, white space at its ends left out.",
+        about="Mean characters of a line, its white space included.",
         source="Own; the 1st percentile of web text is 14 in both languages.",
         value=lambda counts: counts.ratio("line_chars", "lines"),
         kept=PROSE,
@@ -172,8 +173,8 @@ _DUPLICATES = (
     # name, unit, part, whole, about, highest Korean, highest English
     ("dup_line_share", "line", "dup_lines", "lines", "Lines that came before", 0.5, 0.5),
     ("dup_line_char_share", "char", "dup_line_chars", "text_chars", "Characters of such lines", 0.25, 0.25),
-    ("dup_paragraph_share", "paragraph", "dup_paragraphs", "paragraphs", "Paragraphs seen before", 0.5, 0.4),
-    ("dup_paragraph_char_share", "char", "dup_paragraph_chars", "text_chars", "Characters of such ones", 0.2, 0.2),
+    ("dup_paragraph_share", "paragraph", "dup_paragraphs", "paragraphs", "Paragraphs that came before", 0.5, 0.4),
+    ("dup_paragraph_char_share", "char", "dup_paragraph_chars", "text_chars", "Characters of them", 0.2, 0.2),
 )  # fmt: skip
 for _name, _unit, _part, _whole, _about, _korean, _english in _DUPLICATES:
     add_signal(

@@ -293,6 +293,21 @@ def test_accents_are_not_stripped_nor_left_apart():
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
+        ("א\u0591\u05b7", "א\u05b7\u0591"),  # marks that compose with nothing, out of order
+        ("\u09c7\u09be", "\u09cb"),  # the second part of a Bengali vowel is no mark
+        ("\u2126 \uf90a", "\u03a9 \u91d1"),  # the ohm sign, and gold from the compatibility block of Hanja
+        ("가\u11a8", "각"),
+        ("가\u200b\u11a8", "각"),  # composes once what parts them is gone
+    ],
+)
+def test_every_reason_to_compose(text, wanted):
+    """Each way in which a text may fail to be NFC is seen."""
+    assert one(text) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
         ("&lt;표&gt;&nbsp;가&#46;&#x27;나&quot;", "<표> 가.'나\""),  # table
         ("첫째&nbsp;<br>\n둘째<BR/>셋째<br class='x' >", "첫째\n둘째\n셋째"),  # first, second, third
         ("&amp;lt;", "&lt;"),

@@ -1,11 +1,12 @@
 """Slow, plain references of the kernels: what each counter means, in Python that can be read at a glance.
 
-They share nothing with the kernels but the tables of the lexicons: characters are told apart by `unicodedata` and
-`str` methods, words by `str.split()`, lines by `str.split("\\n")`, n-grams by tuples and `Counter`.
+They share nothing with the kernels but the tables of the lexicons: characters are told apart by `unicodedata`
+and `str` methods, words by `str.split()`, lines by `str.split("\\n")`, n-grams by tuples and `Counter`.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
 import unicodedata
 from collections import Counter
@@ -94,9 +95,10 @@ def function_word(word: str) -> str | None:
 
 
 def lines(text: str) -> dict[str, int]:
-    stripped = [line.strip() for line in text.split("\n")]
-    shown = [line for line in stripped if line]
-    paragraphs = [block for block in re.split(r"\n{2,}", "\n".join(stripped).strip("\n")) if block]
+    every = text.split("\n")
+    shown = [line for line in every if line.strip()]
+    blocks = itertools.groupby(every, key=lambda line: bool(line.strip()))
+    paragraphs = ["\n".join(block) for is_shown, block in blocks if is_shown]
     dup_lines, dup_line_chars = duplicates(shown)
     dup_paragraphs, dup_paragraph_chars = duplicates(paragraphs)
     marks = lexicon("line_marks")
@@ -109,7 +111,7 @@ def lines(text: str) -> dict[str, int]:
         "paragraphs": len(paragraphs),
         "terminal_lines": sum(line.endswith((*marks["terminal"], *marks["korean_final"])) for line in bare),
         "short_lines": sum(len(line) <= 30 for line in shown),
-        "bullet_lines": sum(line.startswith(tuple(marks["bullet"])) for line in shown),
+        "bullet_lines": sum(line.lstrip().startswith(tuple(marks["bullet"])) for line in shown),
         "ellipsis_lines": sum(line.endswith(("...", "…")) for line in bare),
         "dup_lines": dup_lines,
         "dup_line_chars": dup_line_chars,

@@ -1,4 +1,4 @@
-"""Character counters agree with the reference; what a wrong charset left is told from emphasis and Japanese."""
+"""Character counters agree with the reference; lost text is told from emphasis and Japanese."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def test_kernels_agree_with_the_reference(texts):
 @given(batches)
 def test_shares_lie_within_0_and_1(texts):
     """Each character share is null or within 0 and 1, and is null where nothing is visible."""
-    names = [name for name, signal in SIGNALS.items() if signal.family == "characters" and signal.kind == "share"]
+    names = [
+        name for name, signal in SIGNALS.items() if signal.family == "characters" and signal.kind == "share"
+    ]
     for text, row in zip(texts, score(texts, names).to_pylist(), strict=True):
         assert all(share is None or 0 <= share <= 1 for share in row.values())
         assert (row["hangul_share"] is None) == (not text.strip())

@@ -22,12 +22,16 @@ from chejil.filters.prose import ENGLISH, KOREAN
 
 from .strategies import batches
 
-CHINESE = "这座桥在春天的大部分时间里都关闭了，住在河对岸的人们不得不绕道山路。" * 3  # ENGLISH's first sentence
+CHINESE = (
+    "这座桥在春天的大部分时间里都关闭了，住在河对岸的人们不得不绕道山路。" * 3
+)  # ENGLISH's first sentence
 JAPANESE = "橋は春のあいだほとんど閉じられ、川の向こうに住む人々は山道を回らなければならなかった。" * 3
 RUSSIAN = "Мост был закрыт почти всю весну, и людям с другого берега приходилось ехать через холмы. " * 3
 SPANISH = "El puente estuvo cerrado casi toda la primavera y la gente tenía que ir por las colinas. " * 3
 CODE = "for row in table:\n    total += row.amount * rates[row.currency]\nprint(total, file=sys.stderr)\n"
-MIXED_SCRIPT = "大韓民國의 主權은 國民에게 있고 모든 權力은 國民으로부터 나온다."  # sovereignty resides in the people
+MIXED_SCRIPT = (
+    "大韓民國의 主權은 國民에게 있고 모든 權力은 國民으로부터 나온다."  # sovereignty resides in the people
+)
 
 
 def languages(*texts: str) -> list[str | None]:
@@ -60,7 +64,9 @@ def test_language_of_a_text(text, lang):
     assert languages(text) == [lang]
 
 
-@pytest.mark.parametrize("text", ["", " \n", "12:30 (3) 45%", "👍👍", "ㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋ", "OK!", "네네"])
+@pytest.mark.parametrize(
+    "text", ["", " \n", "12:30 (3) 45%", "👍👍", "ㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋ", "OK!", "네네"]
+)
 def test_too_few_letters_have_no_language(text):
     """Numbers, emoji, laughter (ㅋㅋ) and a word or two (네네: yes, yes) have neither language nor score."""
     assert score([text], ["lang", "lang_score"]).to_pylist() == [{"lang": None, "lang_score": None}]
@@ -142,7 +148,9 @@ def test_language_of_real_shards(shards, lang, least):
 
 
 @pytest.mark.corpus
-@pytest.mark.parametrize(("operation", "least"), [("clean", 1.0), ("original", 1.0), ("half_ko_half_en", 0.9)])
+@pytest.mark.parametrize(
+    ("operation", "least"), [("clean", 1.0), ("original", 1.0), ("half_ko_half_en", 0.9)]
+)
 def test_language_of_planted_documents(operation, least):
     """Clean documents have their language, and half Korean half English ones are mixed."""
     folder = corpus() / "planted"

@@ -59,18 +59,19 @@ def test_blank_lines_are_never_duplicates():
     assert value("dup_line_share", text) == value("dup_paragraph_share", text) == 0
 
 
+def test_a_line_of_nul_is_a_line():
+    """NUL is not white space, so a line of it is not blank."""
+    assert value("num_lines", "\x00") == 1
+
+
 def test_repeated_lines_and_paragraphs():
-    """The second and later occurrences count, stripped of white space; characters over the whole text."""
-    text = "ab\ncd\n\n ab\ncd \n\nab"
-    row = score([text], ["dup_line_share", "dup_line_char_share", "dup_paragraph_share", "char_dup_ratio"])
-    assert row.to_pylist() == [
-        {
-            "dup_line_share": 3 / 5,
-            "dup_line_char_share": 6 / len(text),
-            "dup_paragraph_share": 1 / 3,
-            "char_dup_ratio": 6 / len(text.replace("\n", "")),
-        }
-    ]
+    """The second and later occurrences count, indentation and all; characters over the whole text."""
+    text = "ab\ncd\n\nab\ncd\n\n  ab"
+    assert value("dup_line_share", text) == 2 / 5
+    assert value("dup_line_char_share", text) == 4 / len(text)
+    assert value("char_dup_ratio", text) == 4 / len(text.replace("\n", ""))
+    assert value("dup_paragraph_share", text) == 1 / 3
+    assert value("dup_paragraph_char_share", text) == len("ab\ncd") / len(text)
 
 
 def test_a_line_of_an_earlier_document_is_no_duplicate():

@@ -1,4 +1,4 @@
-"""Repetition agrees with the reference, never exceeds 1, and differs from Gopher's peers only where stated."""
+"""Repetition agrees with the reference, never exceeds 1, and differs from datatrove only where stated."""
 
 from __future__ import annotations
 

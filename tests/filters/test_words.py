@@ -39,18 +39,24 @@ def test_english_function_words_are_whole_words(word):
 
 @pytest.mark.parametrize("ending", lexicon("function_words")["ko"])
 def test_korean_endings_end_an_eojeol(ending):
-    """Each ending counts at the end of a longer eojeol, whatever punctuation follows; a bare particle does not."""
+    """Each ending counts at the end of a longer eojeol, whatever follows; a bare particle does not."""
     assert value("function_word_share", f"값{ending}.” {ending[-1]}") == 0.5
 
 
 def test_an_eojeol_counts_once():
     """Where two endings fit, the longer one counts."""
-    assert value("num_stop_words", "집에서") == 1  # at home: 에서, not 서; once
-    assert value("num_stop_words", "집에서 집에") == 2
+    assert value("num_stop_words", "갑니다") == 1  # goes (polite): 니다
+    assert value("num_stop_words", "갑니다 간다") == 2  # and goes (plain): 다
+
+
+def test_letters_beyond_the_basic_plane_are_no_others():
+    """Characters are packed in 16 bits each, and U+20062 (an ideograph) is still not the "b" of "be"."""
+    assert value("num_stop_words", "\U00020062e") == 0
 
 
 @pytest.mark.parametrize(
-    ("text", "ratio"), [("# a b c", 0.25), ("wait.... a", 0.5), ("...... ", 2), ("그래…… 응", 1), ("a . . .", 0)]
+    ("text", "ratio"),
+    [("# a b c", 0.25), ("wait.... a", 0.5), ("...... ", 2), ("그래…… 응", 1), ("a . . .", 0)],
 )
 def test_symbol_ratio_is_the_greater_of_hashes_and_ellipses(text, ratio):
     """Hashes and ellipses are counted as Python counts substrings. 그래…… 응: well…… yes."""

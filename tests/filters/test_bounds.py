@@ -1,0 +1,107 @@
+"""Judging: every reason and no other, in order, against a plain reference."""
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chejil.errors import ChejilError
+from chejil.filters.bounds import Policy, Rule, check_rule, check_unit, judge, preset, presets
+from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound
+
+NAMES = ["num_chars", "num_words", "mean_word_chars", "hangul_share"]
+VALUES = st.none() | st.floats(-5, 5) | st.integers(-5, 5).map(float)
+BOUNDS = st.builds(Bound, VALUES, VALUES)
+POLICIES = st.builds(
+    Policy,
+    st.fixed_dictionaries(
+        {lang: st.sampled_from(["keep", "drop"]) | st.dictionaries(st.sampled_from(NAMES), BOUNDS) for lang in LANGUAGES}
+    ),
+)
+ROWS = st.lists(st.tuples(st.sampled_from([*LANGUAGES[:4], None]), st.tuples(*[VALUES] * 4)), max_size=8)
+
+
+def frame(rows):
+    schema = {"lang": pl.String, **{name: pl.Float64 for name in NAMES}}
+    return pl.DataFrame([(lang, *values) for lang, values in rows], schema=schema, orient="row")
+
+
+def plain(lang, values, policy):
+    """What a person would say of one document."""
+    if not values[0]:
+        return ["empty"]
+    bounds = policy.languages[lang or "unknown"]
+    if isinstance(bounds, str):
+        return [f"language:{lang or 'unknown'}"] if bounds == "drop" else []
+    found = []
+    for name in SIGNALS:
+        if name in bounds:
+            value, bound = values[NAMES.index(name)], bounds[name]
+            if value is None:
+                found.append(f"{name}:undefined")
+            elif bound.low is not None and value < bound.low:
+                found.append(f"{name}:low")
+            if value is not None and bound.high is not None and value > bound.high:
+                found.append(f"{name}:high")
+    return found
+
+
+@given(ROWS, POLICIES)
+def test_every_reason_is_given_and_no_other(rows, policy):
+    """Null fails every bound, an open side bounds nothing, an empty text has one reason."""
+    assert judge(frame(rows), policy).to_list() == [plain(lang, values, policy) for lang, values in rows]
+
+
+def test_a_language_that_the_policy_forgets_is_refused():
+    """Nothing passes by being forgotten."""
+    with pytest.raises(ChejilError, match="no bounds for language ko"):
+        judge(frame([("ko", (9.0, 1.0, 1.0, 1.0))]), Policy({"en": {}}))
+
+
+@pytest.mark.parametrize(
+    ("rule", "dropped"),
+    [
+        (Rule("r", "drop", "num_words < 3"), [True, False, False]),
+        (Rule("r", "keep", "num_words < 3"), [False, True, True]),
+        (Rule("r", "drop", "lang = 'ko' AND hangul_share BETWEEN 0 AND 1"), [True, True, False]),
+        (Rule("r", "keep", "num_words IS NULL OR num_words > 3"), [True, False, False]),
+    ],
+)
+def test_a_rule_is_sql_and_unknown_is_not_true(rule, dropped):
+    """A drop rule needs a true condition to drop, a keep rule a true one to keep; null is neither."""
+    rows = frame([("ko", (9, 1, 1, 1)), ("ko", (9, 5, 1, 1)), ("en", (9, None, 1, 1))])
+
+    assert judge(rows, Policy({"ko": {}, "en": {}}, (rule,))).to_list() == [["rule:r"] * d for d in dropped]
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("num_word < 3", "did you mean 'num_words'"),
+        ("num_words <", "not a condition in SQL"),
+        ("num_words", "is a Int64, not a condition"),
+        ("lang < 3", "cannot be evaluated"),
+        ("read_csv('x')", "not a condition in SQL"),
+    ],
+)
+def test_a_rule_that_is_none_is_refused_before_anything_runs(condition, message):
+    """Parsing, names and types are checked on an empty table."""
+    with pytest.raises(ChejilError, match=message):
+        check_rule(Rule("r", "drop", condition))
+
+
+def test_a_bound_in_another_unit_is_refused():
+    """Fifty morphemes are about 22 eojeol: the number means nothing without its unit."""
+    with pytest.raises(ChejilError, match="per morpheme, but the signal is measured per eojeol"):
+        check_unit("num_words", "morpheme")
+
+
+@pytest.mark.parametrize("name", presets())
+def test_a_preset_bounds_known_signals_of_known_languages(name):
+    """In the signals' own units, with intervals that are not empty."""
+    for lang, limits in preset(name).languages.items():
+        assert lang in LANGUAGES
+        assert limits
+        for signal, bound in limits.items():
+            assert SIGNALS[signal].kind != "label"
+            assert bound.low is None or bound.high is None or bound.low <= bound.high
