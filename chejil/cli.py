@@ -146,11 +146,10 @@ def demo(
     from chejil.curation.progress import Terminal
 
     with Terminal(terminal.STDERR) as bars:
-        result = demos.real(out, workers or terminal.cores(), bars) if real else demos.sample(
-            data, out, workers or terminal.cores(), bars
-        )
-    terminal.show(result.as_dict(), json, lambda _: views.demo(result))
-    if result.content.failed:
+        number = workers or terminal.cores()
+        result = demos.real(out, number, bars) if real else demos.sample(data, out, number, bars)
+    terminal.show(result, json, views.demo)
+    if result.run.failed:
         raise typer.Exit(EXIT_INCOMPLETE)
 
 

@@ -8,6 +8,7 @@ file and line, what was changed by kind, and the text as it was, where it was ch
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -37,14 +38,14 @@ ORIGINS = pa.schema(
 _TEXT = SCHEMA.get_field_index("text")
 
 
-def ingest_file(unit: Unit) -> Tally:
-    """Map: one upstream file → documents/, origins/ and quarantine/.
+def ingest_files(unit: Unit) -> Tally:
+    """Map: the upstream files of a shard → documents/, origins/ and quarantine/.
 
     Raises:
-        SourceError: the file cannot be read at all.
+        SourceError: a file cannot be read at all.
     """
     source = Source.model_validate(unit.settings["source"])
-    file = InputFile(**unit.settings["file"])
+    files = [InputFile(**file) for file in unit.settings["files"]]
     settings = Normalise.model_validate(unit.settings["normalise"])
     counts = _Counts()
     with ExitStack() as open_files:
@@ -52,23 +53,59 @@ def ingest_file(unit: Unit) -> Tally:
             open_files.enter_context(shards.ShardWriter(unit.root, unit.path(folder), schema))
             for folder, schema in (("documents", SCHEMA), ("origins", ORIGINS), ("quarantine", QUARANTINE))
         )
-        for batch in read(unit.shard.split("/")[0], source, file, ROW_GROUP_BYTES):
-            done = normalise(batch.documents["text"].combine_chunks(), settings, source.html_entities)
-            origin = _origins(batch, done, file.name)
-            documents.write(batch.documents.set_column(_TEXT, "text", done.texts))
+        for piece in _pieces(unit.shard.split("/")[0], source, files, counts):
+            before = piece.documents["text"].combine_chunks()
+            done = normalise(before, settings, source.html_entities)
+            origin = _origins(piece, before, done)
+            documents.write(piece.documents.set_column(_TEXT, "text", done.texts))
             origins.write(origin)
-            quarantine.write(batch.quarantine)
-            counts.add(batch, origin)
+            quarantine.write(piece.quarantine)
+            counts.add(piece, origin)
     records = [writer.record for writer in (documents, origins, quarantine)]
-    return Tally([record for record in records if record is not None], counts.as_dict(file))
+    return Tally([record for record in records if record is not None], counts.as_dict())
 
 
-def _origins(batch: Batch, done: Normalised, file_name: str) -> pa.Table:
-    before = batch.documents["text"].combine_chunks()
+@dataclass(frozen=True)
+class _Piece:
+    """Batches of one or several files that become one row group; `files` names the file of each document."""
+
+    documents: pa.Table
+    files: pa.Array
+    lines: pa.Array
+    quarantine: pa.Table
+
+    @classmethod
+    def of(cls, batches: list[tuple[InputFile, Batch]]) -> _Piece:
+        files = [pa.repeat(file.name, batch.documents.num_rows) for file, batch in batches]
+        return cls(
+            pa.concat_tables([batch.documents for _, batch in batches]),
+            pa.concat_arrays(files),
+            pa.concat_arrays([batch.lines for _, batch in batches]),
+            pa.concat_tables([batch.quarantine for _, batch in batches]),
+        )
+
+
+def _pieces(name: str, source: Source, files: list[InputFile], counts: _Counts) -> Iterator[_Piece]:
+    """Read the files one after the other; a thousand files of one document each are one row group, not a thousand."""
+    held: list[tuple[InputFile, Batch]] = []
+    held_bytes = 0
+    for file in files:
+        for batch in read(name, source, file, ROW_GROUP_BYTES):
+            size = batch.documents["text"].nbytes
+            if held and held_bytes + size > ROW_GROUP_BYTES:
+                yield _Piece.of(held)
+                held, held_bytes = [], 0
+            held.append((file, batch))
+            held_bytes += size
+        counts.files.append({"name": file.name, "bytes": file.size, "hash": held[-1][1].file_hash})
+    yield _Piece.of(held)
+
+
+def _origins(piece: _Piece, before: pa.LargeStringArray, done: Normalised) -> pa.Table:
     columns = {
-        "id": batch.documents["id"],
-        "file": pa.array([file_name] * len(before), pa.string()),
-        "line": batch.lines,
+        "id": piece.documents["id"],
+        "file": piece.files,
+        "line": piece.lines,
         "num_bytes": pc.binary_length(done.texts),
         **{f"changed_{kind}": pa.array(done.changes[kind], pa.int32()) for kind in CHANGES},
         "original": _where_changed(before, done.changes),
@@ -85,27 +122,24 @@ def _where_changed(texts: pa.LargeStringArray, changes: dict[str, np.ndarray]) -
 
 @dataclass
 class _Counts:
-    """What the record of a file says; deterministic."""
+    """What the record of a shard says of its files; deterministic."""
 
+    files: list[dict[str, object]] = field(default_factory=list)
     documents: int = 0
     text_bytes: int = 0
-    file_hash: str | None = None
     quarantined: Counter[str] = field(default_factory=Counter)
     changed: Counter[str] = field(default_factory=Counter)
 
-    def add(self, batch: Batch, origin: pa.Table) -> None:
+    def add(self, piece: _Piece, origin: pa.Table) -> None:
         self.documents += origin.num_rows
         self.text_bytes += pc.sum(origin["num_bytes"]).as_py() or 0
-        self.file_hash = batch.file_hash
-        self.quarantined.update(batch.quarantine["reason"].to_pylist())
+        self.quarantined.update(piece.quarantine["reason"].to_pylist())
         for kind in CHANGES:
             self.changed[kind] += int(np.count_nonzero(origin[f"changed_{kind}"].to_numpy()))
 
-    def as_dict(self, file: InputFile) -> dict[str, object]:
+    def as_dict(self) -> dict[str, object]:
         return {
-            "file": file.name,
-            "file_bytes": file.size,
-            "file_hash": self.file_hash,
+            "files": self.files,
             "records": self.documents + self.quarantined.total(),
             "documents": self.documents,
             "text_bytes": self.text_bytes,

@@ -16,7 +16,7 @@ from chejil.curation.stage import Stage
 class Plan:
     """Input files by shard (`source/name`, sorted), and the stages."""
 
-    inputs: Mapping[str, InputFile]
+    inputs: Mapping[str, tuple[InputFile, ...]]
     stages: tuple[Stage, ...]
 
 
@@ -27,9 +27,9 @@ def plan(recipe: Recipe) -> Plan:
         SourceError: a source's paths match nothing.
     """
     inputs = {
-        f"{name}/{sources.shard_name(file)}": file
+        f"{name}/{shard}": files
         for name, source in recipe.sources.items()
-        for file in sources.expand(source, recipe.data)
+        for shard, files in sources.shards_of(source, sources.expand(source, recipe.data)).items()
     }
     inputs = dict(sorted(inputs.items()))
     stages = [_ingest(recipe, inputs)]
@@ -38,17 +38,17 @@ def plan(recipe: Recipe) -> Plan:
     return Plan(inputs, tuple(stages))
 
 
-def _ingest(recipe: Recipe, inputs: Mapping[str, InputFile]) -> Stage:
+def _ingest(recipe: Recipe, inputs: Mapping[str, tuple[InputFile, ...]]) -> Stage:
     normalise = recipe.stage("normalise").model_dump(mode="json")
     own, prints = {}, {}
-    for shard, file in inputs.items():
-        # Where the file lies is not in the key: a moved corpus is the same corpus.
+    for shard, files in inputs.items():
+        # Where the files lie is not in the key: a moved corpus is the same corpus.
         source = recipe.sources[shard.split("/")[0]].model_dump(mode="json")
-        own[shard] = {"source": source, "file": asdict(file)}
+        own[shard] = {"source": source, "files": [asdict(file) for file in files]}
         read_as = {key: value for key, value in source.items() if key != "paths"}
-        prints[shard] = {**read_as, **{k: v for k, v in asdict(file).items() if k != "url"}}
+        prints[shard] = {**read_as, "files": [[file.name, file.size, file.fingerprint] for file in files]}
     settings = {"normalise": normalise}
-    return Stage("documents", "map", ingest.ingest_file, settings, own_settings=own, fingerprints=prints)
+    return Stage("documents", "map", ingest.ingest_files, settings, own_settings=own, fingerprints=prints)
 
 
 def _stages(recipe: Recipe, name: str, settings: Any) -> list[Stage]:

@@ -43,7 +43,7 @@ def _whitespace_variant(rng: random.Random, prose: Prose, kind: str | None) -> P
 
 def _case_punctuation_variant(rng: random.Random, prose: Prose, kind: str | None) -> Planted:
     shouted = prose.text.upper() if rng.random() < 0.5 else prose.text.lower()
-    return Planted(shouted.replace(",", "").replace(".", rng.choice(["!", "", " ."])).replace('"', "'"))
+    return Planted(shouted.replace(",", "").replace(".", rng.choice(["!", ""])).replace('"', "'"))
 
 
 def _near_dup_word_edit(rng: random.Random, prose: Prose, kind: str | None) -> Planted:
@@ -178,7 +178,7 @@ def _planted_pii(rng: random.Random, prose: Prose, kind: str | None) -> Planted:
     text, spans = prose.text.split("\n\n")[0], []
     for paragraph in prose.text.split("\n\n")[1:]:
         text += f"\n\n{paragraph}"
-        if len(spans) < 6:
+        if len(spans) < 6 and paragraph.endswith((".", "?", "!")):
             text += " "
             for piece in re.split(r"(\{\w+\})", rng.choice(lines(tables("junk")["pii"][prose.lang]))):
                 slot = piece.strip("{}")

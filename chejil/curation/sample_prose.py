@@ -103,7 +103,7 @@ _PARTICLES = {"은": "은는", "는": "은는", "이": "이가", "가": "이가"
 }  # fmt: skip
 _AGREE = "\0"
 """Marks a particle that has to agree; no text holds it."""
-_AFTER_BRACKET = re.compile(r"(?:은|는|이|가|을|를|과|와|으로|로|이란|란)(?![가-힣])")
+_AFTER_BRACKET = re.compile(r"(['\")]*)(?:은|는|이|가|을|를|과|와|으로|로|이란|란)(?![가-힣])")
 _TO_AGREE = re.compile(f"([가-힣0-9A-Za-z])([^가-힣0-9A-Za-z{_AGREE}]*){_AGREE}(으로|로|이란|란|[가-힣])")
 _CLOSED_DIGITS = frozenset("013678LMNR")
 """Digits and letters whose Korean names end in a consonant: 영 일 삼 육 칠 팔, 엘 엠 엔 알."""
@@ -116,8 +116,9 @@ def _parsed(pattern: str) -> tuple[Part, ...]:
     for bracket in _BRACKET.finditer(pattern):
         parts += [pattern[end : bracket.start()], _choice(bracket[1]) if bracket[1] else _slot(bracket[2])]
         end = bracket.end()
-        if _AFTER_BRACKET.match(pattern, end):
-            parts.append(_AGREE)
+        if particle := _AFTER_BRACKET.match(pattern, end):
+            parts.append(particle[1] + _AGREE)
+            end = particle.end(1)
     return (*parts, pattern[end:])
 
 
@@ -205,7 +206,9 @@ def write_prose(rng: random.Random, lang: Lang, register: str, sections: int = 1
 def _section(
     rng: random.Random, lang: Lang, frames: dict[str, Any], subject: dict[str, Any], hand: list[str]
 ) -> tuple[str, str]:
-    writer = _writer(rng, lang, subject)
+    # An encyclopedia writes about one word of the subject: the title and the opening name it.
+    headword = {"headword": [rng.choice(subject[rng.choice(frames.get("headword", ["thing"]))])]}
+    writer = _writer(rng, lang, subject | headword)
     facts = [writer.sentence(fact) for fact in rng.sample(lines(subject["facts"]), rng.randint(3, FACTS_A_SECTION))]
     if frames.get("style") == "polite":
         facts = [polite(fact) for fact in facts]

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from fnmatch import fnmatch
@@ -45,6 +45,7 @@ from chejil.curation.tables import csv_rows, tsv_rows
 from chejil.errors import SourceError, did_you_mean
 
 BATCH_BYTES = 16 << 20
+_FILE_BYTES = 4 << 10  # what opening a file is worth: a shard has 4,096 of them at most
 
 CONTAINERS: MappingProxyType[str, Callable[[RawFile], Rows]] = MappingProxyType(
     {
@@ -248,6 +249,22 @@ def shard_name(file: InputFile) -> str:
         return name
     end = name.encode()[-(_MAX_NAME_BYTES - 17) :].decode("utf-8", "ignore")
     return f"{xxhash.xxh3_64_hexdigest(name.encode())}-{end}"
+
+
+def shards_of(source: Source, files: Sequence[InputFile]) -> dict[str, tuple[InputFile, ...]]:
+    """Files by the shard that they become: one each, but documents that are files of their own share shards.
+
+    Such files are taken together, in order, up to 16 MiB; the shard is called after the first of them.
+    """
+    shards: dict[str, tuple[InputFile, ...]] = {}
+    name, room = "", 0
+    for file in files:
+        size = (file.size or 0) + _FILE_BYTES
+        if size > room or _container(source, file) is not CONTAINERS["file"]:
+            name, room = shard_name(file), BATCH_BYTES
+        shards[name] = (*shards.get(name, ()), file)
+        room -= size if _container(source, file) is CONTAINERS["file"] else room
+    return shards
 
 
 def read(

@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from chejil.curation.demo import Demo
 from chejil.curation.explain import Explanation
 from chejil.curation.manifest import Manifest
 from chejil.curation.recipe import Recipe
@@ -59,6 +60,15 @@ def _by_reason(run: Manifest) -> RenderableType:
     if rest:
         rows.append((f"{len(rest)} more reasons", sum(c["documents"] for _, c in rest), ""))
     return table(("dropped, by first reason", "documents>", "text>"), rows)
+
+
+def demo(done: Demo) -> Iterator[RenderableType]:
+    """A demo's funnel, what was caught of what was planted, and whose text it was."""
+    yield from summary(done.run, done.root)
+    if done.caught:
+        rows = [(row["kind"], row["planted"], row["caught"], row["note"]) for row in done.caught]
+        yield table(("planted", "documents>", "caught>", ""), rows)
+    yield from done.licences
 
 
 def plan(rows: list[dict[str, Any]]) -> Iterator[RenderableType]:
