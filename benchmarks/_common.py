@@ -20,7 +20,9 @@ def arguments(about: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=about)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     default = os.environ.get("CHEJIL_CORPUS", str(Path(__file__).resolve().parents[2] / "shared" / "data"))
-    parser.add_argument("--corpus", default=default, help="folder with mc4-ko/ and c4-en/ shards in mC4's shape")
+    parser.add_argument(
+        "--corpus", default=default, help="folder with mc4-ko/ and c4-en/ shards in mC4's shape"
+    )
     parser.add_argument("--megabytes", type=float, default=20, help="text of each language that ours reads")
     return parser.parse_args()
 

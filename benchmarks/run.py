@@ -31,7 +31,14 @@ def ours(documents: list[str], folder: Path) -> float:
 
     def run() -> None:
         command = [sys.executable, "-m", "chejil", "run", str(RECIPE), "--workers", "1"]
-        command += ["--set", f"data={folder / 'data'}", "--set", only_one, "--out", str(folder / f"run-{next(runs)}")]
+        command += [
+            "--set",
+            f"data={folder / 'data'}",
+            "--set",
+            only_one,
+            "--out",
+            str(folder / f"run-{next(runs)}"),
+        ]
         subprocess.run(command, check=True, capture_output=True)
 
     return size_mb(documents) / seconds(run, runs=3)
@@ -71,7 +78,9 @@ def main() -> None:
         documents = texts(options.corpus, shards, options.megabytes)
         with tempfile.TemporaryDirectory() as folder:
             peer = datatrove(head(documents, PEER_MEGABYTES), Path(folder), language)
-            rows.append(row(f"json.gz to clean shards, {language}", ours(documents, Path(folder)), peer, "datatrove"))
+            rows.append(
+                row(f"json.gz to clean shards, {language}", ours(documents, Path(folder)), peer, "datatrove")
+            )
     show("run", rows, options.json)
 
 

@@ -67,7 +67,9 @@ def main() -> None:
     for language, folder in (("ko", "mc4-ko"), ("en", "c4-en")):
         documents = texts(options.corpus, folder, options.megabytes)
         peer = datatrove(head(documents, PEER_MEGABYTES), language)
-        rows.append(row(f"all heuristic signals, {language}", ours(documents, FAMILIES), peer, "datatrove filters"))
+        rows.append(
+            row(f"all heuristic signals, {language}", ours(documents, FAMILIES), peer, "datatrove filters")
+        )
         for family in FAMILIES:
             rows.append(row(f"  {family}, {language}", ours(documents, (family,)), None, ""))
     show("signals", rows, options.json)

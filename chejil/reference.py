@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from chejil.curation.recipe import Recipe, StageEntry
 from chejil.curation.documents import REASONS
 from chejil.curation.layouts import formats
+from chejil.curation.recipe import Recipe, StageEntry
 from chejil.filters import bounds
 from chejil.filters.catalogue import FAMILIES, SIGNALS, Signal
 
@@ -63,9 +63,14 @@ def _shown(text: str) -> str:
 
 def _preset(name: str) -> str:
     preset = bounds.preset(name)
-    names = sorted({signal for limits in preset.languages.values() for signal in limits}, key=list(SIGNALS).index)
+    names = sorted(
+        {signal for limits in preset.languages.values() for signal in limits}, key=list(SIGNALS).index
+    )
     langs = list(preset.languages)
-    rows = [f"| `{s}` | " + " | ".join(str(preset.languages[lang].get(s, "")) for lang in langs) + " |" for s in names]
+    rows = [
+        f"| `{s}` | " + " | ".join(str(preset.languages[lang].get(s, "")) for lang in langs) + " |"
+        for s in names
+    ]
     head = f"| signal | {' | '.join(langs)} |\n|---|{'---|' * len(langs)}\n"
     return f"### `{name}`\n\n{preset.about}.\n\n{head}" + "\n".join(rows) + "\n\n"
 
@@ -78,7 +83,11 @@ def recipes() -> str:
     parts.append("### Formats\n\n| format | what |\n|---|---|\n")
     parts += [f"| `{name}` | {layout.about} |\n" for name, layout in formats().items()]
     parts.append("\n### Quarantine\n\nA record that is no document is set aside, with file and line.\n\n")
-    parts.append("| reason | what |\n|---|---|\n" + "".join(f"| `{r}` | {what} |\n" for r, what in REASONS.items()) + "\n")
+    parts.append(
+        "| reason | what |\n|---|---|\n"
+        + "".join(f"| `{r}` | {what} |\n" for r, what in REASONS.items())
+        + "\n"
+    )
     for name, field in StageEntry.model_fields.items():
         model = next(kind for kind in field.annotation.__args__ if kind is not type(None))  # type: ignore[union-attr]
         parts.append(_object(f"Stage `{name}`", model.model_json_schema(), model.model_json_schema()))
@@ -97,16 +106,28 @@ among them decides which documents may stand in for others: only those that ever
 def _object(title: str, schema: dict[str, Any], root: dict[str, Any]) -> str:
     rows = "".join(_rows(schema, root))
     about = schema.get("description", "").split("\n")[0]
-    return f"## {title}\n\n{about}\n\n" + (f"| key | type | default | what |\n|---|---|---|---|\n{rows}\n" if rows else "")
+    return f"## {title}\n\n{about}\n\n" + (
+        f"| key | type | default | what |\n|---|---|---|---|\n{rows}\n" if rows else ""
+    )
 
 
 def _rows(schema: dict[str, Any], root: dict[str, Any], prefix: str = "") -> Iterator[str]:
     for key, entry in schema.get("properties", {}).items():
         target = _target(entry, root)
         default = entry.get("default", "") if key not in schema.get("required", []) else "*required*"
-        shown = "" if default in ("", None) or isinstance(default, dict) else f"`{default}`" if default != "*required*" else default
+        shown = (
+            ""
+            if default in ("", None) or isinstance(default, dict)
+            else f"`{default}`"
+            if default != "*required*"
+            else default
+        )
         yield f"| `{prefix}{key}` | {_type(entry, root)} | {shown} | {entry.get('description', '').rstrip('.')} |\n"
-        if target.get("type") == "object" and target.get("properties") and target["title"] not in ("StageEntry", "Source"):
+        if (
+            target.get("type") == "object"
+            and target.get("properties")
+            and target["title"] not in ("StageEntry", "Source")
+        ):
             yield from _rows(target, root, f"{prefix}{key}.")
 
 
@@ -137,7 +158,10 @@ def commands() -> str:
     from chejil.cli import app
 
     group: Any = get_command(app)
-    parts = [_HEAD, "# Commands\n\nResults go to stdout, progress to stderr; `--json` where a program may read.\n\n"]
+    parts = [
+        _HEAD,
+        "# Commands\n\nResults go to stdout, progress to stderr; `--json` where a program may read.\n\n",
+    ]
     for name, command in group.commands.items():
         with command.make_context(name, [], resilient_parsing=True, terminal_width=100) as context:
             context.info_name = f"chejil {name}"

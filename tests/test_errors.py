@@ -16,7 +16,12 @@ def test_an_error_survives_the_way_from_a_worker():
     """Type, place and cure are the same after pickling, which is how processes hand over exceptions."""
     error = pickle.loads(pickle.dumps(SourceError("torn", where="a.gz", mend="fetch it again")))
 
-    assert (type(error), error.what, error.where, error.mend) == (SourceError, "torn", "a.gz", "fetch it again")
+    assert (type(error), error.what, error.where, error.mend) == (
+        SourceError,
+        "torn",
+        "a.gz",
+        "fetch it again",
+    )
 
 
 def test_a_recipe_error_shows_every_problem():

@@ -14,13 +14,12 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from chejil.curation import marked_yaml, sources
-from chejil.curation.filtering import Filter, LanguageLimits, Limits
+from chejil.curation.filtering import LanguageLimits, Limits
 from chejil.curation.marked_yaml import MarkedYaml, Path
 from chejil.curation.recipe import Recipe, StageEntry, find_recipe
-from chejil.curation.scoring import Score
+from chejil.curation.sense import Sense
 from chejil.errors import ChejilError, RecipeError, did_you_mean
-from chejil.filters import bounds
-from chejil.filters.catalogue import LANGUAGES, SIGNALS, Language
+from chejil.filters.registry import LANGUAGES
 
 _FIRST, _LAST = "normalise", "write"
 
@@ -78,11 +77,15 @@ def _fault(marked: MarkedYaml, fault: Any) -> ChejilError:
     path = tuple(step for step in fault["loc"] if step != "[key]")
     where = marked.where(path)
     if fault["type"] == "extra_forbidden":
-        return ChejilError(f"'{path[-1]}' is not known here", where=where, mend=did_you_mean(str(path[-1]), _known(path)))
+        return ChejilError(
+            f"'{path[-1]}' is not known here", where=where, mend=did_you_mean(str(path[-1]), _known(path))
+        )
     if fault["type"] == "missing":
         return ChejilError(f"'{path[-1]}' is missing", where=where, mend=f"add {path[-1]}: …")
     if fault["type"] == "literal_error" and fault["loc"][-1] == "[key]":
-        return ChejilError(f"'{path[-1]}' is not a language", where=where, mend=did_you_mean(str(path[-1]), LANGUAGES))
+        return ChejilError(
+            f"'{path[-1]}' is not a language", where=where, mend=did_you_mean(str(path[-1]), LANGUAGES)
+        )
     message = fault["msg"].removeprefix("Value error, ")
     shown = repr(fault["input"]) if not isinstance(fault["input"], dict | list) else None
     what = f"{_dotted(path)}: {message}" + (f", not {shown[:80]}" if shown else "")
@@ -122,13 +125,12 @@ def _sense(marked: MarkedYaml, recipe: Recipe | None) -> Iterator[ChejilError]:
     if recipe is not None:
         yield from _files(marked, recipe)
         yield from _sequence(marked, [entry.name for entry in recipe.stages])
-    names = set(marked.data["sources"]) if _has_sources(marked) else set()
+    declared = marked.data.get("sources") if isinstance(marked.data, dict) else None
+    sense = Sense.of(
+        marked, [settings for _, settings in stages], declared if isinstance(declared, dict) else {}
+    )
     for path, settings in stages:
-        yield from _of_stage(marked, path, settings, names)
-
-
-def _has_sources(marked: MarkedYaml) -> bool:
-    return isinstance(marked.data, dict) and isinstance(marked.data.get("sources"), dict)
+        yield from sense.stage(path, settings)
 
 
 def _stages(marked: MarkedYaml, recipe: Recipe | None) -> Iterator[tuple[Path, BaseModel]]:
@@ -147,8 +149,7 @@ def _files(marked: MarkedYaml, recipe: Recipe) -> Iterator[ChejilError]:
         try:
             sources.expand(source, recipe.data)
         except ChejilError as error:
-            path = ("sources", name, "paths")
-            yield ChejilError(error.what, where=marked.where(path), mend=error.mend)
+            yield ChejilError(error.what, where=marked.where(("sources", name, "paths")), mend=error.mend)
 
 
 def _sequence(marked: MarkedYaml, names: list[str]) -> Iterator[ChejilError]:
@@ -156,7 +157,9 @@ def _sequence(marked: MarkedYaml, names: list[str]) -> Iterator[ChejilError]:
         return ChejilError(what, where=marked.where(("stages", number)), mend=mend)
 
     if names[0] != _FIRST:
-        yield problem(0, f"the first stage is '{names[0]}'", f"begin with '{_FIRST}': later stages need NFC text")
+        yield problem(
+            0, f"the first stage is '{names[0]}'", f"begin with '{_FIRST}': later stages need NFC text"
+        )
     if names[-1] != _LAST:
         yield problem(len(names) - 1, f"the last stage is '{names[-1]}'", f"end with '{_LAST}'")
     for number, name in enumerate(names):
@@ -166,103 +169,3 @@ def _sequence(marked: MarkedYaml, names: list[str]) -> Iterator[ChejilError]:
             yield problem(number, "'filter' has no signals to judge", "put 'score' before it")
         if (name == _LAST and number < len(names) - 1) or (name == _FIRST and number > 0):
             yield problem(number, f"'{name}' stands in the middle", f"'{_FIRST}' is first, '{_LAST}' is last")
-
-
-def _of_stage(marked: MarkedYaml, path: Path, settings: BaseModel, names: set[str]) -> Iterator[ChejilError]:
-    if isinstance(settings, Score):
-        yield from _of_score(marked, path, settings)
-    elif isinstance(settings, Filter):
-        yield from _of_filter(marked, path, settings, names)
-    keep = getattr(settings, "keep", None)
-    if keep is not None and keep.signal is not None:
-        yield from _unknown(marked, (*path, "keep", "signal"), keep.signal, _scored(marked), "signal that is scored")
-    for number, source in enumerate((keep.sources or []) if keep is not None else []):
-        yield from _unknown(marked, (*path, "keep", "sources", number), source, names, "source")
-
-
-def _of_score(marked: MarkedYaml, path: Path, settings: Score) -> Iterator[ChejilError]:
-    for number, name in enumerate(settings.signals if settings.signals != "all" else []):
-        yield from _unknown(marked, (*path, "signals", number), name, SIGNALS, "signal")
-
-
-def _of_filter(marked: MarkedYaml, path: Path, settings: Filter, names: set[str]) -> Iterator[ChejilError]:
-    for lang in LANGUAGES:
-        if lang not in settings.bounds:
-            what = f"no bounds for language '{lang}'"
-            yield ChejilError(what, where=marked.where((*path, "bounds")), mend=f"add {lang}: drop, keep or a preset")
-    for lang, limits in settings.bounds.items():
-        yield from _of_language(marked, (*path, "bounds", lang), lang, limits)
-    for source, choice in settings.by_source.items():
-        yield from _unknown(marked, (*path, "by_source", source), source, names, "source")
-        for lang, limits in choice.items():
-            yield from _of_language(marked, (*path, "by_source", source, lang), lang, limits)
-    for name, rule in settings.rules.items():
-        yield from _relayed(marked, (*path, "rules", name), lambda: bounds.check_rule(rule.named(name)))
-        yield from _unscored(marked, (*path, "rules", name), _columns(rule.keep or rule.drop))
-
-
-def _of_language(marked: MarkedYaml, path: Path, lang: Language, limits: LanguageLimits) -> Iterator[ChejilError]:
-    yield from _of_preset(marked, path, lang, limits)
-    for name, own in limits.own.items():
-        yield from _unknown(marked, (*path, name), name, SIGNALS, "signal")
-        yield from _unscored(marked, (*path, name), [name])
-        if own is not None and name in SIGNALS:
-            yield from _of_limits(marked, (*path, name), name, own)
-
-
-def _of_preset(marked: MarkedYaml, path: Path, lang: Language, limits: LanguageLimits) -> Iterator[ChejilError]:
-    where = (*path, "preset")
-    if limits.preset in ("drop", "keep") and limits.own:
-        what = f"'{next(iter(limits.own))}' has no effect beside {limits.preset}"
-        yield ChejilError(what, where=marked.where((*path, next(iter(limits.own)))), mend="remove one of the two")
-    if limits.preset in (None, "drop", "keep"):
-        return
-    yield from _unknown(marked, where, limits.preset, ["drop", "keep", *bounds.presets()], "preset")
-    if limits.preset in bounds.presets():
-        languages = bounds.preset(limits.preset).languages
-        if lang not in languages:
-            what = f"preset '{limits.preset}' has no bounds for '{lang}', only for {', '.join(languages)}"
-            yield ChejilError(what, where=marked.where(where), mend="choose another preset, drop or keep")
-        yield from _unscored(marked, where, [name for name in languages.get(lang, {}) if name not in limits.own])
-
-
-def _of_limits(marked: MarkedYaml, path: Path, name: str, limits: Limits) -> Iterator[ChejilError]:
-    if SIGNALS[name].kind == "label":
-        yield ChejilError(f"'{name}' is a label, it has no interval", where=marked.where(path), mend="write a rule")
-    if limits.unit is not None:
-        unit = limits.unit
-        yield from _relayed(marked, (*path, "unit"), lambda: bounds.check_unit(name, unit))
-
-
-def _unscored(marked: MarkedYaml, path: Path, names: Sequence[str]) -> Iterator[ChejilError]:
-    """A signal that exists but that this recipe does not measure."""
-    for name in names:
-        if name in SIGNALS and name not in _scored(marked):
-            yield ChejilError(f"'{name}' is not scored", where=marked.where(path), mend="add it to score.signals")
-
-
-def _scored(marked: MarkedYaml) -> list[str]:
-    for _, settings in _stages(marked, None):
-        if isinstance(settings, Score):
-            return settings.names
-    return []
-
-
-def _columns(condition: str | None) -> list[str]:
-    try:
-        return bounds.columns_of(condition or "")
-    except ChejilError:
-        return []
-
-
-def _unknown(marked: MarkedYaml, path: Path, name: str, known: Any, kind: str) -> Iterator[ChejilError]:
-    if name not in known:
-        yield ChejilError(f"no {kind} is called '{name}'", where=marked.where(path), mend=did_you_mean(name, known))
-
-
-def _relayed(marked: MarkedYaml, path: Path, action: Any) -> Iterator[ChejilError]:
-    """What `action` refuses, at the place it stands."""
-    try:
-        action()
-    except ChejilError as error:
-        yield ChejilError(error.what, where=marked.where(path), mend=error.mend)

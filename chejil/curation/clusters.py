@@ -32,7 +32,9 @@ def equal_groups(hashes: np.ndarray) -> np.ndarray:
     return roots
 
 
-def similar_groups(keys: np.ndarray, lanes: np.ndarray, order: np.ndarray, min_equal_lanes: int) -> np.ndarray:
+def similar_groups(
+    keys: np.ndarray, lanes: np.ndarray, order: np.ndarray, min_equal_lanes: int
+) -> np.ndarray:
     """Root of each document: the smallest index that a chain of similar pairs leads to.
 
     Args:

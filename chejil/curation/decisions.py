@@ -55,9 +55,7 @@ def _with_reasons(unit: Unit, rows: pl.DataFrame) -> pl.DataFrame:
     said = [reasons(unit, stage, unit.shard, len(rows)).alias(stage) for stage in unit.settings["before"]]
     every = pl.concat_list([verdict.name for verdict in said]) if said else pl.lit([], pl.List(pl.String))
     rows = rows.with_columns(said).with_columns(reasons=every)
-    return rows.with_columns(
-        kept=pl.col("reasons").list.len() == 0, reason=pl.col("reasons").list.first()
-    )
+    return rows.with_columns(kept=pl.col("reasons").list.len() == 0, reason=pl.col("reasons").list.first())
 
 
 def _with_clusters(unit: Unit, rows: pl.DataFrame) -> pl.DataFrame:
@@ -66,7 +64,9 @@ def _with_clusters(unit: Unit, rows: pl.DataFrame) -> pl.DataFrame:
         marks = _marks(unit, f"{kind}_dedup", len(rows))
         stand_ins.append(marks.select("duplicate_of", "similarity"))
         size = pl.lit(None, pl.Int32) if marks["absent"].all() else pl.col("cluster_size").fill_null(1)
-        rows = rows.hstack(marks.select(pl.col("cluster").alias(f"{kind}_cluster"), size.alias(f"{kind}_cluster_size")))
+        rows = rows.hstack(
+            marks.select(pl.col("cluster").alias(f"{kind}_cluster"), size.alias(f"{kind}_cluster_size"))
+        )
     exact, near = stand_ins
     return rows.with_columns(
         exact[name].fill_null(near[name]) if exact[name].dtype != pl.Null else near[name]
@@ -82,9 +82,9 @@ def _marks(unit: Unit, stage: str, num_rows: int) -> pl.DataFrame:
         "similarity": pl.Float32,
     }
     if stage not in unit.settings["before"]:
-        return pl.DataFrame({name: pl.Series([None] * num_rows, dtype=kind) for name, kind in columns.items()}).with_columns(
-            absent=True
-        )
+        return pl.DataFrame(
+            {name: pl.Series([None] * num_rows, dtype=kind) for name, kind in columns.items()}
+        ).with_columns(absent=True)
     table = pl.DataFrame(pl.from_arrow(shards.read_shard(unit.url(verdicts_of(stage)))))
     return spread(table, num_rows, columns).with_columns(absent=False)
 

@@ -17,7 +17,7 @@ from chejil.curation.sample_corpus import write_sample_corpus
 
 @dataclass(frozen=True)
 class Demo:
-    """A finished demo. `caught` has a row a kind of planted defect (kind, planted, caught, note); none for real text."""
+    """A finished demo. `caught` has a row a kind of planted defect: kind, planted, caught, note."""
 
     root: str
     run: Manifest
@@ -59,7 +59,7 @@ def _caught(truth: Truth, root: str, content: Manifest) -> list[dict[str, Any]]:
         parts = [shards.read_shard(shards.join(root, path), columns) for path in paths]
         return pl.concat([pl.DataFrame(pl.from_arrow(part)) for part in parts])
 
-    decisions = table("decisions", ["id", "file", "line", "kept", "reason", "lang", "exact_cluster", "near_cluster"])
+    decisions = table(
+        "decisions", ["id", "file", "line", "kept", "reason", "lang", "exact_cluster", "near_cluster"]
+    )
     return score(truth, decisions, table("documents", ["id", "text"]), table("quarantine", ["file", "line"]))
-
-

@@ -26,7 +26,9 @@ class ExactDedup(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    keep: Keep = Field(default_factory=lambda: Keep(by="longest"), description="Which of the copies survives.")
+    keep: Keep = Field(
+        default_factory=lambda: Keep(by="longest"), description="Which of the copies survives."
+    )
 
 
 def hash_contents(unit: Unit) -> Tally:

@@ -18,10 +18,10 @@ from typing import Any, NamedTuple
 
 from chejil.errors import ChejilError, RunError, SourceError
 
-ONE_THREAD = {
-    name: "1"
-    for name in ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "ARROW_IO_THREADS")
-}
+ONE_THREAD = dict.fromkeys(
+    ("POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OMP_THREAD_LIMIT", "ARROW_IO_THREADS"),
+    "1",
+)
 _PARENT_CHECK_SECONDS = 1.0
 
 
@@ -84,7 +84,9 @@ class Executor:
         if self._pool is None:
             os.environ.update(ONE_THREAD)
             context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.workers, context, initializer=_leave_with, initargs=(os.getpid(),))
+            self._pool = ProcessPoolExecutor(
+                self.workers, context, initializer=_leave_with, initargs=(os.getpid(),)
+            )
         return self._pool
 
 

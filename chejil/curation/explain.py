@@ -84,7 +84,9 @@ def explain(root: str, document: str) -> Explanation | list[dict[str, Any]]:
     found = list(_find(root, content, document))
     if len(found) > 1:
         places = ", ".join(f"{row['source']}:{row['file']}#{row['line']}" for _, _, row in found[:5])
-        raise RunError(f"{len(found)} documents have the id '{document}'", where=root, mend=f"name one: {places}")
+        raise RunError(
+            f"{len(found)} documents have the id '{document}'", where=root, mend=f"name one: {places}"
+        )
     if found:
         return _explained(root, content, *found[0])
     quarantined = list(_quarantined(root, content, document))
@@ -155,7 +157,9 @@ def _text(root: str, shard: str, row: int) -> str:
         if row < start + table.num_rows:
             return table["text"][row - start].as_py()
         start += table.num_rows
-    raise RunError(f"row {row} is missing", where=f"documents/{shard}", mend="chejil verify names what changed")
+    raise RunError(
+        f"row {row} is missing", where=f"documents/{shard}", mend="chejil verify names what changed"
+    )
 
 
 def _judged(
@@ -195,23 +199,35 @@ def _measured(name: str, value: Any, bound: Bound | None) -> Measured:
     distances = [value - bound.low] if bound.low is not None else []
     distances += [bound.high - value] if bound.high is not None else []
     margin = min(distances, default=None)
-    return Measured(name, value, unit, bound.low, bound.high, margin, "fails" if (margin or 0) < 0 else "passes")
+    return Measured(
+        name, value, unit, bound.low, bound.high, margin, "fails" if (margin or 0) < 0 else "passes"
+    )
 
 
-def _mates(root: str, content: Manifest, decision: Mapping[str, Any], text: str, recipe: Recipe) -> Iterator[Mate]:
+def _mates(
+    root: str, content: Manifest, decision: Mapping[str, Any], text: str, recipe: Recipe
+) -> Iterator[Mate]:
     """Documents of the same exact or near cluster, at most MAX_MATES, the survivor first."""
     eojeol = (recipe.stage("near_dedup") or NearDedup()).shingle_eojeol
     own = shingle_set(text, eojeol)
-    clusters = {kind: decision[f"{kind}_cluster"] for kind in ("exact", "near") if decision[f"{kind}_cluster"]}
+    clusters = {
+        kind: decision[f"{kind}_cluster"] for kind in ("exact", "near") if decision[f"{kind}_cluster"]
+    }
     left = MAX_MATES
     for shard in _shards(content) if clusters else []:
-        rows = _table(root, f"decisions/{shard}", ["id", "kept", "file", "line", "exact_cluster", "near_cluster"])
+        rows = _table(
+            root, f"decisions/{shard}", ["id", "kept", "file", "line", "exact_cluster", "near_cluster"]
+        )
         same = pl.any_horizontal([pl.col(f"{kind}_cluster") == name for kind, name in clusters.items()])
         for mate in rows.with_row_index("row").filter(same).head(left).to_dicts():
             if (mate["id"], mate["file"], mate["line"]) == tuple(decision[k] for k in ("id", "file", "line")):
                 continue
             other = shingle_set(_text(root, shard, mate["row"]), eojeol)
-            kind = "exact" if mate["exact_cluster"] and mate["exact_cluster"] == clusters.get("exact") else "near"
+            kind = (
+                "exact"
+                if mate["exact_cluster"] and mate["exact_cluster"] == clusters.get("exact")
+                else "near"
+            )
             yield Mate(mate["id"], kind, len(own & other) / max(1, len(own | other)), mate["kept"])
             left -= 1
 
@@ -220,7 +236,9 @@ def changed_spans(before: str, after: str) -> Iterator[tuple[str, str]]:
     """The first places at which two texts differ, line by line: what stood there, and what stands there now."""
     old, new = before.split("\n"), after.split("\n")
     given = 0
-    for tag, a, b, c, d in difflib.SequenceMatcher(None, old[:2000], new[:2000], autojunk=False).get_opcodes():
+    for tag, a, b, c, d in difflib.SequenceMatcher(
+        None, old[:2000], new[:2000], autojunk=False
+    ).get_opcodes():
         if tag != "equal":
             yield "\n".join(old[a:b])[:_SPAN_CHARS], "\n".join(new[c:d])[:_SPAN_CHARS]
             given += 1

@@ -26,7 +26,9 @@ class Limits(BaseModel):
 
     low: float | None = Field(None, description="The smallest value that passes.")
     high: float | None = Field(None, description="The largest value that passes.")
-    unit: str | None = Field(None, description="The unit the numbers were found in; refused if not the signal's.")
+    unit: str | None = Field(
+        None, description="The unit the numbers were found in; refused if not the signal's."
+    )
 
     @model_validator(mode="after")
     def _not_empty(self) -> Limits:
@@ -41,7 +43,9 @@ class LanguageLimits(BaseModel):
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Limits | None]
 
-    preset: str | None = Field(None, description="A preset's name, `drop` (nothing passes) or `keep` (all does).")
+    preset: str | None = Field(
+        None, description="A preset's name, `drop` (nothing passes) or `keep` (all does)."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -100,7 +104,8 @@ class Filter(BaseModel):
 
     bounds: dict[Language, LanguageLimits] = Field(description="By language; each of the five must be named.")
     by_source: dict[str, dict[Language, LanguageLimits]] = Field(
-        default_factory=dict, description="Bounds that replace those of a language for the documents of one source."
+        default_factory=dict,
+        description="Bounds that replace those of a language for the documents of one source.",
     )
     rules: dict[str, RuleText] = Field(default_factory=dict, description="Conditions in SQL syntax, by name.")
 

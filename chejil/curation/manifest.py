@@ -127,7 +127,9 @@ def verify(root: str) -> list[str]:
         What is wrong, one line each; nothing if the run is as its manifest says.
     """
     content = read(root)
-    problems = [line for path, entry in sorted(content.files.items()) for line in _file_problems(root, path, entry)]
+    problems = [
+        line for path, entry in sorted(content.files.items()) for line in _file_problems(root, path, entry)
+    ]
     return problems or list(_count_problems(root, content))
 
 
@@ -149,7 +151,9 @@ def _count_problems(root: str, content: Manifest) -> Iterator[str]:
         quarantined = sum(entry["quarantined"].values())
         if entry["records"] != documents + quarantined:
             yield f"{shard}: {entry['records']} records, but {documents} documents and {quarantined} quarantined"
-        decisions = pl.DataFrame(pl.from_arrow(shards.read_shard(shards.join(root, f"decisions/{shard}.parquet"))))
+        decisions = pl.DataFrame(
+            pl.from_arrow(shards.read_shard(shards.join(root, f"decisions/{shard}.parquet")))
+        )
         rows = funnel(decisions)
         decided += rows
         yield from _shard_problems(root, content, shard, documents, decisions)
@@ -178,5 +182,3 @@ def _num_rows(url: str) -> int:
     files, path = shards.file_system(url)
     with files.open(path, "rb") as stream:
         return pq.ParquetFile(stream).metadata.num_rows
-
-

@@ -60,7 +60,9 @@ def read(text: str, name: str) -> MarkedYaml:
 def _value(node: yaml.Node, path: Path, marked: MarkedYaml, loader: yaml.SafeLoader) -> Any:
     marked.places.setdefault(path, _place(node, marked.name))
     if isinstance(node, yaml.CollectionNode) and node.tag not in _PLAIN_TAGS:
-        raise yaml.constructor.ConstructorError(problem=f"no tags here: {node.tag}", problem_mark=node.start_mark)
+        raise yaml.constructor.ConstructorError(
+            problem=f"no tags here: {node.tag}", problem_mark=node.start_mark
+        )
     if isinstance(node, yaml.MappingNode):
         return dict(_pairs(node, path, marked, loader))
     if isinstance(node, yaml.SequenceNode):
@@ -129,14 +131,18 @@ def _steps(holder: Any, key: str, where: str) -> tuple[str | int, ...]:
     if isinstance(holder, dict):
         return (key,)
     if not isinstance(holder, list):
-        raise ChejilError(f"'{key}' has nothing to stand in", where=where, mend="name a mapping or a list item")
+        raise ChejilError(
+            f"'{key}' has nothing to stand in", where=where, mend="name a mapping or a list item"
+        )
     if key.isdecimal() and int(key) < len(holder):
         return (int(key),)
     names = [next(iter(item), "") if isinstance(item, dict) else str(item) for item in holder]
     if key not in names:
         raise ChejilError(f"no item is called '{key}'", where=where, mend=did_you_mean(key, names))
     if names.count(key) > 1:
-        raise ChejilError(f"two items are called '{key}'", where=where, mend=f"name one by number: {names.index(key)}")
+        raise ChejilError(
+            f"two items are called '{key}'", where=where, mend=f"name one by number: {names.index(key)}"
+        )
     number = names.index(key)
     if isinstance(holder[number], str):
         holder[number] = {key: {}}

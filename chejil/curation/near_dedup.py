@@ -26,15 +26,23 @@ class NearDedup(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    threshold: float = Field(0.7, gt=0, le=1, description="Similarity from which two documents are duplicates.")
-    shingle_eojeol: int = Field(5, ge=1, le=32, description="Eojeol (white-space separated words) of a shingle.")
-    lanes: int = Field(120, ge=8, le=1024, description="Hash functions; the estimate's error is about 0.4/√lanes.")
+    threshold: float = Field(
+        0.7, gt=0, le=1, description="Similarity from which two documents are duplicates."
+    )
+    shingle_eojeol: int = Field(
+        5, ge=1, le=32, description="Eojeol (white-space separated words) of a shingle."
+    )
+    lanes: int = Field(
+        120, ge=8, le=1024, description="Hash functions; the estimate's error is about 0.4/√lanes."
+    )
     keep: Keep = Field(default_factory=lambda: Keep(by="longest"), description="Which of a cluster survives.")
 
     @classmethod
     def of(cls, unit: Unit) -> NearDedup:
         """The settings that a unit carries, among others."""
-        return cls.model_validate({key: unit.settings[key] for key in cls.model_fields if key in unit.settings})
+        return cls.model_validate(
+            {key: unit.settings[key] for key in cls.model_fields if key in unit.settings}
+        )
 
     @property
     def bands(self) -> int:
@@ -51,7 +59,11 @@ def sign(unit: Unit) -> Tally:
     """Map: documents/ → work/near_dedup/signatures/, lanes, band keys and content hash of each document."""
     settings = NearDedup.of(unit)
     schema = pa.schema(
-        [("lanes", pa.binary(4 * settings.lanes)), ("keys", pa.binary(8 * settings.bands)), ("hash", pa.uint64())]
+        [
+            ("lanes", pa.binary(4 * settings.lanes)),
+            ("keys", pa.binary(8 * settings.bands)),
+            ("hash", pa.uint64()),
+        ]
     )
     documents = shards.row_groups(unit.url("documents"), ["text"])
     tables = (_signed(TextBuffers.of(table["text"]), settings) for table in documents)

@@ -61,7 +61,10 @@ def _stages(recipe: Recipe, name: str, settings: Any) -> list[Stage]:
     if name in ("exact_dedup", "near_dedup"):
         return _deduplication(recipe, name, settings.model_dump(mode="json"))
     if name == "write":
-        return [_decisions(recipe), Stage("clean", "map", writing.write_shard, {}, ("documents", "decisions"))]
+        return [
+            _decisions(recipe),
+            Stage("clean", "map", writing.write_shard, {}, ("documents", "decisions")),
+        ]
     return []
 
 
@@ -87,7 +90,9 @@ def _deduplication(recipe: Recipe, name: str, settings: dict[str, Any]) -> list[
     return [
         Stage(measured, "map", measure, similarity, ("documents",)),
         Stage(f"{name}/clusters", "gather", module.find_clusters, similarity, (measured,)),
-        Stage(_verdicts(name), "gather", module.choose_survivors, {**settings, "before": before}, tuple(reads)),
+        Stage(
+            _verdicts(name), "gather", module.choose_survivors, {**settings, "before": before}, tuple(reads)
+        ),
     ]
 
 
@@ -102,4 +107,3 @@ def _decisions(recipe: Recipe) -> Stage:
     reads = ["documents", *(["signals"] if scored else []), *(_verdicts(name) for name in recipe.deciders())]
     settings = {"before": recipe.deciders(), "scored": scored}
     return Stage("decisions", "map", decisions.decide_shard, settings, tuple(reads))
-

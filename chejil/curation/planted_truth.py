@@ -11,8 +11,8 @@
     spans            personal data: type, start, end (characters), value, decoy
     jaccard_word5    of a word edit with its original
 
-Scoring looks at decisions and texts alone, never at reasons: a defect is caught if the right thing became of the
-document, whichever stage did it.
+Scoring looks at decisions and texts alone, never at reasons: a defect is caught if the right thing became of
+the document, whichever stage did it.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
+from typing import Any, TypeAlias
 
 import orjson
 import polars as pl
@@ -33,8 +33,8 @@ from chejil.errors import ChejilError
 
 TRUTH_FILE = "truth.jsonl"
 
-Frame = pl.DataFrame | pa.Table
-Place = tuple[str, int]
+Frame: TypeAlias = pl.DataFrame | pa.Table
+Place: TypeAlias = tuple[str, int]
 """Name of the file without its folders, and the row: names are unique in a sample corpus."""
 
 NOT_SCORED = {"planted_pii": "planted, not scored: masking of personal data is not part of the run yet"}
@@ -56,7 +56,9 @@ class Truth:
         """
         path = Path(folder) / TRUTH_FILE
         if not path.is_file():
-            raise ChejilError(f"no {TRUTH_FILE}", where=str(folder), mend="chejil demo writes a sample corpus")
+            raise ChejilError(
+                f"no {TRUTH_FILE}", where=str(folder), mend="chejil demo writes a sample corpus"
+            )
         # Split at line feeds alone: damaged text holds U+2028 and the like.
         return cls(Path(folder), [orjson.loads(line) for line in path.read_bytes().split(b"\n") if line])
 
@@ -73,8 +75,8 @@ def score(
             counts as quarantined.
 
     Returns:
-        Rows of kind, planted, caught (None where it is not scored) and note, in the order of `planting.yaml`,
-        then `quarantined` and, last, `clean documents kept`.
+        Rows of kind, planted, caught (None where it is not scored) and note, by name; then the rows that are
+        no documents; last, `clean documents kept`, whose note names the reasons that dropped most.
     """
     scene = _Scene.of(decisions, documents, quarantine)
     groups: dict[str, list[dict[str, Any]]] = {}
@@ -188,7 +190,7 @@ _CAUGHT: dict[str, Callable[[Mapping[str, Any], _Scene], bool]] = {
     "one_of_group": _one_of_group,
     "quarantined": _quarantined,
 }
-"""When a planted row is caught, by what was expected; `kept` is expected where the language is the question."""
+"""When a planted row is caught, by what was expected; where that is `kept`, the question is the language."""
 
 _EXPECTED = {
     "kept": "called English",

@@ -70,7 +70,9 @@ class Recipe(BaseModel):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="The run's folder is runs/NAME.")
     about: str = Field("", description="One sentence for the report.")
     data: str = Field(".", description="Folder or URL that the sources' relative paths start from.")
-    sources: dict[str, Source] = Field(min_length=1, description="What to read, by a name that documents keep.")
+    sources: dict[str, Source] = Field(
+        min_length=1, description="What to read, by a name that documents keep."
+    )
     stages: list[StageEntry] = Field(min_length=1, description="What to do, in order.")
 
     def stage(self, name: str) -> Any:

@@ -23,7 +23,15 @@ Rows = Iterable[Mapping[str, Any]]
 def page(run: Manifest) -> str:
     """The whole page."""
     style = (resources.files("chejil.curation") / "report.css").read_text("utf-8")
-    parts = [_head(run), _funnel(run), _by_source(run), _reasons(run), _changes(run), _quarantine(run), _foot(run)]
+    parts = [
+        _head(run),
+        _funnel(run),
+        _by_source(run),
+        _reasons(run),
+        _changes(run),
+        _quarantine(run),
+        _foot(run),
+    ]
     title = html.escape(f"{run.name} · Chejil")
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
@@ -32,7 +40,9 @@ def page(run: Manifest) -> str:
     )
 
 
-def totals(rows: Rows, *by: str, where: Callable[[Mapping[str, Any]], bool] = lambda row: True) -> dict[tuple, Counter]:
+def totals(
+    rows: Rows, *by: str, where: Callable[[Mapping[str, Any]], bool] = lambda row: True
+) -> dict[tuple, Counter]:
     """Documents and bytes of funnel rows, added up by columns; the keys in order of their bytes, largest first."""
     sums: dict[tuple, Counter] = {}
     for row in rows:
@@ -73,8 +83,12 @@ def _head(run: Manifest) -> str:
         (f"{run.quarantined.total():,}", "records quarantined"),
     ]
     cells = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in tiles)
-    failed = "".join(f"<li><code>{html.escape(e['shard'])}</code> {html.escape(e['what'])}</li>" for e in run.failed)
-    stopped = f'<section class="stopped"><h2>Shards that stopped</h2><ul>{failed}</ul></section>' if failed else ""
+    failed = "".join(
+        f"<li><code>{html.escape(e['shard'])}</code> {html.escape(e['what'])}</li>" for e in run.failed
+    )
+    stopped = (
+        f'<section class="stopped"><h2>Shards that stopped</h2><ul>{failed}</ul></section>' if failed else ""
+    )
     about = f"<p>{html.escape(run.about)}</p>" if run.about else ""
     return f'<h1>{html.escape(run.name)}</h1>{about}<div class="tiles">{cells}</div>{stopped}\n'
 

@@ -182,11 +182,13 @@ def locked(root: str) -> Iterator[None]:
 
     folder = Path(path)
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "a") as lock:
+    with (folder / ".lock").open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunError("another run works in this folder", where=path, mend="wait for it, or choose --out") from None
+            raise RunError(
+                "another run works in this folder", where=path, mend="wait for it, or choose --out"
+            ) from None
         for unfinished in folder.rglob("*.tmp"):
             with suppress(FileNotFoundError):
                 unfinished.unlink()

@@ -73,15 +73,15 @@ def new_file(url: str) -> Iterator[IO[bytes]]:
 
 def _renamed(path: str) -> Iterator[IO[bytes]]:
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    unfinished = f"{path}.{os.getpid()}.tmp"
+    unfinished = Path(f"{path}.{os.getpid()}.tmp")
     try:
-        with open(unfinished, "wb") as stream:
+        with unfinished.open("wb") as stream:
             yield stream
             stream.flush()
             os.fsync(stream.fileno())
-        os.replace(unfinished, path)
+        unfinished.replace(path)
     finally:
-        Path(unfinished).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 class ShardWriter:

@@ -30,7 +30,9 @@ class Members:
     cluster_size: np.ndarray
 
     @classmethod
-    def of_roots(cls, names: tuple[str, ...], sizes: list[int], roots: np.ndarray, hashes: np.ndarray) -> Members:
+    def of_roots(
+        cls, names: tuple[str, ...], sizes: list[int], roots: np.ndarray, hashes: np.ndarray
+    ) -> Members:
         """Those whose root is shared.
 
         Args:
@@ -60,7 +62,9 @@ def write_members(unit: Unit, members: Members) -> Tally:
                 "cluster_size": members.cluster_size[here].astype(np.int32),
             }
         )
-        files.append(shards.write_shard(unit.root, unit.path(f"work/{unit.stage}", shard), [table], CLUSTERED))
+        files.append(
+            shards.write_shard(unit.root, unit.path(f"work/{unit.stage}", shard), [table], CLUSTERED)
+        )
     return Tally(files, {"members": len(members.row), "clusters": len(np.unique(members.cluster))})
 
 

@@ -259,11 +259,13 @@ def shards_of(source: Source, files: Sequence[InputFile]) -> dict[str, tuple[Inp
     shards: dict[str, tuple[InputFile, ...]] = {}
     name, room = "", 0
     for file in files:
-        size = (file.size or 0) + _FILE_BYTES
-        if size > room or _container(source, file) is not CONTAINERS["file"]:
+        is_document = _container(source, file) is CONTAINERS["file"]
+        room -= (file.size or 0) + _FILE_BYTES
+        if not is_document or room < 0:
             name, room = shard_name(file), BATCH_BYTES
         shards[name] = (*shards.get(name, ()), file)
-        room -= size if _container(source, file) is CONTAINERS["file"] else room
+        if not is_document:
+            room = 0
     return shards
 
 
@@ -285,11 +287,12 @@ def read(
     builder = BatchBuilder(source_name, file.name, batch_bytes)
     with _opened(file.url) as raw:
         for number, row in enumerate(_container(source, file)(raw)):
-            if not isinstance(row, Flaw):
-                row = document(layout, row, f"{source_name}/{file.name}#{number}")
-            if not builder.has_room(row):
+            made = (
+                row if isinstance(row, Flaw) else document(layout, row, f"{source_name}/{file.name}#{number}")
+            )
+            if not builder.has_room(made):
                 yield builder.take(raw.num_bytes)
-            builder.add(number, row)
+            builder.add(number, made)
         file_hash = raw.hash()
         yield builder.take(raw.num_bytes, file_hash)
 

@@ -42,7 +42,9 @@ class Keep(BaseModel):
     by: Literal["longest", "signal", "source"] = Field("longest", description="What is preferred.")
     signal: str | None = Field(None, description="by: signal. The document with the highest value survives.")
     lowest: bool = Field(False, description="by: signal. The lowest value survives instead.")
-    sources: list[str] | None = Field(None, description="by: source. The best source first; others come last.")
+    sources: list[str] | None = Field(
+        None, description="by: source. The best source first; others come last."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -67,7 +69,9 @@ def mark(unit: Unit, members: pl.DataFrame, stand_ins: StandIns) -> Tally:
         members: a row a clustered document: shard, row, cluster, cluster_size; the index into what `stand_ins`
             takes is the row number of this frame.
     """
-    members = members.with_row_index("member").join(_preference(unit, members), on=["shard", "row"], how="left")
+    members = members.with_row_index("member").join(
+        _preference(unit, members), on=["shard", "row"], how="left"
+    )
     chosen = _choose(members.filter("alive").sort("cluster", "rank"), stand_ins)
     marks = members.join(chosen, on="member", how="left", maintain_order="left")
     files = []
@@ -128,7 +132,9 @@ def _preference_of(unit: Unit, shard: object, rows: pl.DataFrame, keep: Keep) ->
 def _worth(unit: Unit, shard: str, keep: Keep) -> np.ndarray:
     """What each document of a shard is worth; the larger is preferred."""
     if keep.by == "longest":
-        return shards.read_shard(unit.url("origins", shard), ["num_bytes"])["num_bytes"].to_numpy().astype(float)
+        return (
+            shards.read_shard(unit.url("origins", shard), ["num_bytes"])["num_bytes"].to_numpy().astype(float)
+        )
     if keep.by == "signal":
         column = shards.read_shard(unit.url("signals", shard), [str(keep.signal)]).column(0)
         worth = column.to_numpy(zero_copy_only=False).astype(float)

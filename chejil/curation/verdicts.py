@@ -35,12 +35,16 @@ def reasons(unit: Unit, stage: str, shard: str, num_rows: int) -> pl.Series:
     assert isinstance(table, pl.DataFrame)
     if "reasons" in table.columns:
         return table["reasons"]
-    return spread(table, num_rows, {"duplicate_of": pl.String})["duplicate_of"].to_frame().select(
-        pl.when(pl.col("duplicate_of").is_not_null())
-        .then(pl.lit([f"duplicate:{kind_of(stage)}"], pl.List(pl.String)))
-        .otherwise(pl.lit([], pl.List(pl.String)))
-        .alias("reasons")
-    )["reasons"]
+    return (
+        spread(table, num_rows, {"duplicate_of": pl.String})["duplicate_of"]
+        .to_frame()
+        .select(
+            pl.when(pl.col("duplicate_of").is_not_null())
+            .then(pl.lit([f"duplicate:{kind_of(stage)}"], pl.List(pl.String)))
+            .otherwise(pl.lit([], pl.List(pl.String)))
+            .alias("reasons")
+        )["reasons"]
+    )
 
 
 def verdicts_of(stage: str) -> str:
@@ -53,7 +57,9 @@ def kind_of(stage: str) -> str:
     return stage.split("_dedup")[0]
 
 
-def spread(marks: pl.DataFrame, num_rows: int, columns: Mapping[str, pl.DataType | type[pl.DataType]]) -> pl.DataFrame:
+def spread(
+    marks: pl.DataFrame, num_rows: int, columns: Mapping[str, pl.DataType | type[pl.DataType]]
+) -> pl.DataFrame:
     """Marks by `row` laid over all rows of the shard, null where a document has none."""
     rows = pl.DataFrame({"row": pl.int_range(num_rows, dtype=pl.Int32, eager=True)})
     return rows.join(marks.select("row", *columns), on="row", how="left", maintain_order="left").drop("row")

@@ -55,7 +55,10 @@ def _by_source(run: Manifest) -> RenderableType:
 def _by_reason(run: Manifest) -> RenderableType:
     dropped = totals(run.funnel, "reason", where=lambda row: row["reason"] is not None)
     ranked = sorted(dropped.items(), key=lambda item: (-item[1]["documents"], item[0]))
-    rows = [(reason, counts["documents"], megabytes(counts["bytes"])) for (reason,), counts in ranked[:_MAX_REASONS]]
+    rows = [
+        (reason, counts["documents"], megabytes(counts["bytes"]))
+        for (reason,), counts in ranked[:_MAX_REASONS]
+    ]
     rest = ranked[_MAX_REASONS:]
     if rest:
         rows.append((f"{len(rest)} more reasons", sum(c["documents"] for _, c in rest), ""))
@@ -94,7 +97,10 @@ def signals(rows: list[dict[str, Any]]) -> Iterator[RenderableType]:
     """The registry, a line a signal."""
     yield table(
         ("signal", "unit", "kind", "ko", "en", "what"),
-        [(r["name"], r["unit"], r["kind"], r["bounds"].get("ko"), r["bounds"].get("en"), r["about"]) for r in rows],
+        [
+            (r["name"], r["unit"], r["kind"], r["bounds"].get("ko"), r["bounds"].get("en"), r["about"])
+            for r in rows
+        ],
     )
 
 
@@ -131,8 +137,11 @@ def explanation(found: Explanation | list[dict[str, Any]]) -> Iterator[Renderabl
         return
     decision = found.decision
     verdict = "kept" if decision["kept"] else f"dropped: {decision['reason']}"
-    yield f"{decision['id']}\n{decision['source']}:{decision['file']}#{decision['line']}, {decision['lang'] or 'unknown'}"
-    yield f"{verdict}" + (f"   all reasons: {', '.join(decision['reasons'])}" if len(decision["reasons"]) > 1 else "")
+    yield str(decision["id"])
+    yield f"{decision['source']}:{decision['file']}#{decision['line']}, {decision['lang'] or 'unknown'}"
+    yield f"{verdict}" + (
+        f"   all reasons: {', '.join(decision['reasons'])}" if len(decision["reasons"]) > 1 else ""
+    )
     if decision["duplicate_of"]:
         yield f"duplicate of {decision['duplicate_of']} (similarity {decision['similarity']:.2f})"
     yield _excerpt(found.excerpt)

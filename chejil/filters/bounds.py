@@ -92,8 +92,12 @@ def _language_codes(lang: pl.Series, policy: Policy) -> np.ndarray:
     named = lang.fill_null("unknown")
     forgotten = set(named.unique()) - set(policy.languages)
     if forgotten:
-        raise ChejilError(f"no bounds for language {', '.join(sorted(forgotten))}", mend="add it under bounds")
-    return named.replace_strict({name: code for code, name in enumerate(LANGUAGES)}, return_dtype=pl.Int8).to_numpy()
+        raise ChejilError(
+            f"no bounds for language {', '.join(sorted(forgotten))}", mend="add it under bounds"
+        )
+    return named.replace_strict(
+        {name: code for code, name in enumerate(LANGUAGES)}, return_dtype=pl.Int8
+    ).to_numpy()
 
 
 def _failures(rows: pl.DataFrame, policy: Policy, language: np.ndarray) -> Iterator[tuple[str, np.ndarray]]:
@@ -228,7 +232,9 @@ def columns_of(condition: str) -> list[str]:
     try:
         return pl.sql_expr(condition).meta.root_names()
     except (pl.exceptions.SQLSyntaxError, pl.exceptions.SQLInterfaceError) as error:
-        raise ChejilError(f"not a condition in SQL: {error}", mend="e.g. lang = 'ko' AND num_words < 20") from None
+        raise ChejilError(
+            f"not a condition in SQL: {error}", mend="e.g. lang = 'ko' AND num_words < 20"
+        ) from None
 
 
 def _check_type(rule: Rule, known: Mapping[str, pl.DataType]) -> None:
@@ -238,7 +244,9 @@ def _check_type(rule: Rule, known: Mapping[str, pl.DataType]) -> None:
     except pl.exceptions.PolarsError as error:
         raise ChejilError(f"'{rule.condition}' cannot be evaluated: {str(error).splitlines()[0]}") from None
     if result != pl.Boolean:
-        raise ChejilError(f"'{rule.condition}' is a {result}, not a condition", mend="compare it with a value")
+        raise ChejilError(
+            f"'{rule.condition}' is a {result}, not a condition", mend="compare it with a value"
+        )
 
 
 def _polars_type(signal: str) -> pl.DataType:

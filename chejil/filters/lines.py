@@ -170,11 +170,11 @@ _REPEATED = (
     ("en", "Thank you for sharing, I learnt a lot from this.\n\n" * 4),
 )
 _DUPLICATES = (
-    # name, unit, part, whole, about, highest Korean, highest English
+    # name, unit, part, whole, what of the whole, highest Korean, highest English
     ("dup_line_share", "line", "dup_lines", "lines", "Lines that came before", 0.5, 0.5),
     ("dup_line_char_share", "char", "dup_line_chars", "text_chars", "Characters of such lines", 0.25, 0.25),
-    ("dup_paragraph_share", "paragraph", "dup_paragraphs", "paragraphs", "Paragraphs that came before", 0.5, 0.4),
-    ("dup_paragraph_char_share", "char", "dup_paragraph_chars", "text_chars", "Characters of them", 0.2, 0.2),
+    ("dup_paragraph_share", "paragraph", "dup_paragraphs", "paragraphs", "Ones that came before", 0.5, 0.4),
+    ("dup_paragraph_char_share", "char", "dup_paragraph_chars", "text_chars", "Characters of such ones", 0.2, 0.2),
 )  # fmt: skip
 for _name, _unit, _part, _whole, _about, _korean, _english in _DUPLICATES:
     add_signal(

@@ -46,8 +46,7 @@ _HASH, _DOT, _ELLIPSIS = ord("#"), ord("."), ord("…")
 
 
 class FunctionWords(NamedTuple):
-    """The lexicon as a kernel reads it; entries with the same last character stand together, the longest
-    first.
+    """The lexicon as a kernel reads it: entries of one last character stand together, the longest first.
 
     `keys` (num_entries) int64: characters packed in 16 bits each; `lengths` (num_entries) int64; `is_english`
     (num_entries) uint8; `by_last` (65536) uint8: 1 + the first entry that ends in this character, or 0.

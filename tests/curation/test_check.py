@@ -58,23 +58,23 @@ def test_a_good_recipe_has_no_problems(problems):
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
-        ("low: 30", "lwo: 30", "r.yaml:10:40: 'lwo' is not known here\n  mend: did you mean 'low'?"),
-        ("num_words: {", "num_wordz: {", "r.yaml:10:28: no signal is called 'num_wordz'\n  mend: did you mean 'num_words'?"),
-        ("unit: eojeol", "unit: morpheme", "r.yaml:10:49: the bound of 'num_words' is given per morpheme, but the signal is"),
-        ("low: 30", "low: abc", "r.yaml:10:40: stages.2.filter.bounds.ko.num_words.low: Input should be a valid number"),
+        ("low: 30", "lwo: 30", "r.yaml:10:40: 'lwo' is not known here … did you mean 'low'?"),
+        ("num_words: {", "num_wordz: {", "r.yaml:10:28: no signal is called 'num_wordz' … did you mean 'num_words'?"),
+        ("unit: eojeol", "unit: morpheme", "r.yaml:10:49:  … is given per morpheme, but the signal is"),
+        ("low: 30", "low: abc", "r.yaml:10:40:  … Input should be a valid number"),
         ("low: 30", "low: 9, high: 3", "r.yaml:10:28: stages.2.filter.bounds.ko.num_words: low 9 is above high 3"),
-        ("preset: koen", "preset: koan", "r.yaml:10:14: no preset is called 'koan'\n  mend: did you mean 'koen'?"),
+        ("preset: koen", "preset: koan", "r.yaml:10:14: no preset is called 'koan' … did you mean 'koen'?"),
         ("mixed: keep", "mixed: gopher", "r.yaml:12:9: preset 'gopher' has no bounds for 'mixed'"),
-        ("mixed: keep", "mixt: keep", "r.yaml:12:9: 'mixt' is not a language\n  mend: did you mean 'mixed'?"),
+        ("mixed: keep", "mixt: keep", "r.yaml:12:9: 'mixt' is not a language … did you mean 'mixed'?"),
         ("        other: drop\n", "", "r.yaml:9:7: no bounds for language 'other'"),
-        ("        mc4-ko:\n", "        mc4-kr:\n", "r.yaml:16:9: no source is called 'mc4-kr'\n  mend: did you mean 'mc4-ko'?"),
-        ("num_words < 50", "num_word < 50", "r.yaml:19:9: no column is called 'num_word'\n  mend: did you mean 'num_words'?"),
+        ("        mc4-ko:\n", "        mc4-kr:\n", "r.yaml:16:9:  … did you mean 'mc4-ko'?"),
+        ("num_words < 50", "num_word < 50", "r.yaml:19:9: no column is called 'num_word' … did you mean 'num_words'?"),
         ("num_words < 50", "num_words +", "r.yaml:19:9: not a condition in SQL"),
         ("url LIKE '%/ad/%' AND num_words < 50", "num_words + 1", "is a Int64, not a condition"),
         ("signal: num_words}", "signal: quality}", "r.yaml:22:26: no signal that is scored is called 'quality'"),
-        ("threshold: 0.8", "treshold: 0.8", "r.yaml:21:7: 'treshold' is not known here\n  mend: did you mean 'threshold'?"),
-        ("threshold: 0.8", "threshold: 1.8", "r.yaml:21:7: stages.3.near_dedup.threshold: Input should be less than or equal"),
-        ("- near_dedup:", "- near_dedop:", "r.yaml:20:5: 'near_dedop' is not known here\n  mend: did you mean 'near_dedup'?"),
+        ("threshold: 0.8", "treshold: 0.8", "r.yaml:21:7: 'treshold' is not known here … did you mean 'threshold'?"),
+        ("threshold: 0.8", "threshold: 1.8", "r.yaml:21:7:  … Input should be less than or equal"),
+        ("- near_dedup:", "- near_dedop:", "r.yaml:20:5: 'near_dedop' is not known here … did you mean 'near_dedup'?"),
         ("  - score\n", "", "r.yaml:7:5: 'filter' has no signals to judge"),
         ("  - normalise\n", "", "r.yaml:6:5: the first stage is 'score'"),
         ("  - write\n", "", "the last stage is 'near_dedup'"),
@@ -83,10 +83,10 @@ def test_a_good_recipe_has_no_problems(problems):
         ("- score", "- score: {signals: [num_char]}", "r.yaml:7:23: no signal is called 'num_char'"),
         ("format: mc4", "format: mc5", "r.yaml:4:12: "),
         ("mc4-ko/*.json.gz", "mc4-ko/*.json.xz", "r.yaml:4:25: no file matches"),
-        ("paths:", "path:", "r.yaml:4:25: 'path' is not known here\n  mend: did you mean 'paths'?"),
+        ("paths:", "path:", "r.yaml:4:25: 'path' is not known here … did you mean 'paths'?"),
         ("name: good", "name: ../bad", "r.yaml:1:1: name: String should match pattern"),
         ("name: good\n", "", "r.yaml:1:1: 'name' is missing"),
-        ("sources:", "source:", "r.yaml:3:1: 'source' is not known here\n  mend: did you mean 'sources'?"),
+        ("sources:", "source:", "r.yaml:3:1: 'source' is not known here … did you mean 'sources'?"),
         ("name: good", "name: good\nname: twice", "r.yaml:2:1: 'name' stands twice"),
     ],
 )  # fmt: skip
@@ -94,7 +94,8 @@ def test_a_mistake_is_named_with_its_place_and_its_cure(problems, old, new, expe
     """One change to a good recipe gives a problem that says where and how to mend it."""
     found = problems(old, new)
 
-    assert any(expected in problem for problem in found), found
+    parts = expected.split(" … ")
+    assert any(all(part in problem for part in parts) for problem in found), found
 
 
 def test_every_mistake_is_named_at_once(problems, small_corpus):
@@ -145,8 +146,11 @@ def test_a_shipped_recipe_is_right_but_for_its_files(path):
     """Whoever has the data can run it as it stands."""
     try:
         check.load(str(path))
+        problems = []
     except RecipeError as error:
-        assert all("no file matches" in problem.what for problem in error.problems), error
+        problems = error.problems
+
+    assert all("no file matches" in problem.what for problem in problems)
 
 
 def test_a_shipped_recipe_goes_by_its_bare_name():

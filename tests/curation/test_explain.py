@@ -22,7 +22,9 @@ def test_every_document_is_explained_as_it_was_decided(small_run):
 
         assert dict(found.decision) == row
         failing = {f"{m.signal}" for m in found.signals if m.verdict == "fails"}
-        assert failing == {r.split(":")[0] for r in row["reasons"] if r.split(":")[0] in SIGNALS} or row["reasons"] == ["empty"]
+        assert failing == {r.split(":")[0] for r in row["reasons"] if r.split(":")[0] in SIGNALS} or row[
+            "reasons"
+        ] == ["empty"]
 
 
 def test_a_signal_stands_beside_its_bounds_unit_and_margin(small_run):
@@ -59,7 +61,9 @@ def test_a_quarantined_record_is_explained_too(small_run):
     """It has no decision; its reason, place and beginning are shown."""
     rows = explain(small_run, "mc4-ko/c4-ko.00000.json.gz#15")
 
-    assert [(row["reason"], row["line"], row["excerpt"]) for row in rows] == [("bad_json", 15, '{"text": "torn')]
+    assert [(row["reason"], row["line"], row["excerpt"]) for row in rows] == [
+        ("bad_json", 15, '{"text": "torn')
+    ]
 
 
 def test_an_unknown_id_gets_near_ones(small_run):

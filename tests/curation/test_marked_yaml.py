@@ -36,7 +36,9 @@ def test_a_key_that_stands_twice_is_a_problem_with_both_places():
     ]
 
 
-@pytest.mark.parametrize(("text", "place"), [("a: [1, 2\n", "r.yaml:2:1"), ("a: b: c\n", "r.yaml:1:5"), ("\tx", "r.yaml:1:1")])
+@pytest.mark.parametrize(
+    ("text", "place"), [("a: [1, 2\n", "r.yaml:2:1"), ("a: b: c\n", "r.yaml:1:5"), ("\tx", "r.yaml:1:1")]
+)
 def test_what_is_not_yaml_says_where_reading_stopped(text, place):
     """The place is that of the parser's problem."""
     with pytest.raises(RecipeError) as caught:

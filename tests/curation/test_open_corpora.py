@@ -16,20 +16,20 @@ from chejil.errors import ChejilError
 
 METADATA = "Metadata-Version: 2.1\nName: tiny-corpus\nVersion: 1.0\n"
 
-# A build backend inside the archive: pip asks an sdist for its metadata, and offline there is nothing to build with.
-BACKEND = f'''
+# A build backend inside the archive: pip asks an sdist for metadata, and offline has nothing to build with.
+BACKEND = f"""
 import pathlib
 
 def prepare_metadata_for_build_wheel(folder, config_settings=None):
     info = pathlib.Path(folder) / "tiny_corpus-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text({METADATA!r})
-    (info / "WHEEL").write_text("Wheel-Version: 1.0\\nGenerator: x\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+    (info / "WHEEL").write_text("Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
     return info.name
 
 def build_wheel(folder, config_settings=None, metadata_directory=None):
     raise NotImplementedError
-'''
+"""
 
 FILES = {
     "pyproject.toml": '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n',

@@ -21,7 +21,9 @@ from chejil.errors import RunError
 def content(root):
     """Every file of a run but the seconds and the lock, as bytes."""
     files = sorted(path for path in Path(root).rglob("*") if path.is_file())
-    return {str(p.relative_to(root)): p.read_bytes() for p in files if p.name not in ("timings.json", ".lock")}
+    return {
+        str(p.relative_to(root)): p.read_bytes() for p in files if p.name not in ("timings.json", ".lock")
+    }
 
 
 def table(root, folder):
@@ -81,7 +83,9 @@ def test_a_second_run_does_nothing(small_run, small_recipe):
 
     assert again.units_done == 0
     assert redone(dry_run(small_recipe(), small_run)) == set()
-    assert before == {path: path.stat().st_mtime_ns for path in Path(small_run).rglob("*") if path.name != ".lock"}
+    assert before == {
+        path: path.stat().st_mtime_ns for path in Path(small_run).rglob("*") if path.name != ".lock"
+    }
 
 
 @pytest.mark.slow
@@ -185,7 +189,7 @@ def test_two_runs_do_not_share_a_folder(small_recipe, tmp_path):
     """The second one is refused with what to do, and the folder stays as it is."""
     import fcntl
 
-    with open(tmp_path / ".lock", "a") as lock:
+    with (tmp_path / ".lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(RunError, match="another run works"):
             run(small_recipe(), str(tmp_path))
@@ -202,7 +206,7 @@ def do(unit, name, key, function):
     if unit.stage == victim:
         seen.append(name)
         if len(seen) > after:
-            stage.shards.write_json = lambda *a: os.kill(os.getpid(), signal.SIGKILL)  # after the files, before the record
+            stage.shards.write_json = lambda *a: os.kill(os.getpid(), signal.SIGKILL)
     return real(unit, name, key, function)
 runs.do = do
 runs.run(check.check(marked_yaml.read(open(sys.argv[1]).read(), "r.yaml")), sys.argv[2])
@@ -234,7 +238,9 @@ def test_a_pool_that_is_killed_at_any_moment_goes_on(small_run, small_recipe, tm
     root = tmp_path / "run"
     for seconds in (0.8, 1.6, 2.4, 3.2):
         command = [sys.executable, "-m", "chejil", "run", str(recipe), "--out", str(root), "--workers", "2"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         time.sleep(seconds)
         process.kill()
         process.wait()
@@ -247,11 +253,15 @@ def test_a_pool_that_is_killed_at_any_moment_goes_on(small_run, small_recipe, tm
 def _wait_for_the_orphans(session):
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        alive = [pid for pid in os.listdir("/proc") if pid.isdecimal() and _session(pid) == session]
+        alive = [pid for pid in _processes() if _session(pid) == session]
         if not alive:
             return
         time.sleep(0.1)
     pytest.fail(f"workers outlived their parent: {alive}")
+
+
+def _processes():
+    return [path.name for path in Path("/proc").iterdir() if path.name.isdecimal()]
 
 
 def _session(pid):

@@ -26,7 +26,9 @@ from chejil.curation.sample_prose import Writer, lines, polite, tables, write_pr
 from chejil.errors import ChejilError
 
 DOCUMENTS = 600
-REGISTERS = [(lang, name) for lang in ("ko", "en") for name in ("news", "blog", "encyclopedia", "forum", "docs")]
+REGISTERS = [
+    (lang, name) for lang in ("ko", "en") for name in ("news", "blog", "encyclopedia", "forum", "docs")
+]
 seeds = st.integers(0, 2**32)
 
 
@@ -53,7 +55,11 @@ def read(path: Path, bad: set[tuple[str, int]]) -> list[str | None]:
     if path.suffix == ".txt":
         return [path.read_text("utf-8")]
     with path.open("rb") as raw:
-        stream = gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else zstandard.ZstdDecompressor().stream_reader(raw)
+        stream = (
+            gzip.GzipFile(fileobj=raw)
+            if path.suffix == ".gz"
+            else zstandard.ZstdDecompressor().stream_reader(raw)
+        )
         records = stream.read().split(b"\n")[:-1]
     name = f"{path.parent.name}/{path.name}"
     return [None if (name, at) in bad else json.loads(record)["text"] for at, record in enumerate(records)]
@@ -81,7 +87,11 @@ def test_prose_is_finished_prose(seed, register, sections):
 def test_particles_agree_with_the_syllable_before(seed, register):
     """After a word of the subject, 을 follows a final consonant and 를 a vowel."""
     subject = write_prose(random.Random(seed), "ko", register)
-    words = [word for slot in ("thing", "act", "gain", "trouble") for word in tables("ko_subjects")[subject.subject][slot]]
+    words = [
+        word
+        for slot in ("thing", "act", "gain", "trouble")
+        for word in tables("ko_subjects")[subject.subject][slot]
+    ]
     for word in words:
         closed = (ord(word[-1]) - 0xAC00) % 28 > 0
         assert f"{word}{'를' if closed else '을'} " not in subject.text
@@ -94,7 +104,10 @@ def test_particles_agree_with_the_syllable_before(seed, register):
         ("벌통", "벌통은 벌통이 벌통을 벌통과 벌통으로 '벌통'이란"),  # hive: ends in ㅇ
         ("기와", "기와는 기와가 기와를 기와와 기와로 '기와'란"),  # roof tile: ends in a vowel
         ("교실", "교실은 교실이 교실을 교실과 교실로 '교실'이란"),  # classroom: ㄹ takes 로
-        ("양봉(養蜂)", "양봉(養蜂)은 양봉(養蜂)이 양봉(養蜂)을 양봉(養蜂)과 양봉(養蜂)으로 '양봉(養蜂)'이란"),  # Hanja
+        (
+            "양봉(養蜂)",
+            "양봉(養蜂)은 양봉(養蜂)이 양봉(養蜂)을 양봉(養蜂)과 양봉(養蜂)으로 '양봉(養蜂)'이란",
+        ),  # Hanja
         ("30", "30은 30이 30을 30과 30으로 '30'이란"),  # read 삼십
         ("2", "2는 2가 2를 2와 2로 '2'란"),  # read 이
         ("", "은 이 을 과 으로 ''이란"),  # nothing to agree with: left as written
@@ -221,7 +234,9 @@ def test_numbers_pass_their_checksums(seed):
             planting.isbn(rng),
         )
     )
-    assert (sum(d * w for d, w in zip(rrn, (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5), strict=False)) + rrn[12]) % 11 in (0, 1)
+    assert (
+        sum(d * w for d, w in zip(rrn, (2, 3, 4, 5, 6, 7, 8, 9, 2, 3, 4, 5), strict=False)) + rrn[12]
+    ) % 11 in (0, 1)
     weighted = sum(d * w for d, w in zip(brn[:8], (1, 3, 7, 1, 3, 7, 1, 3), strict=True))
     assert (weighted + sum(divmod(brn[8] * 5, 10)) + brn[9]) % 10 == 0
     assert sum(d if at % 2 else (d * 2 - 9 if d > 4 else d * 2) for at, d in enumerate(card)) % 10 == 0
@@ -297,7 +312,7 @@ def test_a_run_that_keeps_everything_scores_nothing(truth, texts):
 
 
 def test_a_cluster_catches_what_another_stage_dropped(truth, texts):
-    """A copy and its original in one cluster are caught even if both were dropped; Arrow tables are read too."""
+    """A copy and its original in one cluster are caught even if both were dropped; Arrow is read too."""
     decisions, documents = perfect(truth, texts)
     decisions = decisions.with_columns(kept=pl.lit(False))
     assert caught(score(truth, decisions, documents), "exact_copy")[1] == 0

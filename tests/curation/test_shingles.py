@@ -80,7 +80,9 @@ def test_the_estimate_is_as_near_as_its_standard_error_says():
         words = [f"{rng.choice('가나다라마')}{rng.randrange(9999)}" for _ in range(150)]
         edited = [word if rng.random() > 0.02 else "바꿈" for word in words]  # "changed"
         one, other = " ".join(words), " ".join(edited)
-        true = len(shingle_set(one, 5) & shingle_set(other, 5)) / len(shingle_set(one, 5) | shingle_set(other, 5))
+        true = len(shingle_set(one, 5) & shingle_set(other, 5)) / len(
+            shingle_set(one, 5) | shingle_set(other, 5)
+        )
         a, b = signed(one, other, words=5, lanes=120)
         errors.append(float((a == b).mean()) - true)
 

@@ -24,7 +24,9 @@ def test_an_untouched_run_is_right(small_run):
     assert manifest.verify(small_run) == []
 
 
-@pytest.mark.parametrize("folder", ["documents", "origins", "quarantine", "signals", "decisions", "clean", "work"])
+@pytest.mark.parametrize(
+    "folder", ["documents", "origins", "quarantine", "signals", "decisions", "clean", "work"]
+)
 def test_one_flipped_bit_is_found_in_every_folder(copy, folder):
     """Same size, other content."""
     path = some_file(copy, folder)

@@ -12,17 +12,13 @@ from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound
 NAMES = ["num_chars", "num_words", "mean_word_chars", "hangul_share"]
 VALUES = st.none() | st.floats(-5, 5) | st.integers(-5, 5).map(float)
 BOUNDS = st.builds(Bound, VALUES, VALUES)
-POLICIES = st.builds(
-    Policy,
-    st.fixed_dictionaries(
-        {lang: st.sampled_from(["keep", "drop"]) | st.dictionaries(st.sampled_from(NAMES), BOUNDS) for lang in LANGUAGES}
-    ),
-)
+LIMITS = st.sampled_from(["keep", "drop"]) | st.dictionaries(st.sampled_from(NAMES), BOUNDS)
+POLICIES = st.builds(Policy, st.fixed_dictionaries(dict.fromkeys(LANGUAGES, LIMITS)))
 ROWS = st.lists(st.tuples(st.sampled_from([*LANGUAGES[:4], None]), st.tuples(*[VALUES] * 4)), max_size=8)
 
 
 def frame(rows):
-    schema = {"lang": pl.String, **{name: pl.Float64 for name in NAMES}}
+    schema = {"lang": pl.String, **dict.fromkeys(NAMES, pl.Float64)}
     return pl.DataFrame([(lang, *values) for lang, values in rows], schema=schema, orient="row")
 
 

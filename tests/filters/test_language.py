@@ -45,10 +45,11 @@ def languages(*texts: str) -> list[str | None]:
         (unicodedata.normalize("NFD", KOREAN), "ko"),
         (MIXED_SCRIPT, "ko"),
         (KOREAN + CODE * 8, "ko"),
+        (KOREAN * 2 + CODE * 24 + ENGLISH, "ko"),  # a paragraph of English among code
         (ENGLISH, "en"),
         (ENGLISH + CODE * 4, "en"),
         (CHINESE, "other"),
-        (CHINESE + "김밥", "other"),  # Chinese about a Korean dish
+        (CHINESE + "김밥, 비빔밥, 떡볶이, 불고기, 잡채", "other"),  # Chinese about Korean dishes
         (JAPANESE, "other"),
         (RUSSIAN, "other"),
         (SPANISH, "other"),

@@ -49,7 +49,9 @@ def test_an_example_gets_its_verdict(signal, verdict, lang, text):
     import polars as pl
 
     frame = pl.DataFrame(pl.from_arrow(score([text], [signal.name])))
-    frame = frame.with_columns(lang=pl.lit(lang), **({} if signal.name == "num_chars" else {"num_chars": pl.lit(1)}))
+    frame = frame.with_columns(
+        lang=pl.lit(lang), **({} if signal.name == "num_chars" else {"num_chars": pl.lit(1)})
+    )
     bounds = {signal.name: signal.bounds[lang]} if lang in signal.bounds else {}
 
     reasons = judge(frame, Policy({lang: bounds}))[0].to_list()
@@ -67,7 +69,9 @@ def test_a_definition_is_complete(signal):
     assert bool(signal.dropped) == bool(signal.bounds)
     assert all(bound.low is not None or bound.high is not None for bound in signal.bounds.values())
     if signal.kind == "share":
-        assert all(0 <= edge <= 1 for b in signal.bounds.values() for edge in (b.low, b.high) if edge is not None)
+        assert all(
+            0 <= edge <= 1 for b in signal.bounds.values() for edge in (b.low, b.high) if edge is not None
+        )
 
 
 @settings(max_examples=60)
@@ -97,14 +101,19 @@ def test_an_empty_text_is_null_in_every_column_and_dropped():
 
     assert set(rows([""])[0].values()) == {None}
     frame = pl.DataFrame(pl.from_arrow(score(["", "x"], ALL)))
-    assert judge(frame, Policy({lang: "keep" for lang in LANGUAGES})).to_list() == [["empty"], []]
+    assert judge(frame, Policy(dict.fromkeys(LANGUAGES, "keep"))).to_list() == [["empty"], []]
 
 
-@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())])
+STRINGS = [pa.string(), pa.large_string(), pa.string_view(), pa.dictionary(pa.int32(), pa.string())]
+
+
+@pytest.mark.parametrize("kind", STRINGS, ids=str)
 def test_every_arrow_string_type_is_the_same_text(kind):
     """Also sliced, chunked, and with nulls, which are empty texts."""
     texts = ["앞", "한국어 문장이다.", None, "An English sentence.", "뒤"]
-    array = pa.chunked_array([pa.array(texts[:2], pa.string()).cast(kind), pa.array(texts[2:], pa.string()).cast(kind)])
+    array = pa.chunked_array(
+        [pa.array(texts[:2], pa.string()).cast(kind), pa.array(texts[2:], pa.string()).cast(kind)]
+    )
 
     assert rows(array.slice(1, 3)) == rows(["한국어 문장이다.", "", "An English sentence."])
 

@@ -1,0 +1,128 @@
+"""The sense of a recipe's stages: names of signals, presets and sources, units, rules, languages that are forgotten.
+
+The form is right by then (`check` sees to that); here is asked whether what is named exists and is measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from chejil.curation.filtering import Filter, LanguageLimits, Limits, RuleText
+from chejil.curation.marked_yaml import MarkedYaml, Path
+from chejil.curation.scoring import Score
+from chejil.curation.survivors import Keep
+from chejil.errors import ChejilError, did_you_mean
+from chejil.filters import bounds
+from chejil.filters.catalogue import LANGUAGES, SIGNALS, Language
+
+
+@dataclass(frozen=True)
+class Sense:
+    """What the stages of one recipe may name: its sources, and the signals that it scores."""
+
+    marked: MarkedYaml
+    sources: Collection[str]
+    scored: Collection[str]
+
+    @classmethod
+    def of(cls, marked: MarkedYaml, stages: Sequence[BaseModel], sources: Collection[str]) -> Sense:
+        """From the stages whose form is right; without a score stage nothing is scored."""
+        names = next((settings.names for settings in stages if isinstance(settings, Score)), [])
+        return cls(marked, sources, names)
+
+    def stage(self, path: Path, settings: BaseModel) -> Iterator[ChejilError]:
+        """Problems of one stage."""
+        if isinstance(settings, Score):
+            yield from self._score(path, settings)
+        elif isinstance(settings, Filter):
+            yield from self._filter(path, settings)
+        elif isinstance(getattr(settings, "keep", None), Keep):
+            yield from self._keep((*path, "keep"), settings.keep)  # type: ignore[attr-defined]
+
+    def _score(self, path: Path, settings: Score) -> Iterator[ChejilError]:
+        for number, name in enumerate(settings.signals if settings.signals != "all" else []):
+            yield from self._unknown((*path, "signals", number), name, SIGNALS, "signal")
+
+    def _keep(self, path: Path, keep: Keep) -> Iterator[ChejilError]:
+        if keep.signal is not None:
+            yield from self._unknown((*path, "signal"), keep.signal, self.scored, "signal that is scored")
+        if keep.signal in SIGNALS and SIGNALS[keep.signal].kind == "label":
+            yield self._problem(
+                (*path, "signal"), f"'{keep.signal}' is a label, it has no order", "name a number"
+            )
+        for number, source in enumerate(keep.sources or []):
+            yield from self._unknown((*path, "sources", number), source, self.sources, "source")
+
+    def _filter(self, path: Path, settings: Filter) -> Iterator[ChejilError]:
+        for lang in LANGUAGES:
+            if lang not in settings.bounds:
+                mend = f"add {lang}: drop, keep or a preset"
+                yield self._problem((*path, "bounds"), f"no bounds for language '{lang}'", mend)
+        yield from self._choice((*path, "bounds"), settings.bounds)
+        for source, choice in settings.by_source.items():
+            yield from self._unknown((*path, "by_source", source), source, self.sources, "source")
+            yield from self._choice((*path, "by_source", source), choice)
+        for name, rule in settings.rules.items():
+            yield from self._rule((*path, "rules", name), name, rule)
+
+    def _choice(self, path: Path, choice: dict[Language, LanguageLimits]) -> Iterator[ChejilError]:
+        for lang, limits in choice.items():
+            yield from self._preset((*path, lang, "preset"), lang, limits)
+            for name, own in limits.own.items():
+                yield from self._limits((*path, lang, name), name, own)
+
+    def _preset(self, path: Path, lang: Language, limits: LanguageLimits) -> Iterator[ChejilError]:
+        name = limits.preset
+        if name in ("drop", "keep") and limits.own:
+            first = next(iter(limits.own))
+            yield self._problem(
+                (*path[:-1], first), f"'{first}' has no effect beside {name}", "remove one of the two"
+            )
+        if name is None or name in ("drop", "keep"):
+            return
+        yield from self._unknown(path, name, ["drop", "keep", *bounds.presets()], "preset")
+        languages = bounds.preset(name).languages if name in bounds.presets() else {lang: {}}
+        if lang not in languages:
+            what = f"preset '{name}' has no bounds for '{lang}', only for {', '.join(languages)}"
+            yield self._problem(path, what, "choose another preset, drop or keep")
+        for signal in languages.get(lang, {}):
+            if signal not in limits.own:
+                yield from self._unscored(path, signal)
+
+    def _limits(self, path: Path, name: str, limits: Limits | None) -> Iterator[ChejilError]:
+        yield from self._unknown(path, name, SIGNALS, "signal")
+        yield from self._unscored(path, name)
+        if limits is None or name not in SIGNALS:
+            return
+        if SIGNALS[name].kind == "label":
+            yield self._problem(path, f"'{name}' is a label, it has no interval", "write a rule")
+        if limits.unit is not None:
+            try:
+                bounds.check_unit(name, limits.unit)
+            except ChejilError as error:
+                yield self._problem((*path, "unit"), error.what, error.mend)
+
+    def _rule(self, path: Path, name: str, text: RuleText) -> Iterator[ChejilError]:
+        rule = text.named(name)
+        try:
+            bounds.check_rule(rule)
+        except ChejilError as error:
+            yield self._problem(path, error.what, error.mend)
+            return
+        for column in bounds.columns_of(rule.condition):
+            yield from self._unscored(path, column)
+
+    def _unscored(self, path: Path, name: str) -> Iterator[ChejilError]:
+        """A signal that exists but that this recipe does not measure."""
+        if name in SIGNALS and name not in self.scored:
+            yield self._problem(path, f"'{name}' is not scored", "add it to score.signals")
+
+    def _unknown(self, path: Path, name: str, known: Collection[str], kind: str) -> Iterator[ChejilError]:
+        if name not in known:
+            yield self._problem(path, f"no {kind} is called '{name}'", did_you_mean(name, known))
+
+    def _problem(self, path: Path, what: str, mend: str | None) -> ChejilError:
+        return ChejilError(what, where=self.marked.where(path), mend=mend)

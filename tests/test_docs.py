@@ -1,0 +1,69 @@
+"""The documentation cannot lag: generated pages are fresh, commands run as written, links lead somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.main import get_command
+
+from chejil import cli, reference
+from chejil.curation import check, marked_yaml
+from chejil.errors import RecipeError
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+
+
+@pytest.mark.parametrize("name", list(reference.pages()))
+def test_a_generated_page_is_fresh(name):
+    """`make docs` would change nothing."""
+    assert (ROOT / "docs" / name).read_text("utf-8") == reference.pages()[name]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_links_lead_to_files(page):
+    """Every relative link names something that is there."""
+    for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text("utf-8")):
+        assert (page.parent / link).exists(), link
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
+def test_commands_and_options_in_the_docs_exist(page):
+    """`chejil NAME --option` in any page is a command with that option."""
+    commands = get_command(cli.app).commands
+    for line in re.findall(r"^\$? ?chejil (.+)$", page.read_text("utf-8"), re.MULTILINE):
+        name, *rest = line.split("#")[0].split()
+        assert name in commands or name.startswith("-"), line
+        if name in commands:
+            known = {option for parameter in commands[name].params for option in parameter.opts} | {"--help"}
+            assert {word.split("=")[0] for word in rest if word.startswith("--")} <= known, line
+
+
+def test_every_command_stands_in_the_readme():
+    """A command that the front page does not name is not found."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+
+    assert [name for name in get_command(cli.app).commands if name not in readme] == []
+
+
+def test_recipes_in_the_tutorial_are_right_but_for_their_files():
+    """What is shown can be copied."""
+    text = (ROOT / "docs/tutorial.md").read_text("utf-8")
+    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+
+    assert blocks
+    for block in blocks:
+        assert yaml.safe_load(block)
+        with pytest.raises(RecipeError) as caught:
+            check.check(marked_yaml.read(block, "tutorial"))
+        assert all("no file matches" in problem.what for problem in caught.value.problems), caught.value
+
+
+def test_the_tree_in_the_readme_is_the_tree():
+    """Folders that the front page names are there, and the other way round."""
+    readme = (ROOT / "README.md").read_text("utf-8")
+    named = set(re.findall(r"^(?:  )?([a-z_]+)/ ", readme, re.MULTILINE))
+
+    assert named == {"filters", "curation", "recipes", "docs", "benchmarks"} | ({"tests"} & named)
+    assert all((ROOT / "chejil" / name).is_dir() or (ROOT / name).is_dir() for name in named)
