@@ -32,23 +32,19 @@ def equal_groups(hashes: np.ndarray) -> np.ndarray:
     return roots
 
 
-def similar_groups(
-    keys: np.ndarray, lanes: np.ndarray, order: np.ndarray, min_equal_lanes: int
-) -> np.ndarray:
+def similar_groups(keys: np.ndarray, lanes: np.ndarray, walk: np.ndarray, min_equal_lanes: int) -> np.ndarray:
     """Root of each document: the smallest index that a chain of similar pairs leads to.
 
     Args:
         keys: band hashes, (num_docs, bands) uint64.
         lanes: signatures, (num_docs, lanes) uint32.
-        order: rank of each document in a content order, (num_docs) int64; equal contents may tie.
+        walk: indices of the documents that have shingles, in the order of their content; the others stay alone.
         min_equal_lanes: lanes that a pair must share.
     """
     parent = np.arange(len(keys))
-    by_content = np.argsort(order, kind="stable")
     for band in range(keys.shape[1]):
         key = keys[:, band]
-        walk = by_content[np.argsort(key[by_content], kind="stable")]
-        _join_buckets(key, walk, lanes, min_equal_lanes, parent)
+        _join_buckets(key, walk[np.argsort(key[walk], kind="stable")], lanes, min_equal_lanes, parent)
     return _roots(parent)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
 import polars as pl
 import pyarrow as pa
 
 from chejil.curation import shards
 from chejil.curation.stage import Tally, Unit
-from chejil.curation.verdicts import reasons, spread, verdicts_of
+from chejil.curation.verdicts import Verdicts
 
 SCHEMA = pa.schema(
     [
@@ -35,63 +39,48 @@ A cluster is null, its size 1, for a document that has no duplicates, and null i
 
 
 def decide_shard(unit: Unit) -> Tally:
-    """Map: documents/, signals/ and every stage's verdicts → decisions/."""
-    rows = _with_reasons(unit, _with_clusters(unit, _documents(unit)))
-    table = rows.select(SCHEMA.names).to_arrow()
-    file = shards.write_shard(unit.root, unit.path("decisions"), [table], SCHEMA)
-    return Tally([file], {"funnel": funnel(rows)})
+    """Map: documents/, signals/ and every stage's verdicts → decisions/, a row group at a time."""
+    counts: list[dict[str, Any]] = []
+    tables = _decided(unit, counts)
+    file = shards.write_shard(unit.root, unit.path("decisions"), tables, SCHEMA)
+    return Tally([file], {"funnel": added_up(counts)})
 
 
-def _documents(unit: Unit) -> pl.DataFrame:
-    documents = shards.read_shard(unit.url("documents"), ["id", "source"])
-    origins = shards.read_shard(unit.url("origins"), ["file", "line", "num_bytes"])
-    frame = pl.DataFrame(pl.from_arrow(documents)).hstack(pl.DataFrame(pl.from_arrow(origins)))
+def _decided(unit: Unit, counts: list[dict[str, Any]]) -> Iterator[pa.Table]:
+    verdicts = Verdicts.of(unit, unit.shard)
+    start = 0
+    for rows in _documents(unit):
+        window = verdicts.window(start, len(rows))
+        start += len(rows)
+        rows = rows.hstack(window).with_columns(kept=pl.col("reasons").list.len() == 0)
+        rows = rows.with_columns(reason=pl.col("reasons").list.first())
+        counts += funnel(rows)
+        yield rows.select(SCHEMA.names).to_arrow()
+
+
+def _documents(unit: Unit) -> Iterator[pl.DataFrame]:
+    """id, source, file, line, num_bytes and lang, a row group at a time."""
+    columns = [("documents", ["id", "source"]), ("origins", ["file", "line", "num_bytes"])]
     if unit.settings["scored"]:
-        return frame.with_columns(lang=pl.Series(shards.read_shard(unit.url("signals"), ["lang"])["lang"]))
-    return frame.with_columns(lang=pl.lit(None, pl.String))
+        columns.append(("signals", ["lang"]))
+    for tables in zip(
+        *(shards.row_groups(unit.url(folder), names) for folder, names in columns), strict=True
+    ):
+        rows = pl.concat([pl.DataFrame(pl.from_arrow(table)) for table in tables], how="horizontal")
+        yield rows if "lang" in rows.columns else rows.with_columns(lang=pl.lit(None, pl.String))
 
 
-def _with_reasons(unit: Unit, rows: pl.DataFrame) -> pl.DataFrame:
-    said = [reasons(unit, stage, unit.shard, len(rows)).alias(stage) for stage in unit.settings["before"]]
-    every = pl.concat_list([verdict.name for verdict in said]) if said else pl.lit([], pl.List(pl.String))
-    rows = rows.with_columns(said).with_columns(reasons=every)
-    return rows.with_columns(kept=pl.col("reasons").list.len() == 0, reason=pl.col("reasons").list.first())
+def funnel(rows: pl.DataFrame) -> list[dict[str, Any]]:
+    """Documents and bytes by source, language and first reason (null: kept)."""
+    groups = rows.group_by("source", "lang", "reason")
+    return groups.agg(documents=pl.len(), bytes=pl.col("num_bytes").sum()).to_dicts()
 
 
-def _with_clusters(unit: Unit, rows: pl.DataFrame) -> pl.DataFrame:
-    stand_ins = []
-    for kind in ("exact", "near"):
-        marks = _marks(unit, f"{kind}_dedup", len(rows))
-        stand_ins.append(marks.select("duplicate_of", "similarity"))
-        size = pl.lit(None, pl.Int32) if marks["absent"].all() else pl.col("cluster_size").fill_null(1)
-        rows = rows.hstack(
-            marks.select(pl.col("cluster").alias(f"{kind}_cluster"), size.alias(f"{kind}_cluster_size"))
-        )
-    exact, near = stand_ins
-    return rows.with_columns(
-        exact[name].fill_null(near[name]) if exact[name].dtype != pl.Null else near[name]
-        for name in ("duplicate_of", "similarity")
-    )
-
-
-def _marks(unit: Unit, stage: str, num_rows: int) -> pl.DataFrame:
-    columns = {
-        "cluster": pl.String,
-        "cluster_size": pl.Int32,
-        "duplicate_of": pl.String,
-        "similarity": pl.Float32,
-    }
-    if stage not in unit.settings["before"]:
-        return pl.DataFrame(
-            {name: pl.Series([None] * num_rows, dtype=kind) for name, kind in columns.items()}
-        ).with_columns(absent=True)
-    table = pl.DataFrame(pl.from_arrow(shards.read_shard(unit.url(verdicts_of(stage)))))
-    return spread(table, num_rows, columns).with_columns(absent=False)
-
-
-def funnel(rows: pl.DataFrame) -> list[dict[str, object]]:
-    """Documents and bytes by source, language and first reason (null: kept), in a stated order."""
-    groups = rows.group_by("source", "lang", "reason").agg(
-        documents=pl.len(), bytes=pl.col("num_bytes").sum()
-    )
-    return groups.sort("source", "lang", "reason", nulls_last=True).to_dicts()
+def added_up(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Funnel rows of many batches as one funnel, sorted by source, language and reason, null last."""
+    total: dict[tuple, Counter[str]] = {}
+    for row in rows:
+        key = (row["source"], row["lang"], row["reason"])
+        total.setdefault(key, Counter()).update(documents=row["documents"], bytes=row["bytes"])
+    keys = sorted(total, key=lambda key: tuple((part is None, part or "") for part in key))
+    return [dict(zip(("source", "lang", "reason"), key, strict=True), **total[key]) for key in keys]

@@ -137,10 +137,13 @@ def _plain(limits: bounds.LanguageBounds) -> Any:
 
 def filter_shard(unit: Unit) -> Tally:
     """Map: signals/ → work/filter/verdicts/, every reason of every document."""
-    source = unit.shard.split("/")[0]
-    policy = Filter.model_validate(unit.settings).policy(source)
-    documents = shards.read_shard(unit.url("documents"), ["source", "url", "timestamp", "license"])
-    signals = shards.read_shard(unit.url("signals"))
+    policy = Filter.model_validate(unit.settings).policy(unit.shard.split("/")[0])
+    documents = shards.row_groups(unit.url("documents"), ["source", "url", "timestamp", "license"])
+    signals = shards.row_groups(unit.url("signals"))
+    tables = (_judged(*pair, policy) for pair in zip(signals, documents, strict=True))
+    return Tally([shards.write_shard(unit.root, unit.path("work/filter/verdicts"), tables, VERDICTS)])
+
+
+def _judged(signals: pa.Table, documents: pa.Table, policy: Policy) -> pa.Table:
     rows = pl.DataFrame(pl.from_arrow(signals)).hstack(pl.DataFrame(pl.from_arrow(documents)))
-    table = bounds.judge(rows, policy).to_frame().to_arrow()
-    return Tally([shards.write_shard(unit.root, unit.path("work/filter/verdicts"), [table], VERDICTS)])
+    return bounds.judge(rows, policy).to_frame().to_arrow()

@@ -14,11 +14,10 @@ from importlib import metadata
 from typing import Any
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from chejil import __version__
 from chejil.curation import shards
-from chejil.curation.decisions import funnel
+from chejil.curation.decisions import added_up, funnel
 from chejil.curation.plan import Plan
 from chejil.curation.recipe import Recipe
 from chejil.curation.stage import Record
@@ -84,7 +83,7 @@ def build(
             for stage in plan.stages
         ],
         files={file.path: {k: v for k, v in file.as_dict().items() if k != "path"} for file in files},
-        funnel=_added_up(row for rows in funnels for row in rows),
+        funnel=added_up(row for rows in funnels for row in rows),
     )
 
 
@@ -95,17 +94,6 @@ def _keys(units: Mapping[str, Record]) -> dict[str, str]:
 def _versions() -> dict[str, str]:
     packages = {name: metadata.version(name) for name in _PACKAGES}
     return {**packages, "python": platform.python_version(), "unicode": unicodedata.unidata_version}
-
-
-def _added_up(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
-    total: dict[tuple, list[int]] = {}
-    for row in rows:
-        counts = total.setdefault((row["source"], row["lang"], row["reason"]), [0, 0])
-        counts[0] += row["documents"]
-        counts[1] += row["bytes"]
-    keys = sorted(total, key=lambda key: tuple((part is None, part or "") for part in key))
-    names = ("source", "lang", "reason")
-    return [dict(zip(names, key, strict=True), documents=total[key][0], bytes=total[key][1]) for key in keys]
 
 
 def read(root: str) -> Manifest:
@@ -157,7 +145,7 @@ def _count_problems(root: str, content: Manifest) -> Iterator[str]:
         rows = funnel(decisions)
         decided += rows
         yield from _shard_problems(root, content, shard, documents, decisions)
-    if _added_up(iter(decided)) != content.funnel:
+    if added_up(decided) != content.funnel:
         yield "decisions/: their counts are not those of the manifest's funnel"
 
 
@@ -168,17 +156,11 @@ def _shard_problems(
         yield f"decisions/{shard}: {len(decisions)} rows for {documents} documents"
     for folder in ("documents", "origins", "signals"):
         path = f"{folder}/{shard}.parquet"
-        if path in content.files and _num_rows(shards.join(root, path)) != documents:
-            yield f"{path}: {_num_rows(shards.join(root, path))} rows for {documents} documents"
+        if path in content.files and shards.num_rows(shards.join(root, path)) != documents:
+            yield f"{path}: {shards.num_rows(shards.join(root, path))} rows for {documents} documents"
     kept = int(decisions["kept"].sum())
     source, name = shard.split("/", 1)
     clean = [p for p in content.files if p.startswith(f"clean/{source}/") and p.endswith(f"/{name}.parquet")]
-    written = sum(_num_rows(shards.join(root, path)) for path in clean)
+    written = sum(shards.num_rows(shards.join(root, path)) for path in clean)
     if written != kept:
         yield f"clean/{source}: {written} documents of {name} for {kept} kept"
-
-
-def _num_rows(url: str) -> int:
-    files, path = shards.file_system(url)
-    with files.open(path, "rb") as stream:
-        return pq.ParquetFile(stream).metadata.num_rows

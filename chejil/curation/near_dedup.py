@@ -85,19 +85,29 @@ def _signed(texts: TextBuffers, settings: NearDedup) -> pa.Table:
 def find_clusters(unit: Unit) -> Tally:
     """Gather: signatures of all shards → work/near_dedup/clusters/, the documents that resemble another."""
     settings = NearDedup.of(unit)
-    parts = [_read_signatures(unit, shard) for shard in unit.shards]
-    lanes, keys, hashes = (np.concatenate([part[i] for part in parts]) for i in range(3))
+    sizes = [shards.num_rows(unit.url("work/near_dedup/signatures", shard)) for shard in unit.shards]
+    lanes, keys, hashes = _signatures(unit, sum(sizes), settings)
     # All ones: a document without words has no shingle, and must resemble nothing, not every other such document.
     speaks = np.flatnonzero((lanes != np.iinfo(np.uint32).max).any(axis=1))
-    roots = np.arange(len(lanes))
-    order = np.argsort(np.argsort(hashes[speaks], kind="stable"), kind="stable")
-    roots[speaks] = speaks[similar_groups(keys[speaks], lanes[speaks], order, settings.min_equal_lanes)]
-    return write_members(unit, Members.of_roots(unit.shards, [len(part[0]) for part in parts], roots, hashes))
+    walk = speaks[np.argsort(hashes[speaks], kind="stable")]
+    roots = similar_groups(keys, lanes, walk, settings.min_equal_lanes)
+    return write_members(unit, Members.of_roots(unit.shards, sizes, roots, hashes))
 
 
-def _read_signatures(unit: Unit, shard: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    table = shards.read_shard(unit.url("work/near_dedup/signatures", shard))
-    return matrix_of(table["lanes"], np.uint32), matrix_of(table["keys"], np.uint64), table["hash"].to_numpy()
+def _signatures(unit: Unit, num_docs: int, settings: NearDedup) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Lanes, band keys and content hashes of all shards, read into their final place a row group at a time."""
+    lanes = np.empty((num_docs, settings.lanes), np.uint32)
+    keys = np.empty((num_docs, settings.bands), np.uint64)
+    hashes = np.empty(num_docs, np.uint64)
+    start = 0
+    for shard in unit.shards:
+        for table in shards.row_groups(unit.url("work/near_dedup/signatures", shard)):
+            here = slice(start, start + table.num_rows)
+            lanes[here] = matrix_of(table["lanes"], np.uint32)
+            keys[here] = matrix_of(table["keys"], np.uint64)
+            hashes[here] = table["hash"].to_numpy()
+            start = here.stop
+    return lanes, keys, hashes
 
 
 def choose_survivors(unit: Unit) -> Tally:

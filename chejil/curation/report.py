@@ -94,13 +94,13 @@ def _head(run: Manifest) -> str:
 
 
 def _funnel(run: Manifest) -> str:
-    """What is left after each kind of reason."""
+    """What is left after each kind of reason, in the order of the recipe."""
     steps = totals(run.funnel, "reason", where=lambda row: row["reason"] is not None)
     groups: dict[str, Counter] = {}
     for (reason,), counts in steps.items():
         groups.setdefault(reason_group(reason), Counter()).update(counts)
     left, rows = run.documents, [("read", run.documents, 0)]
-    for name in GROUPS:
+    for name in (group for stage in run.stages for group in GROUPS.get(stage["name"], ())):
         if name in groups:
             left -= groups[name]["documents"]
             rows.append((f"after {name}", left, groups[name]["documents"]))
@@ -109,11 +109,15 @@ def _funnel(run: Manifest) -> str:
         f"<td class=w>{_bar(docs, run.documents)}</td></tr>"
         for label, docs, gone in rows
     )
-    return _section("Funnel", ("", "documents", "dropped", ""), body)
+    return _section("Funnel", ("", "documents>", "dropped>", ""), body)
 
 
-GROUPS = ("empty", "language", "bounds", "rules", "exact duplicates", "near duplicates")
-"""Kinds of reasons, in the order of the usual recipe."""
+GROUPS = {
+    "filter/verdicts": ("empty", "language", "bounds", "rules"),
+    "exact_dedup/verdicts": ("exact duplicates",),
+    "near_dedup/verdicts": ("near duplicates",),
+}
+"""Kinds of reasons that a stage gives, in its order."""
 
 
 def reason_group(reason: str) -> str:
@@ -143,7 +147,7 @@ def _by_source(run: Manifest) -> str:
             f"<td class=n>{megabytes(counts['bytes'])}</td><td class=n>{megabytes(left['bytes'])}</td>"
             f"<td class=w>{_bar(left['bytes'], counts['bytes'])}</td></tr>"
         )
-    columns = ("source", "language", "documents", "kept", "", "text", "kept", "share of text kept")
+    columns = ("source", "language", "documents>", "kept>", "", "text>", "kept>", "share of text kept")
     return _section("By source and language", columns, body)
 
 
@@ -156,7 +160,7 @@ def _reasons(run: Manifest) -> str:
         f"<td class=w>{_bar(counts['documents'], most)}</td></tr>"
         for (reason,), counts in sorted(dropped.items(), key=lambda item: (-item[1]["documents"], item[0]))
     )
-    return _section("Dropped, by first reason", ("reason", "documents", "of all", "text", ""), body)
+    return _section("Dropped, by first reason", ("reason", "documents>", "of all>", "text>", ""), body)
 
 
 def _changes(run: Manifest) -> str:
@@ -168,7 +172,7 @@ def _changes(run: Manifest) -> str:
         for kind, count in changed.most_common()
         if count
     )
-    return _section("Documents changed by normalising, by kind", ("kind", "documents", "of all"), body)
+    return _section("Documents changed by normalising, by kind", ("kind", "documents>", "of all>"), body)
 
 
 def _quarantine(run: Manifest) -> str:
@@ -176,7 +180,7 @@ def _quarantine(run: Manifest) -> str:
         f"<tr><td><code>{reason}</code></td><td class=n>{count:,}</td></tr>"
         for reason, count in run.quarantined.most_common()
     )
-    return _section("Quarantine: records that are no documents", ("reason", "records"), body)
+    return _section("Quarantine: records that are no documents", ("reason", "records>"), body)
 
 
 def _foot(run: Manifest) -> str:
@@ -187,9 +191,9 @@ def _foot(run: Manifest) -> str:
 def _section(title: str, columns: Iterable[str], body: str) -> str:
     if not body:
         return ""
-    head = "".join(f"<th>{column}</th>" for column in columns)
+    head = "".join(f"<th class=n>{c[:-1]}</th>" if c.endswith(">") else f"<th>{c}</th>" for c in columns)
     return f"<section><h2>{title}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></section>\n"
 
 
 def _bar(part: float, whole: float) -> str:
-    return f'<i style="width:{100 * part / whole if whole else 0:.2f}%"></i>'
+    return f'<i style="width:{100 * part / whole:.2f}%"></i>' if part else ""

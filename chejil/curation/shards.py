@@ -188,6 +188,13 @@ def read_shard(url: str, columns: Sequence[str] | None = None) -> pa.Table:
         return pq.read_table(stream, columns=columns, use_threads=False, partitioning=None)
 
 
+def num_rows(url: str) -> int:
+    """Rows of a shard, from its footer."""
+    files, path = file_system(url)
+    with files.open(path, "rb") as stream, pq.ParquetFile(stream) as parquet:
+        return parquet.metadata.num_rows
+
+
 def remove(url: str) -> None:
     """Remove a file or a folder with all that is in it; nothing happens where there is none."""
     files, path = file_system(url)

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chejil.curation import shards
 from chejil.curation.stage import Tally, Unit
-from chejil.curation.verdicts import kept_rows
+from chejil.curation.verdicts import Verdicts
 
 MARKS = pa.schema(
     [
@@ -116,7 +116,7 @@ def _preference_of(unit: Unit, shard: object, rows: pl.DataFrame, keep: Keep) ->
     name = str(shard)
     wanted = rows["row"].to_numpy()
     documents = shards.read_shard(unit.url("documents", name), ["id"])
-    alive = kept_rows(unit, name, documents.num_rows)
+    alive = Verdicts.of(unit, name).kept(documents.num_rows)
     return pl.DataFrame(
         {
             "shard": pl.repeat(name, len(wanted), eager=True),

@@ -106,7 +106,7 @@ def measure(texts: TextBuffers, _: Counts) -> dict[str, np.ndarray]:
 
 
 def _share(*parts: str) -> Callable[[Counts], np.ndarray]:
-    return lambda counts: sum(counts.ratio(part, "visible_chars") for part in parts)
+    return lambda counts: np.sum([counts.ratio(part, "visible_chars") for part in parts], axis=0)
 
 
 add_family(

