@@ -111,7 +111,7 @@ def small_corpus(tmp_path_factory) -> Path:
         records[17]["text"] = None
         write_json_gz(root / f"mc4-ko/c4-ko.{number:05}.json.gz", records)
     english = [prose(rng, "en") for _ in range(30)]
-    english[4] = english[2].upper()
+    english[4] = english[2].replace(".", " !!")
     write_json_gz(
         root / "c4-en/c4-en.00000.json.gz",
         [

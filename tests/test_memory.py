@@ -22,7 +22,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
 def write_shard(path, gigabytes):
     """Korean documents of 4 kB, all different by their numbers, until that much text is written."""
     rng = random.Random(1)
-    words = ["".join(chr(rng.randrange(0xAC00, 0xD7A4)) for _ in range(rng.randrange(1, 6))) for _ in range(5000)]
+    words = [
+        "".join(chr(rng.randrange(0xAC00, 0xD7A4)) for _ in range(rng.randrange(1, 6))) for _ in range(5000)
+    ]
     documents = []
     for _ in range(1000):
         text = " ".join(f"{rng.choice(words)} {rng.choice(words)}을 0000000에서 보았다." for _ in range(80))
@@ -45,7 +47,17 @@ def test_a_worker_stays_below_its_limit_on_a_two_gigabyte_shard(tmp_path):
         " exact_dedup, near_dedup, write]\n",
         "utf-8",
     )
-    command = [sys.executable, "-c", SCRIPT, "run", str(recipe), "--out", str(tmp_path / "run"), "--workers", "1"]
+    command = [
+        sys.executable,
+        "-c",
+        SCRIPT,
+        "run",
+        str(recipe),
+        "--out",
+        str(tmp_path / "run"),
+        "--workers",
+        "1",
+    ]
 
     done = subprocess.run(command, capture_output=True, text=True, check=True)
 

@@ -21,7 +21,9 @@ class Score(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    signals: Literal["all"] | list[str] = Field("all", description="Names from `chejil signals`, or all of them.")
+    signals: Literal["all"] | list[str] = Field(
+        "all", description="Names from `chejil signals`, or all of them."
+    )
 
     @property
     def names(self) -> list[str]:

@@ -21,6 +21,7 @@ import numpy as np
 from numba import njit
 
 from chejil.filters.buffers import TextBuffers
+from chejil.filters.unicode_classes import next_char
 
 _MIX_1 = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd
 _MIX_2 = np.uint64(0xC2B2AE3D27D4EB4F)  # a prime of xxHash64
@@ -133,8 +134,7 @@ def _sign(data, offsets, word_character, ring, flips, multipliers, signature, nu
     for doc in range(len(offsets) - 1):
         i, end, count, word = offsets[doc], offsets[doc + 1], 0, np.uint64(0)
         while i <= end:
-            code, step = (0x20, 1) if i == end else _decode(data, i)
-            i += step
+            code, i = next_char(data, i) if i < end else (np.int64(0x20), i + 1)
             letter = word_character[code]
             if letter:
                 word = _stir((word ^ np.uint64(letter)) + _MIX_1)
@@ -147,20 +147,6 @@ def _sign(data, offsets, word_character, ring, flips, multipliers, signature, nu
         if 0 < count < size:
             _lower(_shingle(ring, count, count), flips, multipliers, signature[doc])
         num_words[doc] = count
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _decode(data, i):
-    """Code point at byte `i` of valid UTF-8, and its length."""
-    lead = np.int64(data[i])
-    if lead < 0x80:
-        return lead, 1
-    if lead < 0xE0:
-        return (lead & 0x1F) << 6 | (np.int64(data[i + 1]) & 0x3F), 2
-    tail = (np.int64(data[i + 1]) & 0x3F) << 6 | (np.int64(data[i + 2]) & 0x3F)
-    if lead < 0xF0:
-        return (lead & 0x0F) << 12 | tail, 3
-    return (lead & 0x07) << 18 | tail << 6 | (np.int64(data[i + 3]) & 0x3F), 4
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -71,7 +71,7 @@ def _clusters(marks: Mapping[str, pl.DataFrame | None], num_rows: int) -> pl.Dat
     exact, near = (none if marks[kind] is None else marks[kind] for kind in _KINDS)
     assert exact is not None
     assert near is not None
-    columns = {}
+    columns: dict[str, pl.Series] = {}
     for kind, part in zip(_KINDS, (exact, near), strict=True):
         size = part["cluster_size"] if part is none else part["cluster_size"].fill_null(1)
         columns |= {f"{kind}_cluster": part["cluster"], f"{kind}_cluster_size": size}

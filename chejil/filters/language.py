@@ -42,13 +42,20 @@ BY_MODEL = "?"
 
 
 def measure(texts: TextBuffers, counts: Counts) -> dict[str, np.ndarray]:
-    """`lang` (num_docs) object, None where null; `lang_score` (num_docs) float64, NaN where null."""
+    """`lang` and `lang_code` (num_docs) object, None where null; `lang_score` (num_docs) float64, NaN where null."""
     lang = by_script(counts)
+    code = lang.copy()
+    code[lang == "mixed"] = "mul"
     score = np.where(lang == None, np.nan, 1.0)  # noqa: E711  (elementwise)
-    undecided = np.flatnonzero(lang == BY_MODEL)
-    if len(undecided):
-        lang[undecided], score[undecided] = by_model([sample(texts, doc) for doc in undecided.tolist()])
-    return {"lang": lang, "lang_score": score}
+    asked = np.flatnonzero((lang == BY_MODEL) | (lang == "other"))
+    if len(asked):
+        code[asked], probabilities = by_model([sample(texts, doc) for doc in asked.tolist()])
+        by_gate = lang[asked] == "other"
+        lang[asked] = np.where(by_gate, "other", languages_of(code[asked]))
+        score[asked] = np.where(by_gate, 1.0, probabilities)
+        # Text in another script is neither of ours, whatever the model takes it for.
+        code[(lang == "other") & np.isin(code, ["ko", "en"])] = None
+    return {"lang": lang, "lang_score": score, "lang_code": code}
 
 
 def by_script(counts: Counts) -> np.ndarray:
@@ -88,19 +95,25 @@ def sample(texts: TextBuffers, doc: int) -> str:
     windows = [
         texts.data[at : min(at + WINDOW_BYTES, stop)] for at in range(start, stop, step)[:SAMPLE_WINDOWS]
     ]
-    # fastText reads one line; a window may cut a character, which is left out.
-    return " ".join(word for window in windows for word in window.tobytes().decode("utf-8", "ignore").split())
+    # fastText reads one line; a window may cut a character, which is left out. It hardly knows capitals.
+    line = " ".join(word for window in windows for word in window.tobytes().decode("utf-8", "ignore").split())
+    return line.lower() if line.isupper() else line
 
 
 def by_model(lines: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """`ko`, `en` or `other`, and the probability of fastText's best label, for one-line texts."""
+    """fastText's best label (None where it is unsure) and its probability (NaN there), for one-line texts."""
     labels, probabilities = language_model().predict(lines)
-    names = [found[0].removeprefix("__label__") for found in labels]
+    names = np.array([found[0].removeprefix("__label__") for found in labels], object)
     score = np.minimum([found[0] for found in probabilities], 1.0)  # rounding gives up to 1.00005
-    lang = np.array([name if name in ("ko", "en") else "other" for name in names], object)
     unsure = score < MIN_PROBABILITY
-    lang[unsure], score[unsure] = None, np.nan
-    return lang, score
+    names[unsure], score[unsure] = None, np.nan
+    return names, score
+
+
+def languages_of(codes: np.ndarray) -> np.ndarray:
+    """`ko`, `en` and None as they are, `other` for every other code."""
+    known = np.array([code in ("ko", "en", None) for code in codes], bool)
+    return np.where(known, codes, "other")
 
 
 @cache
@@ -117,7 +130,7 @@ def language_model():
 add_family(
     Family(
         name="language",
-        counters=("lang", "lang_score"),
+        counters=("lang", "lang_score", "lang_code"),
         measure=measure,
         needs=("characters", "words"),
         about="Language by script and prose; by fastText's lid.176 where those do not decide.",
@@ -133,6 +146,19 @@ add_signal(
         about="`ko`, `en`, `mixed` (Korean and English prose, each at least a ninth), `other`, or null.",
         source="Own gate, then lid.176 (Joulin et al. 2016). A recipe gives every language its bounds.",
         value=lambda counts: counts["lang"],
+        kept=PROSE,
+        dropped=(),
+    )
+)
+add_signal(
+    Signal(
+        name="lang_code",
+        family="language",
+        unit="document",
+        kind="label",
+        about="ISO 639 code of the language, `mul` for mixed, null where it is uncertain.",
+        source="The gate for ko, en and mul; lid.176 (Joulin et al. 2016) for all others. No bound reads it.",
+        value=lambda counts: counts["lang_code"],
         kept=PROSE,
         dropped=(),
     )

@@ -27,7 +27,7 @@ DUP_LINES, DUP_LINE_CHARS, DUP_PARAGRAPHS, DUP_PARAGRAPH_CHARS = range(9, 13)
 
 SHORT_LINE_CHARS = 30  # FineWeb's code compares with <= where its paper says "shorter than"
 TERMINAL, CLOSER, BULLET, ELLIPSIS = 1, 2, 4, 8
-_NEWLINE, _DOT, _ELLIPSIS = ord("\n"), ord("."), ord("…")
+_NEWLINE, _SPACE, _STAR, _DOT, _ELLIPSIS = ord("\n"), ord(" "), ord("*"), ord("."), ord("…")
 _BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, here over code points
 
 
@@ -92,7 +92,7 @@ def read_line(data, i, end, table, marks):
     """
     start, text_chars, chars = i, 0, 0
     opening = ending = np.int64(_NEWLINE)  # none yet; no line holds one
-    ending_at = i
+    opened_at = ending_at = i
     line = _BASIS
     while i < end:
         code, i = next_char(data, i)
@@ -103,10 +103,12 @@ def read_line(data, i, end, table, marks):
         line = (line ^ np.uint64(code)) * _PRIME
         if table[code] & CLASS_BITS != WHITESPACE:
             if opening == _NEWLINE:
-                opening = code
+                opening, opened_at = code, i
             if code > 0xFFFF or not marks[code] & CLOSER:
                 ending, ending_at = code, i
     bits = line_bits(data, start, opening, ending, ending_at, marks)
+    if opening == _STAR and (opened_at >= end or data[opened_at] != _SPACE):
+        bits &= ~BULLET
     return i, text_chars, chars if opening != _NEWLINE else 0, line | np.uint64(1), bits
 
 

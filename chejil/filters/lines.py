@@ -12,6 +12,8 @@ FineWeb's own set a page of statutes fails although every line is a sentence.
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
 from chejil.filters.buffers import TextBuffers
@@ -186,7 +188,7 @@ for _name, _unit, _part, _whole, _about, _korean, _english in _DUPLICATES:
             about=f"{_about}, among all {_unit}s.",
             source="Gopher A1.1 (0.3 of lines and paragraphs, 0.2 of characters) and FineWeb-2 (0.374 of "
             "Korean lines), moved to the 99th percentile of the project's web text.",
-            value=lambda counts, part=_part, whole=_whole: counts.ratio(part, whole),
+            value=partial(Counts.ratio, part=_part, whole=_whole),
             kept=PROSE,
             dropped=_REPEATED,
             bounds={"ko": Bound(high=_korean), "en": Bound(high=_english)},

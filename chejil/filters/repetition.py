@@ -20,6 +20,8 @@ Of a document only the first 4,194,304 words are looked at (25 MB of English), s
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 from numba import njit
 
@@ -212,7 +214,7 @@ for _n, (_english, _korean) in _TOP.items():
             kind="share",
             about=f"Characters that the most frequent {_n}-gram of words covers, among all characters.",
             source=_SOURCE,
-            value=lambda counts, n=_n: counts.ratio(f"top_{n}_gram_chars", "repetition_chars"),
+            value=partial(Counts.ratio, part=f"top_{_n}_gram_chars", whole="repetition_chars"),
             kept=PROSE,
             dropped=_CHORUS,
             bounds={"ko": Bound(high=_korean), "en": Bound(high=_english)},
@@ -227,7 +229,7 @@ for _n, (_english, _korean) in _DUP.items():
             kind="share",
             about=f"Characters of {_n}-grams of words that occurred before, among all characters.",
             source=_SOURCE,
-            value=lambda counts, n=_n: counts.ratio(f"dup_{n}_gram_chars", "repetition_chars"),
+            value=partial(Counts.ratio, part=f"dup_{_n}_gram_chars", whole="repetition_chars"),
             kept=PROSE,
             dropped=_LOOPS,
             bounds={"ko": Bound(high=_korean), "en": Bound(high=_english)},

@@ -94,6 +94,10 @@ def function_word(word: str) -> str | None:
     return max(endings, key=len, default=None)
 
 
+def _is_bullet(line, bullets):
+    return line.startswith("* ") if line.startswith("*") else line.startswith(tuple(bullets))
+
+
 def lines(text: str) -> dict[str, int]:
     every = text.split("\n")
     shown = [line for line in every if line.strip()]
@@ -111,7 +115,7 @@ def lines(text: str) -> dict[str, int]:
         "paragraphs": len(paragraphs),
         "terminal_lines": sum(line.endswith((*marks["terminal"], *marks["korean_final"])) for line in bare),
         "short_lines": sum(len(line) <= 30 for line in shown),
-        "bullet_lines": sum(line.lstrip().startswith(tuple(marks["bullet"])) for line in shown),
+        "bullet_lines": sum(_is_bullet(line.lstrip(), marks["bullet"]) for line in shown),
         "ellipsis_lines": sum(line.endswith(("...", "…")) for line in bare),
         "dup_lines": dup_lines,
         "dup_line_chars": dup_line_chars,

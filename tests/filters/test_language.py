@@ -162,3 +162,27 @@ def test_language_of_planted_documents(operation, least):
     found = languages(*(shards[row["file"]][row["line"]] for row in rows))
     expected = [{"ko-en": "mixed"}.get(row["lang"], row["lang"]) for row in rows]
     assert sum(map(str.__eq__, map(str, found), expected)) / len(rows) >= least
+
+
+def test_english_in_capitals_is_english():
+    """fastText hardly knows capitals: without lower case it gives up on them."""
+    text = (
+        "THE COUNCIL MET IN THE OLD HALL AND TALKED ABOUT THE FERRY UNTIL LATE. NOBODY WENT HOME BEFORE TEN."
+    )
+
+    assert score([text], ["lang"]).to_pylist() == [{"lang": "en"}]
+
+
+def test_another_language_has_its_code():
+    """`lang` says whether a bilingual model wants it, `lang_code` what it is."""
+    texts = {
+        "ja": "昔々、海の近くに小さな村がありました。村の人たちは毎朝魚を取りました。",  # a village by the sea
+        "es": "El consejo se reunió ayer por la tarde en el viejo salón junto al puerto y habló del transbordador.",
+        "ko": "옛날 바닷가에 작은 마을이 있었습니다.",  # once there was a small village by the sea
+        "en": "Once there was a small village by the sea, and the people of it went fishing before the dawn.",
+    }
+
+    found = score(list(texts.values()), ["lang", "lang_code"]).to_pylist()
+
+    assert [row["lang_code"] for row in found] == list(texts)
+    assert [row["lang"] for row in found] == ["other", "other", "ko", "en"]

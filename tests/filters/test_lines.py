@@ -84,3 +84,11 @@ def test_many_different_lines_are_all_told_apart():
     text = "\n".join(f"{number}번째 줄" for number in range(100_000))  # line number N
     assert value("dup_line_share", text) == 0
     assert value("dup_line_share", f"{text}\n{text}") == 0.5
+
+
+def test_a_masked_name_is_no_bullet():
+    """A petition whose lines begin with ****은행 (a bank whose name the board has masked) is no list."""
+    text = "****은행 본사를 조사해 주세요.\n**우리** 모두의 일입니다.\n* 이것은 항목이다."  # the last line is an item
+
+    assert reference.lines(text)["bullet_lines"] == 1
+    assert score([text], ["bullet_line_share"]).to_pylist() == [{"bullet_line_share": pytest.approx(1 / 3)}]
