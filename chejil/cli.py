@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -40,6 +42,9 @@ EXIT_WRONG = 1
 EXIT_INCOMPLETE = 3
 """The run is complete but for shards that could not be read."""
 
+EXIT_INTERRUPTED = 130
+"""Ctrl-C: 128 and the number of the signal."""
+
 
 @app.command()
 def run(
@@ -61,18 +66,15 @@ def run(
     from chejil.curation import check as checks
     from chejil.curation import run as runs
     from chejil.curation import views
-    from chejil.curation.progress import Terminal
 
     loaded = checks.load(recipe, set_ or ())
     root = out or f"runs/{loaded.name}"
     if dry_run:
         terminal.show(runs.dry_run(loaded, root), json, views.plan)
         return
-    with Terminal(terminal.STDERR) as bars:
+    with _progress() as bars:
         content = runs.run(loaded, root, workers or terminal.cores(), bars)
-    terminal.show(
-        {**content.as_dict(), "units_done": content.units_done}, json, lambda _: views.summary(content, root)
-    )
+    terminal.show(content.summary(root), json, lambda _: views.summary(content, root))
     if content.failed:
         raise typer.Exit(EXIT_INCOMPLETE)
 
@@ -153,14 +155,27 @@ def demo(
     from chejil import terminal
     from chejil.curation import demo as demos
     from chejil.curation import views
-    from chejil.curation.progress import Terminal
 
-    with Terminal(terminal.STDERR) as bars:
+    with _progress() as bars:
         number = workers or terminal.cores()
         result = demos.real(out, number, bars) if real else demos.sample(data, out, number, bars)
     terminal.show(result, json, views.demo)
     if result.run.failed:
         raise typer.Exit(EXIT_INCOMPLETE)
+
+
+@contextmanager
+def _progress() -> Iterator[Any]:
+    """Bars while the block goes on; Ctrl-C ends it with what to do next and the shell's own exit code for it."""
+    from chejil import terminal
+    from chejil.curation.progress import Terminal
+
+    with Terminal(terminal.STDERR) as bars:
+        try:
+            yield bars
+        except KeyboardInterrupt:
+            terminal.STDERR.print("interrupted: the same command goes on where it stopped", highlight=False)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def _version(value: bool) -> None:

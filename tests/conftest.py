@@ -20,7 +20,7 @@ settings.load_profile("chejil")
 @pytest.fixture(scope="session")
 def corpus():
     """Folder of the real shards."""
-    folder = Path(os.environ.get("CHEJIL_CORPUS", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    folder = Path(os.environ.get("CHEJIL_CORPUS", Path(__file__).parents[2] / "shared" / "data")).absolute()
     if not folder.is_dir():
         pytest.skip(f"no corpus at {folder}: set CHEJIL_CORPUS")
     return folder

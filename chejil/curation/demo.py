@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,7 @@ class Demo:
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
-        return {**asdict(self), "run": self.run.as_dict()}
+        return {**self.run.summary(self.root), "caught": self.caught, "licences": self.licences}
 
 
 def sample(data: Path, root: str | None, workers: int, progress: Progress) -> Demo:

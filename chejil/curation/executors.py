@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -100,6 +101,9 @@ def _timed(name: str, function: Callable[..., Any], arguments: tuple) -> Outcome
 
 
 def _leave_with(parent: int) -> None:
+    # Ctrl-C reaches the whole group: the parent answers it, a worker ends its unit.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(_PARENT_CHECK_SECONDS)

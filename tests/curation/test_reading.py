@@ -24,8 +24,6 @@ from chejil.curation.documents import QUARANTINE, SCHEMA, Batch
 from chejil.curation.sources import Source, expand, read
 from chejil.errors import SourceError
 
-CORPUS = Path(os.environ.get("CHEJIL_CORPUS") or Path(__file__).parents[3] / "shared" / "data")
-
 
 def lines(records: list) -> bytes:
     return b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records)
@@ -274,31 +272,27 @@ def test_too_large_a_record_is_one_row_of_the_quarantine(tmp_path, monkeypatch):
         ("tsv", "kobest/BoolQ/*.tsv", {"text": "Text", "id": "ID"}),
     ],
 )
-def test_real_shards_hold_the_documents_that_they_are_said_to(format_name, path, columns):
+def test_real_shards_hold_the_documents_that_they_are_said_to(format_name, path, columns, corpus):
     """The number of documents is the one in the corpus' own table, and nothing is quarantined."""
-    if not CORPUS.is_dir():
-        pytest.skip("no corpus: set CHEJIL_CORPUS")
-    stated = _stated_documents()
+    stated = _stated_documents(corpus)
     source = Source(format=format_name, paths=path, columns=columns)
-    for file in expand(source, str(CORPUS)):
+    for file in expand(source, str(corpus)):
         found = list(read("real", source, file))
         assert sum(batch.quarantine.num_rows for batch in found) == 0
-        name = str(Path(file.url).relative_to(CORPUS.resolve()))
+        name = str(Path(file.url).relative_to(corpus))
         assert sum(batch.documents.num_rows for batch in found) == stated[name], name
 
 
-def _stated_documents() -> dict[str, int]:
+def _stated_documents(corpus: Path) -> dict[str, int]:
     table = re.findall(
-        r"^\| (\S+) \|[^|]*\| (\d+) \|", (CORPUS / "README.md").read_text("utf-8"), re.MULTILINE
+        r"^\| (\S+) \|[^|]*\| (\d+) \|", (corpus / "README.md").read_text("utf-8"), re.MULTILINE
     )
     return {name: int(number) for name, number in table}
 
 
 @pytest.mark.corpus
-def test_real_sentences_of_klue_are_read_whole():
+def test_real_sentences_of_klue_are_read_whole(corpus):
     """NER and DP hold the numbers of sentences that the KLUE paper states (table 1)."""
-    if not CORPUS.is_dir():
-        pytest.skip("no corpus: set CHEJIL_CORPUS")
     for path, number in (("klue/klue-ner-v1.1/*.tsv", 5000), ("klue/klue-dp-v1.1/*.tsv", 2000)):
-        found = documents(CORPUS, Source(format="klue", paths=path))
+        found = documents(corpus, Source(format="klue", paths=path))
         assert len(found) == len({row["id"] for row in found}) == number

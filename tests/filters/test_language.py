@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 import subprocess
 import sys
 import unicodedata
@@ -114,13 +113,6 @@ def test_plain_text_needs_no_model():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def corpus() -> Path:
-    found = Path(os.environ.get("CHEJIL_CORPUS", Path(__file__).parents[2].parent / "shared" / "data"))
-    if not found.is_dir():
-        pytest.skip(f"no corpora at {found}; name their folder in CHEJIL_CORPUS")
-    return found
-
-
 def read_texts(shard: Path) -> list[str]:
     packed = shard.read_bytes()
     if shard.suffix == ".gz":
@@ -142,9 +134,9 @@ def read_texts(shard: Path) -> list[str]:
         ("other-lang/*.gz", "other", 0.97),
     ],
 )
-def test_language_of_real_shards(shards, lang, least):
+def test_language_of_real_shards(shards, lang, least, corpus):
     """Nearly every document of a shard has the language that the shard is known for."""
-    texts = [text for shard in sorted(corpus().glob(shards)) for text in read_texts(shard)]
+    texts = [text for shard in sorted(corpus.glob(shards)) for text in read_texts(shard)]
     assert texts
     assert Counter(languages(*texts))[lang] / len(texts) >= least
 
@@ -153,9 +145,9 @@ def test_language_of_real_shards(shards, lang, least):
 @pytest.mark.parametrize(
     ("operation", "least"), [("clean", 1.0), ("original", 1.0), ("half_ko_half_en", 0.9)]
 )
-def test_language_of_planted_documents(operation, least):
+def test_language_of_planted_documents(operation, least, corpus):
     """Clean documents have their language, and half Korean half English ones are mixed."""
-    folder = corpus() / "planted"
+    folder = corpus / "planted"
     rows = [json.loads(line) for line in (folder / "truth.jsonl").read_text("utf-8").split("\n") if line]
     rows = [row for row in rows if row["op"] == operation]
     shards = {file: read_texts(folder / file) for file in {row["file"] for row in rows}}
