@@ -7,7 +7,7 @@ Unknown keys are refused everywhere. No value is taken from the environment, and
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -22,6 +22,10 @@ from chejil.curation.writing import Write
 from chejil.errors import ChejilError
 
 Settings = Normalise | Score | Filter | ExactDedup | NearDedup | Write
+
+
+SourceName = Annotated[str, Field(pattern=r"^\w[\w .+-]*$")]
+"""A folder's name in any script: letters, digits and `_`, then also spaces, dots, plus and minus."""
 
 
 class StageEntry(BaseModel):
@@ -70,7 +74,7 @@ class Recipe(BaseModel):
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="The run's folder is runs/NAME.")
     about: str = Field("", description="One sentence for the report.")
     data: str = Field(".", description="Folder or URL that the sources' relative paths start from.")
-    sources: dict[str, Source] = Field(
+    sources: dict[SourceName, Source] = Field(
         min_length=1, description="What to read, by a name that documents keep."
     )
     stages: list[StageEntry] = Field(min_length=1, description="What to do, in order.")

@@ -44,7 +44,7 @@ class Verdicts:
         order = [name for name in self.stages if name in {series.name for series in reasons}]
         rows = pl.DataFrame({"row": pl.int_range(num_rows, dtype=pl.Int32, eager=True)}).with_columns(reasons)
         every = pl.concat_list(order) if order else pl.lit([], pl.List(pl.String))
-        return rows.select(reasons=every).hstack(_clusters(marks, num_rows))
+        return rows.with_columns(reasons=every).select("reasons").hstack(_clusters(marks, num_rows))
 
 
 def _read(unit: Unit, stage: str, shard: str) -> pl.DataFrame:

@@ -86,6 +86,7 @@ def test_a_good_recipe_has_no_problems(problems):
         ("paths:", "path:", "r.yaml:4:25: 'path' is not known here … did you mean 'paths'?"),
         ("name: good", "name: ../bad", "r.yaml:1:1: name: String should match pattern"),
         ("name: good\n", "", "r.yaml:1:1: 'name' is missing"),
+        ("  mc4-ko: {format", "  ../ko: {format", "r.yaml:4:3:  … String should match pattern"),
         ("sources:", "source:", "r.yaml:3:1: 'source' is not known here … did you mean 'sources'?"),
         ("name: good", "name: good\nname: twice", "r.yaml:2:1: 'name' stands twice"),
     ],

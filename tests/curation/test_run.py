@@ -13,7 +13,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from chejil.curation import manifest
+from chejil.curation import check, manifest, marked_yaml
 from chejil.curation.run import dry_run, run
 from chejil.errors import RunError
 
@@ -183,6 +183,49 @@ def test_a_torn_file_keeps_what_could_be_read(small_corpus, small_recipe, tmp_pa
 
     assert found.quarantined["torn_stream"] == 1
     assert found.failed == []
+
+
+FILTER = "{filter: {bounds: {ko: koen, en: koen, mixed: koen, other: drop, unknown: drop}}}"
+
+
+@pytest.mark.parametrize(
+    "stages",
+    [
+        "normalise, write",
+        "normalise, exact_dedup, near_dedup, write",
+        f"normalise, near_dedup, score, {FILTER}, exact_dedup, write",
+        "normalise, score, {near_dedup: {keep: {by: signal, signal: num_words, lowest: true}}}, write",
+        "normalise, {exact_dedup: {keep: {by: source, sources: [한글 원천]}}}, write",
+    ],
+)
+def test_stages_may_be_left_out_and_stand_in_any_order(small_corpus, tmp_path, stages):
+    """Whatever a recipe does not have is simply not done; the law holds, also for a source with a Korean name."""
+    text = (
+        f"name: some\ndata: {small_corpus}\nstages: [{stages}]\n"
+        "sources: {한글 원천: {format: mc4, paths: 'mc4-ko/*.json.gz'}, all: {format: c4, paths: 'c4-en/*.json.gz'}}\n"
+    )  # a Hangul source
+
+    found = run(check.check(marked_yaml.read(text, "r.yaml")), str(tmp_path / "run"))
+
+    assert found.documents == 114
+    assert manifest.verify(str(tmp_path / "run")) == []
+    assert ("dedup" in stages) == (found.kept < found.documents)
+
+
+@pytest.mark.parametrize("lines", [[], [b"torn"], [b'{"text": ""}'], [b'{"text": "x"}']])
+def test_a_corpus_of_next_to_nothing_is_no_special_case(tmp_path, lines):
+    """No rows, only a bad row, only an empty text, one word."""
+    (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
+    text = (
+        f"name: few\ndata: {tmp_path}\nsources: {{a: {{format: jsonl, paths: a.jsonl}}}}\n"
+        f"stages: [normalise, score, {FILTER}, exact_dedup, near_dedup, write]\n"
+    )
+
+    found = run(check.check(marked_yaml.read(text, "r.yaml")), str(tmp_path / "run"))
+
+    assert found.documents + found.quarantined.total() == len(lines)
+    assert found.kept == 0
+    assert manifest.verify(str(tmp_path / "run")) == []
 
 
 def test_two_runs_do_not_share_a_folder(small_recipe, tmp_path):
