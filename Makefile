@@ -47,8 +47,8 @@ wheel: $(VENV)/dev      ## build the wheel and the sdist into dist/
 	$(BIN)/python -m build --quiet
 
 bench: $(VENV)/dev      ## our speed beside our peers'
-	$(PIP) install --quiet --editable '.[bench]'
-	for script in benchmarks/*.py; do taskset -c 0 $(BIN)/python $$script || exit 1; done
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[bench]'
+	for script in benchmarks/[a-z]*.py; do taskset -c 0 $(BIN)/python $$script || exit 1; done
 
 clean:           ## remove what the targets above made
 	rm -rf $(VENV) dist runs demo-corpus .pytest_cache .ruff_cache

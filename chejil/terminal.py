@@ -27,7 +27,16 @@ def show(result: Any, json: bool, render: Callable[[Any], Iterable[RenderableTyp
         return
     console = stdout()
     for part in render(result):
-        console.print(part, markup=False) if isinstance(part, str) else console.print(part)
+        console.print(visible(part), markup=False) if isinstance(part, str) else console.print(part)
+
+
+def visible(text: str) -> str:
+    """Text without what steers a terminal: a document may hold escape sequences.
+
+    >>> visible("a\\x1b[31mb") == "a\\ufffd[31mb"
+    True
+    """
+    return "".join("\ufffd" if (c < " " and c not in "\n\t") or "\x7f" <= c < "\xa0" else c for c in text)
 
 
 def print_json(result: Any) -> None:
@@ -47,9 +56,9 @@ def _plain(value: Any) -> Any:
     raise TypeError(type(value))
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None = None) -> Table:
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
     """A table; a column whose name ends in `>` is set to the right, which numbers are."""
-    drawn = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         right = column.endswith(">")
         drawn.add_column(column.rstrip(">"), justify="right" if right else "left", no_wrap=right)
@@ -67,7 +76,7 @@ def _cell(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:,.4g}"
-    return "" if value is None else escape(str(value))
+    return "" if value is None else escape(visible(str(value)))
 
 
 def cores() -> int:

@@ -4,12 +4,13 @@ import re
 from pathlib import Path
 
 import pytest
-import yaml
 from typer.main import get_command
 
 from chejil import cli, reference
-from chejil.curation import check, marked_yaml
-from chejil.errors import RecipeError
+from chejil.curation import check, manifest
+from chejil.curation.explain import explain
+from chejil.curation.run import run
+from chejil.curation.sample_corpus import write_sample_corpus
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -47,17 +48,20 @@ def test_every_command_stands_in_the_readme():
     assert [name for name in get_command(cli.app).commands if name not in readme] == []
 
 
-def test_recipes_in_the_tutorial_are_right_but_for_their_files():
-    """What is shown can be copied."""
+def test_the_tutorial_runs_as_it_is_written(tmp_path, monkeypatch):
+    """Its recipe on the demo's corpus, and the document that it explains."""
     text = (ROOT / "docs/tutorial.md").read_text("utf-8")
-    blocks = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (recipe,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    (document,) = re.findall(r"chejil explain runs/mine '(.*)'", text)
+    monkeypatch.chdir(tmp_path)
+    write_sample_corpus("demo-corpus", documents=200)
+    (tmp_path / "mine.yaml").write_text(recipe, "utf-8")
 
-    assert blocks
-    for block in blocks:
-        assert yaml.safe_load(block)
-        with pytest.raises(RecipeError) as caught:
-            check.check(marked_yaml.read(block, "tutorial"))
-        assert all("no file matches" in problem.what for problem in caught.value.problems), caught.value
+    found = run(check.load("mine.yaml"), "runs/mine")
+
+    assert 0 < found.kept < found.documents
+    assert not isinstance(explain("runs/mine", document), list)
+    assert manifest.verify("runs/mine") == []
 
 
 def test_the_tree_in_the_readme_is_the_tree():

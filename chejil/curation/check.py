@@ -7,9 +7,10 @@ so that one misspelt key does not hide a second mistake in another stage.
 
 from __future__ import annotations
 
+import copy
 import re
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
@@ -18,10 +19,15 @@ from chejil.curation.filtering import LanguageLimits, Limits
 from chejil.curation.marked_yaml import MarkedYaml, Path
 from chejil.curation.recipe import Recipe, StageEntry, find_recipe
 from chejil.curation.sense import Sense
+from chejil.curation.sources import Source
 from chejil.errors import ChejilError, RecipeError, did_you_mean
 from chejil.filters.registry import LANGUAGES
 
 _FIRST, _LAST = "normalise", "write"
+_MAX_FAULTS = 50
+
+Model = TypeVar("Model", bound=BaseModel)
+Kind = TypeVar("Kind", dict, list)
 
 
 def load(name: str, settings: Sequence[str] = ()) -> Recipe:
@@ -48,16 +54,21 @@ def check(marked: MarkedYaml, settings: Sequence[str] = ()) -> Recipe:
     problems = list(marked.problems)
     for setting in settings:
         try:
-            marked_yaml.override(marked, setting)
+            marked_yaml.override(marked, setting, written_out)
         except ChejilError as error:
             problems.append(error)
     recipe, faults = _form(marked)
     problems += faults
-    problems += _sense(marked, recipe)
+    problems += _sense(marked)
     if problems:
         raise RecipeError(sorted(problems, key=_order))
     assert recipe is not None
     return recipe
+
+
+def written_out(path: Path, word: str) -> dict[str, str]:
+    """The mapping that a word is short for, so that an override can reach into it."""
+    return {"by": word} if path[-1] == "keep" else {"preset": word}
 
 
 def _order(problem: ChejilError) -> tuple[int, int, int]:
@@ -120,52 +131,84 @@ def _bare(annotation: Any) -> Any:
     return choices[0] if optional else annotation
 
 
-def _sense(marked: MarkedYaml, recipe: Recipe | None) -> Iterator[ChejilError]:
-    stages = list(_stages(marked, recipe))
-    if recipe is not None:
-        yield from _files(marked, recipe)
-        yield from _sequence(marked, [entry.name for entry in recipe.stages])
-    declared = marked.data.get("sources") if isinstance(marked.data, dict) else None
-    sense = Sense.of(
-        marked, [settings for _, settings in stages], declared if isinstance(declared, dict) else {}
-    )
-    for path, settings in stages:
+def _sense(marked: MarkedYaml) -> Iterator[ChejilError]:
+    """What can be said of the sense although the form may be wrong: a faulty leaf hides nothing but itself."""
+    raw = _of_kind(dict, marked.data)
+    declared, entries = _of_kind(dict, raw.get("sources")), _of_kind(list, raw.get("stages"))
+    stages = [(number, salvaged(StageEntry, entry)) for number, entry in enumerate(entries)]
+    known = [
+        (("stages", number, entry.name), entry.settings) for number, entry in stages if entry is not None
+    ]
+    yield from _files(marked, declared, str(raw.get("data", ".")))
+    yield from _sequence(marked, [_stage_name(entry) for entry in entries], dict(stages))
+    sense = Sense.of(marked, [settings for _, settings in known], declared)
+    for path, settings in known:
         yield from sense.stage(path, settings)
 
 
-def _stages(marked: MarkedYaml, recipe: Recipe | None) -> Iterator[tuple[Path, BaseModel]]:
-    """Every stage whose own form is right, also in a recipe whose form is not."""
-    entries = marked.data.get("stages") if isinstance(marked.data, dict) else None
-    for number, raw in enumerate(entries if isinstance(entries, list) else []):
-        try:
-            entry = recipe.stages[number] if recipe else StageEntry.model_validate(raw)
-        except ValidationError:
-            continue
-        yield ("stages", number, entry.name), entry.settings
+def _of_kind(kind: type[Kind], value: Any) -> Kind:
+    return value if isinstance(value, kind) else kind()
 
 
-def _files(marked: MarkedYaml, recipe: Recipe) -> Iterator[ChejilError]:
-    for name, source in recipe.sources.items():
+def salvaged(model: type[Model], raw: Any) -> Model | None:
+    """The model made of what is left of `raw` without its faulty leaves, or None if nothing is."""
+    left = copy.deepcopy(raw)
+    for _ in range(_MAX_FAULTS):
         try:
-            sources.expand(source, recipe.data)
+            return model.model_validate(left)
+        except ValidationError as error:
+            if not all(_drop(left, fault["loc"]) for fault in error.errors(include_url=False)):
+                return None
+    return None
+
+
+def _drop(value: Any, path: Sequence[str | int]) -> bool:
+    """Remove what the path leads to, or the nearest thing that encloses it; False if that is all there is."""
+    holder, key = None, None
+    for step in path:
+        if not (isinstance(value, dict) and step in value):
+            break
+        holder, key, value = value, step, value[step]
+    if holder is None:
+        return False
+    del holder[key]
+    return True
+
+
+def _files(marked: MarkedYaml, declared: Mapping[str, Any], data: str) -> Iterator[ChejilError]:
+    for name, raw in declared.items():
+        source = salvaged(Source, raw)
+        try:
+            if source is not None:
+                sources.expand(source, data)
         except ChejilError as error:
             yield ChejilError(error.what, where=marked.where(("sources", name, "paths")), mend=error.mend)
 
 
-def _sequence(marked: MarkedYaml, names: list[str]) -> Iterator[ChejilError]:
+def _stage_name(entry: Any) -> str:
+    return str(next(iter(entry), "")) if isinstance(entry, dict) else str(entry)
+
+
+def _sequence(
+    marked: MarkedYaml, names: list[str], stages: Mapping[int, StageEntry | None]
+) -> Iterator[ChejilError]:
     def problem(number: int, what: str, mend: str) -> ChejilError:
         return ChejilError(what, where=marked.where(("stages", number)), mend=mend)
 
-    if names[0] != _FIRST:
+    if names and names[0] != _FIRST:
         yield problem(
             0, f"the first stage is '{names[0]}'", f"begin with '{_FIRST}': later stages need NFC text"
         )
-    if names[-1] != _LAST:
+    if names and names[-1] != _LAST:
         yield problem(len(names) - 1, f"the last stage is '{names[-1]}'", f"end with '{_LAST}'")
     for number, name in enumerate(names):
+        entry = stages[number]
+        keep = getattr(entry.settings, "keep", None) if entry is not None else None
         if name in names[:number]:
             yield problem(number, f"'{name}' stands twice", "make one stage of the two")
-        if name == "filter" and "score" not in names[:number]:
-            yield problem(number, "'filter' has no signals to judge", "put 'score' before it")
+        if "score" not in names[:number] and (
+            name == "filter" or (keep is not None and keep.signal is not None)
+        ):
+            yield problem(number, f"'{name}' has no signals to judge", "put 'score' before it")
         if (name == _LAST and number < len(names) - 1) or (name == _FIRST and number > 0):
             yield problem(number, f"'{name}' stands in the middle", f"'{_FIRST}' is first, '{_LAST}' is last")

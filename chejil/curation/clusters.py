@@ -9,6 +9,8 @@ files nor the number of workers.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numba import njit
 
@@ -32,18 +34,19 @@ def equal_groups(hashes: np.ndarray) -> np.ndarray:
     return roots
 
 
-def similar_groups(keys: np.ndarray, lanes: np.ndarray, walk: np.ndarray, min_equal_lanes: int) -> np.ndarray:
+def similar_groups(
+    bands: Iterable[np.ndarray], lanes: np.ndarray, walk: np.ndarray, min_equal_lanes: int
+) -> np.ndarray:
     """Root of each document: the smallest index that a chain of similar pairs leads to.
 
     Args:
-        keys: band hashes, (num_docs, bands) uint64.
-        lanes: signatures, (num_docs, lanes) uint32.
+        bands: hashes of one band after the other, each (num_docs) uint64; only one is held at a time.
+        lanes: signatures, (num_docs, lanes) uint16.
         walk: indices of the documents that have shingles, in the order of their content; the others stay alone.
         min_equal_lanes: lanes that a pair must share.
     """
-    parent = np.arange(len(keys))
-    for band in range(keys.shape[1]):
-        key = keys[:, band]
+    parent = np.arange(len(lanes))
+    for key in bands:
         _join_buckets(key, walk[np.argsort(key[walk], kind="stable")], lanes, min_equal_lanes, parent)
     return _roots(parent)
 

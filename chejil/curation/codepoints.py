@@ -60,6 +60,11 @@ _ACTIONS: dict[int, tuple[tuple[int, int], ...]] = {
         (0x202F, 0x202F),
         (0x205F, 0x205F),
         (0x3000, 0x3000),
+        # No white space to Unicode, but empty to a reader, and typed for that: the blank Braille pattern, the
+        # Hangul filler and its half-width form. The fillers U+115F and U+1160 hold old Hangul together and stay.
+        (0x2800, 0x2800),
+        (0x3164, 0x3164),
+        (0xFFA0, 0xFFA0),
     ),
     JOINER: ((0x200C, 0x200D),),
     # Scripts that spell with ZWNJ and ZWJ (Arabic to Myanmar, Khmer, Mongolian, presentation forms), then

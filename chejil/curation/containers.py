@@ -1,9 +1,9 @@
 """Containers: how a file holds its records; here JSON lines, JSON, plain text and sentence blocks.
 
 A container turns a file into a stream of `Row` and `Flaw`, one for each record in the order of the file, so
-that counting them numbers the records and `records = documents + quarantined` holds by construction. Nothing
-here knows what a field means (layouts.py does) nor where a file lies (sources.py does). CSV and TSV stand in
-tables.py, Parquet in parquet_rows.py.
+that counting them numbers the records. In JSON lines that number is the line's, which `sed -n` finds: a blank
+line, which is no record, comes as `None` and takes a number. Nothing here knows what a field means (layouts.py
+does) nor where a file lies (sources.py does). CSV and TSV stand in tables.py, Parquet in parquet_rows.py.
 
 As little as possible is done a record in Python: one `split` a chunk, one `orjson.loads` a line (230 MB/s on
 Korean). JSON that orjson refuses is tried once more with the standard library before it is called bad, since
@@ -31,10 +31,13 @@ _BLANK = b" \t\r"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One record: its fields, and the bytes that they came from (none where the file holds no such bytes)."""
+    """One record: its fields, and the bytes that they came from (none where the file holds no such bytes).
+
+    `is_json` says that the bytes are a JSON object that orjson has read, which `json.loads` can read again."""
 
     fields: dict[str, Any]
     raw: bytes = b""
+    is_json: bool = False
 
     def flaw(self, reason: str, detail: str) -> Flaw:
         """This record, as no document."""
@@ -46,16 +49,17 @@ def _written(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, default=repr).encode("utf-8", "backslashreplace")
 
 
-Rows = Iterator[Row | Flaw]
+Rows = Iterator[Row | Flaw | None]
+"""The records of a file; `None` is a line that holds no record but is counted in the numbering."""
 
 
 def json_lines(raw: RawFile) -> Rows:
-    """A JSON object a line; a line of white space is no record."""
+    """A JSON object a line; a line of white space is no record, but is counted."""
     for line in lines(chunks(raw)):
         if isinstance(line, Flaw):
             yield line
-        elif line.strip(_BLANK):
-            yield parse_json(line)
+        else:
+            yield parse_json(line) if line.strip(_BLANK) else None
 
 
 def parse_json(line: bytes) -> Row | Flaw:
@@ -73,7 +77,7 @@ def parse_json(line: bytes) -> Row | Flaw:
             return Flaw.of("invalid_utf8", str(invalid), line)
         except (ValueError, RecursionError):
             return Flaw.of("bad_json", str(error), line)
-    return Row(value, line) if isinstance(value, dict) else _no_object(value, line)
+    return Row(value, line, is_json=True) if isinstance(value, dict) else _no_object(value, line)
 
 
 def _no_object(value: Any, raw: bytes) -> Flaw:

@@ -41,7 +41,8 @@ QUARANTINE = pa.schema(
         pa.field("bytes", pa.int64(), nullable=False),
     ]
 )
-"""Rows that are no documents. `line` counts the file's records from 0; `bytes` is the record's size in the
+"""Rows that are no documents. `line` is the record's number in its file, from 0: in JSON lines that of its
+line, blank lines counted, in every other container that of the record. `bytes` is the record's size in the
 file (decompressed), or that of its JSON where the file is Parquet."""
 
 REASONS = MappingProxyType(
@@ -108,8 +109,9 @@ class Batch:
 
     Args:
         documents: rows in `SCHEMA`.
-        lines: (num_documents) int64, the number of each document's record in the file, from 0.
+        lines: (num_documents) int64, the number of each document's record in the file, as `line` of `QUARANTINE`.
         quarantine: rows in `QUARANTINE`.
+        records: records that the reader met in this piece, counted before they became documents or not.
         bytes_read: bytes of the file (compressed) that have been read so far.
         file_hash: xxh3-128 of the whole file as it lies there, hexadecimal; only the last batch has it.
     """
@@ -117,17 +119,25 @@ class Batch:
     documents: pa.Table
     lines: pa.Int64Array
     quarantine: pa.Table
+    records: int
     bytes_read: int
     file_hash: str | None = None
 
 
+MAX_BATCH_ROWS = 1 << 16
+"""Rows of a batch, so that a row group of very short documents stays small in every later stage, too."""
+
+
 @dataclass(slots=True)
 class BatchBuilder:
-    """Gathers the rows of one file into batches of at most `batch_bytes`."""
+    """Gathers the rows of one file into batches of at most `batch_bytes` and `MAX_BATCH_ROWS`.
+
+    `records` is the reader's own count of what it has met, which no method here changes but `take`."""
 
     source: str
     file: str
     batch_bytes: int
+    records: int = 0
     num_bytes: int = 0
     documents: list[Document] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
@@ -135,10 +145,12 @@ class BatchBuilder:
 
     def has_room(self, row: Document | Flaw) -> bool:
         """False if the row would take the batch above its size; an empty batch has room for any row."""
+        if len(self.documents) + len(self.flaws) >= MAX_BATCH_ROWS:
+            return False
         return not self.num_bytes or self.num_bytes + _num_bytes(row) <= self.batch_bytes
 
     def add(self, line: int, row: Document | Flaw) -> None:
-        """Add record number `line` of the file."""
+        """Add the record whose number in the file is `line`."""
         self.num_bytes += _num_bytes(row)
         if isinstance(row, Flaw):
             self.flaws.append((line, row))
@@ -148,9 +160,15 @@ class BatchBuilder:
 
     def take(self, bytes_read: int, file_hash: str | None = None) -> Batch:
         """What has been gathered, as a batch; the builder is empty afterwards."""
-        lines = pa.array(self.lines, pa.int64())
-        batch = Batch(self._document_table(), lines, self._quarantine_table(), bytes_read, file_hash)
-        self.documents, self.lines, self.flaws, self.num_bytes = [], [], [], 0
+        batch = Batch(
+            self._document_table(),
+            pa.array(self.lines, pa.int64()),
+            self._quarantine_table(),
+            self.records,
+            bytes_read,
+            file_hash,
+        )
+        self.documents, self.lines, self.flaws, self.num_bytes, self.records = [], [], [], 0, 0
         return batch
 
     def _document_table(self) -> pa.Table:
@@ -181,10 +199,18 @@ class BatchBuilder:
 
 
 _ROW_BYTES = 128
-"""What a row costs beside its text: a batch of a million empty documents must end, too."""
+"""What a row costs beside its strings: a batch of a million empty documents must end, too."""
 
 
 def _num_bytes(row: Document | Flaw) -> int:
     if isinstance(row, Flaw):
-        return _ROW_BYTES + 2 * EXCERPT_CHARS
-    return _ROW_BYTES + len(row.text) + len(row.meta or "")
+        return _ROW_BYTES + _at_most_bytes(row.excerpt) + _at_most_bytes(row.detail)
+    strings = (row.id, row.url, row.timestamp, row.license, row.meta)
+    return _ROW_BYTES + len(row.text) + sum(map(_at_most_bytes, strings))
+
+
+def _at_most_bytes(value: str | None) -> int:
+    # To encode a string only for its size would cost more than a batch that is a little smaller.
+    if value is None:
+        return 0
+    return len(value) if value.isascii() else 4 * len(value)

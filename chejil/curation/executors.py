@@ -27,12 +27,11 @@ _PARENT_CHECK_SECONDS = 1.0
 
 
 class Outcome(NamedTuple):
-    """A finished call: its name, its result or the error that stopped it, and its seconds."""
+    """A finished call: its name, and its result or the error that stopped it."""
 
     name: str
     result: Any
     error: ChejilError | None
-    seconds: float
 
 
 class Executor:
@@ -61,13 +60,13 @@ class Executor:
         """
         if self.workers == 1:
             for name, function, arguments in calls:
-                yield _timed(name, function, arguments)
+                yield _called(name, function, arguments)
             return
         yield from self._on_pool(list(calls))
 
     def _on_pool(self, calls: list[tuple[str, Callable[..., Any], tuple]]) -> Iterator[Outcome]:
         pool = self._started()
-        waiting: dict[Future, str] = {pool.submit(_timed, *call): call[0] for call in calls}
+        waiting: dict[Future, str] = {pool.submit(_called, *call): call[0] for call in calls}
         while waiting:
             finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
             for future in finished:
@@ -91,13 +90,12 @@ class Executor:
         return self._pool
 
 
-def _timed(name: str, function: Callable[..., Any], arguments: tuple) -> Outcome:
-    start = time.perf_counter()
+def _called(name: str, function: Callable[..., Any], arguments: tuple) -> Outcome:
     try:
         result, error = function(*arguments), None
     except SourceError as stopped:
         result, error = None, stopped
-    return Outcome(name, result, error, time.perf_counter() - start)
+    return Outcome(name, result, error)
 
 
 def _leave_with(parent: int) -> None:

@@ -7,6 +7,7 @@ judged a second time, and an answer that is not the one the run gave is an error
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -29,6 +30,7 @@ from chejil.filters.catalogue import SIGNALS, Bound
 MAX_MATES = 20
 _MAX_SPANS = 12
 _SPAN_CHARS = 60
+_SPAN_BEFORE_CHARS = 20  # of a span, what stands before the first difference
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def explain(root: str, document: str) -> Explanation | list[dict[str, Any]]:
 
 def _find(root: str, content: Manifest, document: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
     """Shard, row and decision of each document that goes by that name."""
-    place = pl.concat_str(["source", pl.lit(":"), "file", pl.lit("#"), pl.col("line").cast(pl.String)])
+    place = _place(":")
     for shard in _shards(content):
         rows = _table(root, f"decisions/{shard}", DECISIONS.names).with_row_index("row")
         for row in rows.filter((pl.col("id") == document) | (place == document)).to_dicts():
@@ -105,18 +107,22 @@ def _find(root: str, content: Manifest, document: str) -> Iterator[tuple[str, in
 
 
 def _quarantined(root: str, content: Manifest, document: str) -> Iterator[dict[str, Any]]:
-    """A record without an id goes by `source/file#line`, like a document without one."""
-    place = pl.concat_str(["source", pl.lit("/"), "file", pl.lit("#"), pl.col("line").cast(pl.String)])
+    """A record has no id: it goes by `source/file#line` or `source:file#line`, as a document may."""
+    named = (_place("/") == document) | (_place(":") == document)
     for shard in _shards(content):
-        rows = _table(root, f"quarantine/{shard}", QUARANTINE.names)
-        named = place.str.split("/").list.last() == document.split("/")[-1]
-        yield from rows.filter(named & (pl.col("source") == document.split("/")[0])).to_dicts()
+        yield from _table(root, f"quarantine/{shard}", QUARANTINE.names).filter(named).to_dicts()
+
+
+def _place(separator: str) -> pl.Expr:
+    """`source/file#line`, the id of a document without one; with a colon, the place of any document."""
+    return pl.concat_str(["source", pl.lit(separator), "file", pl.lit("#"), pl.col("line").cast(pl.String)])
 
 
 def _near_id(root: str, content: Manifest, document: str) -> str:
-    shard = next((s for s in _shards(content) if s.split("/")[0] == document.split("/")[0]), None)
+    source = re.split("[/:]", document, maxsplit=1)[0]
+    shard = next((s for s in _shards(content) if s.split("/")[0] == source), None)
     if shard is None:
-        return did_you_mean(document.split("/")[0], {s.split("/")[0] for s in _shards(content)})
+        return did_you_mean(source, {s.split("/")[0] for s in _shards(content)})
     ids = _table(root, f"decisions/{shard}", ["id"])["id"].head(2000).to_list()
     return did_you_mean(document, difflib.get_close_matches(document, ids, n=3, cutoff=0) or ids[:3])
 
@@ -148,7 +154,12 @@ def _explained(root: str, content: Manifest, shard: str, row: int, decision: dic
 
 def _recipe(root: str) -> Recipe:
     files, path = shards.file_system(shards.join(root, "recipe.yaml"))
-    return Recipe.model_validate(marked_yaml.read(files.read_text(path, encoding="utf-8"), path).data)
+    try:
+        text = files.read_text(path, encoding="utf-8")
+    except FileNotFoundError as error:
+        mend = f"run the recipe again with --out {root}"
+        raise RunError("recipe.yaml is missing", where=root, mend=mend) from error
+    return Recipe.model_validate(marked_yaml.read(text, path).data)
 
 
 def _text(root: str, shard: str, row: int) -> str:
@@ -207,40 +218,66 @@ def _measured(name: str, value: Any, bound: Bound | None) -> Measured:
 def _mates(
     root: str, content: Manifest, decision: Mapping[str, Any], text: str, recipe: Recipe
 ) -> Iterator[Mate]:
-    """Documents of the same exact or near cluster, at most MAX_MATES, the survivor first."""
+    """Documents of the same exact or near cluster, at most MAX_MATES: `duplicate_of`, kept ones, the rest."""
     eojeol = (recipe.stage("near_dedup") or NearDedup()).shingle_eojeol
     own = shingle_set(text, eojeol)
-    clusters = {
-        kind: decision[f"{kind}_cluster"] for kind in ("exact", "near") if decision[f"{kind}_cluster"]
-    }
-    left = MAX_MATES
-    for shard in _shards(content) if clusters else []:
-        rows = _table(
-            root, f"decisions/{shard}", ["id", "kept", "file", "line", "exact_cluster", "near_cluster"]
-        )
-        same = pl.any_horizontal([pl.col(f"{kind}_cluster") == name for kind, name in clusters.items()])
-        for mate in rows.with_row_index("row").filter(same).head(left).to_dicts():
-            if (mate["id"], mate["file"], mate["line"]) == tuple(decision[k] for k in ("id", "file", "line")):
-                continue
-            other = shingle_set(_text(root, shard, mate["row"]), eojeol)
-            kind = (
-                "exact"
-                if mate["exact_cluster"] and mate["exact_cluster"] == clusters.get("exact")
-                else "near"
-            )
-            yield Mate(mate["id"], kind, len(own & other) / max(1, len(own | other)), mate["kept"])
-            left -= 1
+    for mate in _nearest_members(root, content, decision):
+        # Exact copies may be spaced otherwise: the same text to the run, though its eojeol differ.
+        exact = decision["exact_cluster"] is not None and mate["exact_cluster"] == decision["exact_cluster"]
+        similarity = 1.0
+        if not exact:
+            other = shingle_set(_text(root, mate["shard"], mate["row"]), eojeol)
+            similarity = len(own & other) / max(1, len(own | other))
+        yield Mate(mate["id"], "exact" if exact else "near", similarity, mate["kept"])
+
+
+def _nearest_members(root: str, content: Manifest, decision: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Decisions of the document's clusters, its own left out, with shard and row; `duplicate_of` first."""
+    kinds = [kind for kind in ("exact_cluster", "near_cluster") if decision[kind]]
+    if not kinds:
+        return []
+    place = ("source", "file", "line")
+    same = pl.any_horizontal([pl.col(kind) == decision[kind] for kind in kinds])
+    itself = pl.all_horizontal([pl.col(name) == decision[name] for name in place])
+    stands_in = pl.col("id").eq_missing(pl.lit(decision["duplicate_of"]))
+    columns = ["id", "kept", *place, "exact_cluster", "near_cluster"]
+    members = []
+    for shard in _shards(content):
+        rows = _table(root, f"decisions/{shard}", columns).with_row_index("row")
+        members.append(rows.filter(same & ~itself).with_columns(shard=pl.lit(shard)))
+    order = pl.concat(members).sort(stands_in, "kept", descending=True, maintain_order=True)
+    return order.head(MAX_MATES).to_dicts()
 
 
 def changed_spans(before: str, after: str) -> Iterator[tuple[str, str]]:
-    """The first places at which two texts differ, line by line: what stood there, and what stands there now."""
+    """The first places at which two texts differ: what stood there, and what stands there now.
+
+    One of each block of changed lines, cut to what stands around its first difference.
+    """
     old, new = before.split("\n"), after.split("\n")
     given = 0
     for tag, a, b, c, d in difflib.SequenceMatcher(
         None, old[:2000], new[:2000], autojunk=False
     ).get_opcodes():
         if tag != "equal":
-            yield "\n".join(old[a:b])[:_SPAN_CHARS], "\n".join(new[c:d])[:_SPAN_CHARS]
+            yield _around_difference("\n".join(old[a:b]), "\n".join(new[c:d]))
             given += 1
         if given == _MAX_SPANS:
             return
+
+
+def _around_difference(was: str, now: str) -> tuple[str, str]:
+    """Both texts from shortly before their first difference; … where something is left out.
+
+    >>> _around_difference("가" * 30 + "\\u00a0나", "가" * 30 + " 나")
+    ('…가가가가가가가가가가가가가가가가가가가가\\xa0나', '…가가가가가가가가가가가가가가가가가가가가 나')
+    """
+    pairs = enumerate(zip(was, now, strict=False))
+    differs = next((at for at, (a, b) in pairs if a != b), min(len(was), len(now)))
+    first = max(0, differs - _SPAN_BEFORE_CHARS)
+    return _window(was, first), _window(now, first)
+
+
+def _window(text: str, first: int) -> str:
+    last = first + _SPAN_CHARS
+    return ("…" if first else "") + text[first:last] + ("…" if last < len(text) else "")

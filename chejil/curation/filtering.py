@@ -24,8 +24,8 @@ class Limits(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    low: float | None = Field(None, description="The smallest value that passes.")
-    high: float | None = Field(None, description="The largest value that passes.")
+    low: float | None = Field(None, allow_inf_nan=False, description="The smallest value that passes.")
+    high: float | None = Field(None, allow_inf_nan=False, description="The largest value that passes.")
     unit: str | None = Field(
         None, description="The unit the numbers were found in; refused if not the signal's."
     )

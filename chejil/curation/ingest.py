@@ -1,7 +1,7 @@
 """Ingest: upstream files → documents/, normalised, with where each came from and what normalising changed.
 
-Reading and normalising are one stage because they are one pass: a batch of at most 16 MiB of text is read,
-normalised and written, and forgotten. Beside each shard of documents stands a shard of `origins/`: the record's
+Reading and normalising are one stage because they are one pass: a batch of at most 16 MiB and 65,536 rows is
+read, normalised and written, and forgotten. Beside each shard of documents stands a shard of `origins/`: the record's
 file and line, what was changed by kind, and the text as it was, where it was changed.
 """
 
@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chejil.curation import shards
-from chejil.curation.documents import QUARANTINE, SCHEMA, Batch
+from chejil.curation.documents import MAX_BATCH_ROWS, QUARANTINE, SCHEMA, Batch
 from chejil.curation.normalise import CHANGES, Normalise, Normalised, normalise
 from chejil.curation.shards import ROW_GROUP_BYTES
 from chejil.curation.sources import InputFile, Source, read
@@ -88,17 +88,24 @@ class _Piece:
 def _pieces(name: str, source: Source, files: list[InputFile], counts: _Counts) -> Iterator[_Piece]:
     """Read the files one after the other; a thousand files of one document each are one row group, not a thousand."""
     held: list[tuple[InputFile, Batch]] = []
-    held_bytes = 0
+    room_bytes, room_rows = ROW_GROUP_BYTES, MAX_BATCH_ROWS
     for file in files:
         for batch in read(name, source, file, ROW_GROUP_BYTES):
-            size = batch.documents["text"].nbytes
-            if held and held_bytes + size > ROW_GROUP_BYTES:
+            counts.records += batch.records
+            num_bytes, num_rows = _extent(batch)
+            if held and (num_bytes > room_bytes or num_rows > room_rows):
                 yield _Piece.of(held)
-                held, held_bytes = [], 0
+                held, room_bytes, room_rows = [], ROW_GROUP_BYTES, MAX_BATCH_ROWS
             held.append((file, batch))
-            held_bytes += size
+            room_bytes, room_rows = room_bytes - num_bytes, room_rows - num_rows
         counts.files.append({"name": file.name, "bytes": file.size, "hash": held[-1][1].file_hash})
     yield _Piece.of(held)
+
+
+def _extent(batch: Batch) -> tuple[int, int]:
+    """Bytes and rows of a batch: all columns and the quarantine, since upstream metadata may outweigh the text."""
+    tables = (batch.documents, batch.quarantine)
+    return sum(table.nbytes for table in tables), sum(table.num_rows for table in tables)
 
 
 def _origins(piece: _Piece, before: pa.LargeStringArray, done: Normalised) -> pa.Table:
@@ -122,9 +129,13 @@ def _where_changed(texts: pa.LargeStringArray, changes: dict[str, np.ndarray]) -
 
 @dataclass
 class _Counts:
-    """What the record of a shard says of its files; deterministic."""
+    """What the record of a shard says of its files; deterministic.
+
+    `records` is counted where the files are read, the rest where it is written: records = documents + quarantined
+    is a law that can fail."""
 
     files: list[dict[str, object]] = field(default_factory=list)
+    records: int = 0
     documents: int = 0
     text_bytes: int = 0
     quarantined: Counter[str] = field(default_factory=Counter)
@@ -140,7 +151,7 @@ class _Counts:
     def as_dict(self) -> dict[str, object]:
         return {
             "files": self.files,
-            "records": self.documents + self.quarantined.total(),
+            "records": self.records,
             "documents": self.documents,
             "text_bytes": self.text_bytes,
             "quarantined": dict(self.quarantined),

@@ -97,7 +97,7 @@ def _document(layout: Layout, row: Row, row_id: str) -> Document:
     values = [look(fields, path) for path in named]
     rest = without(fields, [*paths, *named])
     meta = json_text(rest) if rest else None
-    if row.raw and _maybe_rounded(values, meta):
+    if row.is_json and _maybe_rounded(values, meta):
         return _document(layout, Row(json.loads(row.raw)), row_id)
     own_id, url, timestamp, license = map(as_string, values)
     return Document(own_id or row_id, text, url, timestamp, license, meta)
@@ -260,6 +260,7 @@ def _plain(value: Any) -> str:
 
 
 def _maybe_rounded(values: list[Any], meta: str | None) -> bool:
+    # The pattern may also match inside a string of `meta`: that record is read twice, to the same end.
     if any(isinstance(value, float) and abs(value) >= _MAX_EXACT for value in values):
         return True
     return meta is not None and _MAYBE_ROUNDED.search(meta) is not None

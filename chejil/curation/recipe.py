@@ -24,7 +24,7 @@ from chejil.errors import ChejilError
 Settings = Normalise | Score | Filter | ExactDedup | NearDedup | Write
 
 
-SourceName = Annotated[str, Field(pattern=r"^\w[\w .+-]*$")]
+SourceName = Annotated[str, Field(pattern=r"^\w[\w .+-]*$", max_length=80)]
 """A folder's name in any script: letters, digits and `_`, then also spaces, dots, plus and minus."""
 
 
@@ -71,7 +71,9 @@ class Recipe(BaseModel):
 
     model_config = ConfigDict(extra="forbid", title="Chejil recipe")
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", description="The run's folder is runs/NAME.")
+    name: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=80, description="The run's folder is runs/NAME."
+    )
     about: str = Field("", description="One sentence for the report.")
     data: str = Field(".", description="Folder or URL that the sources' relative paths start from.")
     sources: dict[SourceName, Source] = Field(

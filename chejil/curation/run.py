@@ -8,19 +8,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
-
-from fsspec.implementations.local import LocalFileSystem
 
 from chejil.curation import manifest, report, shards
 from chejil.curation.executors import Executor
 from chejil.curation.plan import Plan, plan
 from chejil.curation.progress import Progress, Silent
 from chejil.curation.recipe import Recipe
+from chejil.curation.run_folder import locked
 from chejil.curation.shards import FileRecord
-from chejil.curation.stage import ALL_SHARDS, Record, Stage, do, forget, is_done, read_record, unit_key
+from chejil.curation.stage import ALL_SHARDS, Record, Stage, do, is_done, read_record, record_path, unit_key
 from chejil.errors import ChejilError, RunError
 
 
@@ -91,10 +88,10 @@ def run(recipe: Recipe, root: str, workers: int = 1, progress: Progress | None =
     progress = progress or Silent()
     with locked(root):
         state = Run(root, plan(recipe))
+        _refuse_own_files(state)
         with Executor(workers) as executor:
             for stage in state.plan.stages:
                 _do_stage(state, stage, executor, progress)
-        _sweep(state)
         return _close(state, recipe)
 
 
@@ -119,7 +116,6 @@ def _do_stage(state: Run, stage: Stage, executor: Executor, progress: Progress) 
     for outcome in executor.do(_calls(state, stage, todo)):
         if outcome.error is not None:
             state.failed[outcome.name] = outcome.error
-            forget(state.root, stage.name, outcome.name)
         else:
             state.records.setdefault(stage.name, {})[outcome.name] = outcome.result
             state.done += 1
@@ -130,66 +126,51 @@ def _do_stage(state: Run, stage: Stage, executor: Executor, progress: Progress) 
 
 def _calls(state: Run, stage: Stage, todo: dict[str, str | None]) -> Iterator[tuple[str, Callable, tuple]]:
     for name, key in todo.items():
+        assert key is not None, f"{stage.name} reads what no stage before it writes"
         unit = stage.unit(state.root, state.shards if stage.kind == "gather" else (name,))
         yield name, do, (unit, name, key, stage.function)
 
 
 def _sweep(state: Run) -> None:
-    """Remove what earlier recipes left: units of stages and shards that this one does not have."""
-    files, path = shards.file_system(shards.join(state.root, "work"))
-    planned = {f"{stage.name}/{name}" for stage in state.plan.stages for name in state.names(stage)}
-    for entry in files.find(path):
-        unit = entry.removeprefix(path.rstrip("/") + "/").removesuffix(".json")
-        if entry.endswith(".json") and unit not in planned:
-            stage, name = _split(unit)
-            forget(state.root, stage, name)
-
-
-def _split(unit: str) -> tuple[str, str]:
-    """`near_dedup/clusters/all` -> stage and unit; a map's unit has a source and a name."""
-    stage, _, last = unit.rpartition("/")
-    if last == ALL_SHARDS:
-        return stage, last
-    stage, _, source = stage.rpartition("/")
-    return stage, f"{source}/{last}"
+    """Remove what no unit of this recipe vouches for: of other recipes, of removed shards, of killed runs."""
+    units = [
+        (stage, name, record) for stage, names in state.records.items() for name, record in names.items()
+    ]
+    known = {record_path(stage, name) for stage, name, _ in units}
+    known |= {file.path for _, _, record in units for file in record.files}
+    for folder in manifest.FOLDERS:
+        for path in shards.below(state.root, folder):
+            if path not in known:
+                shards.remove(shards.join(state.root, path))
 
 
 def _close(state: Run, recipe: Recipe) -> manifest.Manifest:
-    """Write recipe, report, timings and, last, the manifest."""
+    """Write recipe, report and timings where they are not as they should be and, last, the manifest."""
     content = manifest.build(state.plan, state.records, state.failed, recipe)
-    complete = shards.read_json(shards.join(state.root, manifest.PATH))
-    if complete != content.as_dict():
-        shards.write_bytes(state.root, "recipe.yaml", recipe.resolved().encode())
-        shards.write_bytes(state.root, report.PATH, report.page(content).encode())
+    texts = {"recipe.yaml": recipe.resolved().encode(), report.PATH: report.page(content).encode()}
+    content.files |= {path: manifest.entry_of(text) for path, text in texts.items()}
+    complete = shards.read_json(shards.join(state.root, manifest.PATH)) == content.as_dict()
+    damaged = [path for path in texts if list(manifest.file_problems(state.root, path, content.files[path]))]
+    if not complete:
+        _sweep(state)
+    if damaged or not complete:
+        shards.remove(shards.join(state.root, manifest.PATH))
+        for path, text in texts.items():
+            shards.write_bytes(state.root, path, text)
         shards.write_json(state.root, "timings.json", {"seconds": state.seconds})
         shards.write_json(state.root, manifest.PATH, content.as_dict())
     content.units_done = state.done
     return content
 
 
-@contextmanager
-def locked(root: str) -> Iterator[None]:
-    """Hold a run's folder against a second run; `*.tmp` that a killed one left is swept.
-
-    Raises:
-        RunError: another process holds it.
-    """
-    files, path = shards.file_system(root)
-    if not isinstance(files, LocalFileSystem):
-        yield  # Object storage has no lock; two runs there write the same objects.
-        return
-    import fcntl
-
-    folder = Path(path)
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RunError(
-                "another run works in this folder", where=path, mend="wait for it, or choose --out"
-            ) from None
-        for unfinished in folder.rglob("*.tmp"):
-            with suppress(FileNotFoundError):
-                unfinished.unlink()
-        yield
+def _refuse_own_files(state: Run) -> None:
+    """A glob over the working directory would read what the run before has written, deeper every time."""
+    _, own = shards.file_system(state.root)
+    for files in state.plan.inputs.values():
+        for file in files:
+            if shards.file_system(file.url)[1].startswith(f"{own}/"):
+                raise RunError(
+                    "the recipe reads this run's own files",
+                    where=file.url,
+                    mend="narrow its paths, or move --out",
+                )

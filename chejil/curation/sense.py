@@ -58,7 +58,7 @@ class Sense:
 
     def _filter(self, path: Path, settings: Filter) -> Iterator[ChejilError]:
         for lang in LANGUAGES:
-            if lang not in settings.bounds:
+            if lang not in settings.bounds and (*path, "bounds", lang) not in self.marked.places:
                 mend = f"add {lang}: drop, keep or a preset"
                 yield self._problem((*path, "bounds"), f"no bounds for language '{lang}'", mend)
         yield from self._choice((*path, "bounds"), settings.bounds)

@@ -50,8 +50,20 @@ def join(root: str, *parts: str) -> str:
 
 
 def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system of a URL and the path on it."""
-    return fsspec.core.url_to_fs(url)
+    """The file system of a URL and the path on it; what has no `://` is a local path, whatever it looks like."""
+    if "://" not in url:
+        return LocalFileSystem(), str(Path(url).expanduser().absolute())
+    try:
+        return fsspec.core.url_to_fs(url)
+    except (ValueError, ImportError) as error:  # an unknown protocol, or one whose package is not installed
+        raise RunError(f"cannot open '{url}'", mend=str(error)) from None
+
+
+def below(root: str, folder: str) -> list[str]:
+    """Paths of all files in a folder of the root, relative to the root, sorted; none where there is no folder."""
+    files, path = file_system(root)
+    base = path.rstrip("/") + "/"
+    return sorted(found.removeprefix(base) for found in files.find(base + folder))
 
 
 @contextmanager
@@ -94,8 +106,8 @@ class ShardWriter:
         self._open = ExitStack()
 
     def __enter__(self) -> ShardWriter:
-        large = [field.name for field in self.schema if pa.types.is_large_string(field.type)]
-        coded = [f.name for f in self.schema if f.name not in large and not pa.types.is_nested(f.type)]
+        # Numbers hardly repeat, and to find that out costs more than writing them.
+        coded = [field.name for field in self.schema if pa.types.is_string(field.type)]
         stream = self._open.enter_context(new_file(join(self.root, self.path)))
         writer = pq.ParquetWriter(
             stream, self.schema, compression="zstd", use_dictionary=coded, write_statistics=coded
@@ -186,6 +198,12 @@ def read_shard(url: str, columns: Sequence[str] | None = None) -> pa.Table:
     files, path = file_system(url)
     with files.open(path, "rb") as stream:
         return pq.read_table(stream, columns=columns, use_threads=False, partitioning=None)
+
+
+def exists(url: str) -> bool:
+    """True if there is such a file or folder."""
+    files, path = file_system(url)
+    return files.exists(path)
 
 
 def num_rows(url: str) -> int:

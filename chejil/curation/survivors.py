@@ -43,7 +43,7 @@ class Keep(BaseModel):
     signal: str | None = Field(None, description="by: signal. The document with the highest value survives.")
     lowest: bool = Field(False, description="by: signal. The lowest value survives instead.")
     sources: list[str] | None = Field(
-        None, description="by: source. The best source first; others come last."
+        None, min_length=1, description="by: source. The best source first; others come last."
     )
 
     @model_validator(mode="before")
@@ -104,11 +104,15 @@ def _choose(alive: pl.DataFrame, stand_ins: StandIns) -> pl.DataFrame:
 def _preference(unit: Unit, members: pl.DataFrame) -> pl.DataFrame:
     """shard, row, id, alive, and rank: 0 is the document that should survive."""
     keep = Keep.model_validate(unit.settings["keep"])
-    parts = [_preference_of(unit, shard, rows, keep) for (shard,), rows in members.group_by("shard")]
+    parts = [
+        _preference_of(unit, shard, rows, keep)
+        for (shard,), rows in members.group_by("shard", maintain_order=True)
+    ]
     schema = {"shard": pl.String, "row": pl.Int32, "id": pl.String, "alive": pl.Boolean, "worth": pl.Float64}
     table = pl.concat(parts) if parts else pl.DataFrame(schema=schema)
     # A null worth (an undefined signal) is worth less than any value.
-    ordered = table.sort(["worth", "id"], descending=[True, False], nulls_last=True)
+    order = {"worth": True, "id": False, "shard": False, "row": False}
+    ordered = table.sort(list(order), descending=list(order.values()), nulls_last=True)
     return ordered.with_row_index("rank").drop("worth")
 
 

@@ -24,6 +24,8 @@ def summary(run: Manifest, root: str) -> Iterator[RenderableType]:
     yield _by_reason(run)
     if run.quarantined:
         yield table(("quarantined", "records>"), run.quarantined.most_common())
+    for source in run.barren_sources:
+        yield f"no document came from source '{source}': is its format right?"
     for entry in run.failed:
         yield f"stopped: {entry['shard']}: {entry['what']}"
     yield f"{run.documents:,} documents = {run.kept:,} kept + {run.documents - run.kept:,} dropped"
@@ -91,6 +93,8 @@ def verified(result: Mapping[str, Any]) -> Iterator[RenderableType]:
     yield from result["problems"]
     wrong = len(result["problems"])
     yield f"{result['files']:,} files: {f'{wrong} problems' if wrong else 'every hash and count is right'}"
+    if wrong:
+        yield "mend: delete the files that are named and run the recipe again with this --out"
 
 
 def signals(rows: list[dict[str, Any]]) -> Iterator[RenderableType]:

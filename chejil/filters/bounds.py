@@ -8,11 +8,13 @@ A reason is `empty`, `language:other`, `<signal>:low`, `<signal>:high`, `<signal
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -113,7 +115,15 @@ def _failures(rows: pl.DataFrame, policy: Policy, language: np.ndarray) -> Itera
         yield f"{name}:high", value > highs[language]
         yield f"{name}:undefined", judged[language] & np.isnan(value)
     for rule in policy.rules:
-        yield f"rule:{rule.name}", rows.select(rule.fails.alias("fails"))["fails"].to_numpy()
+        yield f"rule:{rule.name}", _fails(rule, rows)
+
+
+def _fails(rule: Rule, rows: pl.DataFrame) -> np.ndarray:
+    try:
+        return rows.select(rule.fails.alias("fails"))["fails"].to_numpy()
+    except pl.exceptions.PolarsError as error:  # a cast that a value does not stand
+        what = f"rule '{rule.name}' cannot be evaluated: {str(error).splitlines()[0]}"
+        raise ChejilError(what, where=rule.condition, mend="TRY_CAST gives null where CAST fails") from None
 
 
 def bounded(policy: Policy) -> list[str]:
@@ -237,7 +247,22 @@ def columns_of(condition: str) -> list[str]:
         ) from None
 
 
+_CLOCKS = re.compile(r"\b(current_\w+|now|today|localtime\w*|rand|random)\b", re.IGNORECASE)
+
+_OF_MANY_ROWS = ("Agg", "AnonymousAgg", "Len", "Over", "Rolling", "Window")
+"""Nodes of an expression that look at other rows than their own."""
+
+
 def _check_type(rule: Rule, known: Mapping[str, pl.DataType]) -> None:
+    if _CLOCKS.search(re.sub(r"'[^']*'", "", rule.condition)):
+        what = f"'{rule.condition}' asks the clock or chance: it would give another run every time"
+        raise ChejilError(what, mend="write the date down")
+    tree = json.loads(pl.sql_expr(rule.condition).meta.serialize(format="json"))
+    if _names_one_of(tree, _OF_MANY_ROWS):
+        what = f"'{rule.condition}' looks at other documents than its own"
+        raise ChejilError(
+            what, mend="a rule judges one document; use numbers instead of AVG, SUM, COUNT, OVER …"
+        )
     empty = pl.DataFrame(schema=dict(known))
     try:
         result = empty.select(rule.fails.alias("fails")).to_series().dtype
@@ -247,6 +272,16 @@ def _check_type(rule: Rule, known: Mapping[str, pl.DataType]) -> None:
         raise ChejilError(
             f"'{rule.condition}' is a {result}, not a condition", mend="compare it with a value"
         )
+
+
+def _names_one_of(tree: Any, names: Collection[str]) -> bool:
+    """True if a node of the tree has one of the names; what a user wrote in quotes is no node."""
+    if isinstance(tree, dict):
+        inner = (value for key, value in tree.items() if key not in ("Literal", "Column"))
+        return bool(tree.keys() & set(names)) or any(_names_one_of(value, names) for value in inner)
+    if isinstance(tree, list):
+        return any(_names_one_of(item, names) for item in tree)
+    return tree in names
 
 
 def _polars_type(signal: str) -> pl.DataType:

@@ -114,6 +114,7 @@ add_family(
         name="characters",
         counters=COUNTERS,
         measure=measure,
+        version=2,  # 2: Hangul fillers and the blank Braille pattern are controls
         about="Characters by script and kind, and those that a wrong charset left behind.",
     )
 )

@@ -26,6 +26,7 @@ from chejil.filters.prose import PROSE
 from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, add_signal
 
 MIN_LETTERS = 10  # "Yes" and "OK!" are of no language that a rule should act on
+MIN_SYLLABLES = 4  # a syllable is written with two to four letters, and none but Korean is written in them
 MIN_FUNCTION_WORDS = 8  # English of two or three sentences; less is a quotation or a comment in code
 WORDS_PER_FUNCTION_WORD = 6  # the eight are 15 to 17 % of English prose (median of c4-en and The Pile: 0.155)
 WORDS_PER_EOJEOL = 2  # a sentence and its translation: 10 eojeol, 18 to 22 English words
@@ -77,7 +78,8 @@ def by_script(counts: Counts) -> np.ndarray:
     is_korean = written_in_hangul & ~much_english & (hangul >= MIN_HANGUL_SHARE * letters)
     is_mixed = written_in_hangul & much_english & (english_share <= MIXED_HIGH)
     is_english = is_plain_english(counts, letters)
-    cases = [letters < MIN_LETTERS, foreign_text, is_korean, is_mixed, is_english]
+    too_few = (letters < MIN_LETTERS) & (hangul < MIN_SYLLABLES)
+    cases = [too_few, foreign_text, is_korean, is_mixed, is_english]
     return np.select(cases, np.array([None, "other", "ko", "mixed", "en"], object), BY_MODEL)
 
 
@@ -133,6 +135,7 @@ add_family(
         counters=("lang", "lang_score", "lang_code"),
         measure=measure,
         needs=("characters", "words"),
+        version=2,  # 2: four syllables are Korean
         about="Language by script and prose; by fastText's lid.176 where those do not decide.",
     )
 )

@@ -1,9 +1,9 @@
 """What kind of character a code point is, as one byte, and the UTF-8 decoding step that every kernel uses.
 
 One table of 1,114,112 bytes answers for every code point: the low four bits are its class, bit 4 whether it
-is alphabetic as `str.isalpha`. A page of Korean or English touches a few cache lines of it, so a lookup
-costs about a nanosecond, where `unicodedata.category` costs a hundred and a Python string. Classes of
-scripts come from `lexicons/unicode_blocks.yaml`, all others from the general category (Unicode Standard,
+is alphabetic as `str.isalpha` (Hangul fillers are not). A page of Korean or English touches a few cache lines
+of it, so a lookup costs about a nanosecond, where `unicodedata.category` costs a hundred and a Python string.
+Classes of scripts come from `lexicons/unicode_blocks.yaml`, all others from the general category (Unicode Standard,
 section 4.5). It is built in about 50 ms, once a process, when it is first asked for.
 
 Numba's cache watches the file of a kernel, not those that it calls: after an edit of `next_char` remove
@@ -45,7 +45,8 @@ def class_table() -> np.ndarray:
 
     White space is what `str.split()` splits at, line separators and U+0085 among it. `BROKEN` are U+FFFD,
     private use, surrogates, noncharacters and C1 controls: what a wrong decoding leaves. Unassigned points
-    are `CONTROL`, so that an emoji younger than the interpreter's Unicode is not called broken.
+    are `CONTROL`, so that an emoji younger than the interpreter's Unicode is not called broken. So are the
+    Hangul fillers that stand alone and the blank Braille pattern, no letters to a reader.
 
     >>> [CLASS_NAMES[class_table()[ord(c)] & CLASS_BITS] for c in "가ㅋ漢あa7"]
     ['hangul', 'jamo', 'hanja', 'kana', 'latin', 'digits']
@@ -55,6 +56,7 @@ def class_table() -> np.ndarray:
     for plane in _LAST_ASSIGNED_PLANES:
         table[plane.start : plane.stop] = [_class_by_category(chr(point)) for point in plane]
     _mark_scripts(table)
+    _mark_blanks(table)
     table.flags.writeable = False
     return table
 
@@ -76,6 +78,11 @@ def _mark_scripts(table: np.ndarray) -> None:
             block = table[first : last + 1]
             letters = (block & CLASS_BITS == LETTER) | (block & ALPHABETIC != 0)
             block[letters] = number | ALPHABETIC
+
+
+def _mark_blanks(table: np.ndarray) -> None:
+    for first, last in lexicon("unicode_blocks")["blanks"]:
+        table[first : last + 1] = CONTROL
 
 
 @njit(cache=True, nogil=True)

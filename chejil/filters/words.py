@@ -155,6 +155,7 @@ add_family(
         name="words",
         counters=COUNTERS,
         measure=measure,
+        version=2,  # 2: a Hangul filler is no letter
         about="White-space words (eojeol): number, length, letters, symbols, function words.",
     )
 )

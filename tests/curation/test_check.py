@@ -62,6 +62,7 @@ def test_a_good_recipe_has_no_problems(problems):
         ("num_words: {", "num_wordz: {", "r.yaml:10:28: no signal is called 'num_wordz' … did you mean 'num_words'?"),
         ("unit: eojeol", "unit: morpheme", "r.yaml:10:49:  … is given per morpheme, but the signal is"),
         ("low: 30", "low: abc", "r.yaml:10:40:  … Input should be a valid number"),
+        ("low: 30", "low: .nan", "r.yaml:10:40:  … Input should be a finite number"),
         ("low: 30", "low: 9, high: 3", "r.yaml:10:28: stages.2.filter.bounds.ko.num_words: low 9 is above high 3"),
         ("preset: koen", "preset: koan", "r.yaml:10:14: no preset is called 'koan' … did you mean 'koen'?"),
         ("mixed: keep", "mixed: gopher", "r.yaml:12:9: preset 'gopher' has no bounds for 'mixed'"),
@@ -77,6 +78,7 @@ def test_a_good_recipe_has_no_problems(problems):
         ("- near_dedup:", "- near_dedop:", "r.yaml:20:5: 'near_dedop' is not known here … did you mean 'near_dedup'?"),
         ("  - score\n", "", "r.yaml:7:5: 'filter' has no signals to judge"),
         ("  - normalise\n", "", "r.yaml:6:5: the first stage is 'score'"),
+        ("- score\n", "- exact_dedup: {keep: {by: signal, signal: lang}}\n  - score\n", "put 'score' before it"),
         ("  - write\n", "", "the last stage is 'near_dedup'"),
         ("  - write\n", "  - score\n  - write\n", "r.yaml:23:5: 'score' stands twice"),
         ("- score", "- score: {signals: [num_chars]}", "'num_words' is not scored"),
@@ -99,23 +101,43 @@ def test_a_mistake_is_named_with_its_place_and_its_cure(problems, old, new, expe
     assert any(all(part in problem for part in parts) for problem in found), found
 
 
-def test_every_mistake_is_named_at_once(problems, small_corpus):
-    """Mistakes of form and of sense, in sources and stages, in the order of the file."""
+def test_every_mistake_is_named_at_once(small_corpus):
+    """Mistakes of form and of sense, in sources and stages, several in one stage, in the order of the file."""
     text = GOOD.format(data=small_corpus)
     for old, new in (
-        ("paths:", "path:"),
+        ('mc4-ko/*.json.gz"}', 'nothing/*.gz", path: x}'),
         ("num_words: {", "num_wordz: {"),
-        ("threshold: 0.8", "threshold: high"),
+        ("en: gopher", "en: gofer"),
+        ("        mixed: keep\n", ""),
+        ("        other: drop\n", "        other: {num_chars: {lo: 1}}\n"),
         ("num_words < 50", "num_word < 50"),
+        ("threshold: 0.8", "threshold: high"),
+        ("signal: num_words}", "signal: quality}"),
     ):
+        assert old in text
         text = text.replace(old, new, 1)
 
     with pytest.raises(RecipeError) as caught:
         check.check(marked_yaml.read(text, "r.yaml"))
 
+    found = [str(problem) for problem in caught.value.problems]
     lines = [int(problem.where.split(":")[1]) for problem in caught.value.problems]
     assert lines == sorted(lines)
-    assert {4, 10, 19, 21} <= set(lines)
+    for expected in ("'path' is not known", "no file matches", "'num_wordz'", "'gofer'", "language 'mixed'", "'lo' is",
+                     "'num_word'", "threshold", "'quality'"):  # fmt: skip
+        assert any(expected in problem for problem in found), (expected, found)
+    assert len(found) == 9
+
+
+def test_an_override_reaches_into_what_a_word_is_short_for(problems):
+    """`ko: koen` is `ko: {preset: koen}`, and `keep: longest` is `keep: {by: longest}`."""
+    assert problems("", "", "stages.filter.bounds.en.num_words.low=25") == []
+    assert (
+        problems(
+            "keep: {by: signal, signal: num_words}", "keep: longest", "stages.near_dedup.keep.by=longest"
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize("text", ["", "- a\n", "just words\n", "stages: 3\n", "sources: [1]\nstages: [[]]\n"])

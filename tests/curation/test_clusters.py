@@ -26,10 +26,10 @@ def brute_force(lanes, keys, at_least):
 @given(st.lists(st.lists(ALPHABET, min_size=8, max_size=8), min_size=1, max_size=14), st.integers(3, 8))
 def test_clusters_are_those_of_brute_force(rows, at_least):
     """Few documents, few values: every similar pair that shares a band is joined, and no other."""
-    lanes = np.array(rows, np.uint32)
+    lanes = np.array(rows, np.uint16)
     keys = band_keys(lanes.astype(np.uint64), 4)
 
-    roots = similar_groups(keys, lanes, np.arange(len(lanes)), at_least)
+    roots = similar_groups(keys.T.copy(), lanes, np.arange(len(lanes)), at_least)
 
     assert roots.tolist() == brute_force(lanes, keys, at_least).tolist()
 
@@ -38,14 +38,16 @@ def test_clusters_are_those_of_brute_force(rows, at_least):
 @given(st.lists(st.lists(ALPHABET, min_size=8, max_size=8), min_size=2, max_size=12), st.randoms())
 def test_clusters_do_not_know_the_order_of_the_files(rows, rng):
     """The same documents in another order are clustered alike."""
-    lanes = np.array(rows, np.uint32)
+    lanes = np.array(rows, np.uint16)
     content = np.unique(lanes, axis=0, return_inverse=True)[1].reshape(-1)
     shuffle = list(range(len(rows)))
     rng.shuffle(shuffle)
 
     def partition(order):
         part = lanes[order]
-        roots = similar_groups(band_keys(part.astype(np.uint64), 4), part, np.argsort(content[order]), 6)
+        roots = similar_groups(
+            band_keys(part.astype(np.uint64), 4).T.copy(), part, np.argsort(content[order]), 6
+        )
         return {frozenset(order[i] for i in np.flatnonzero(roots == root)) for root in set(roots.tolist())}
 
     assert partition(list(range(len(rows)))) == partition(shuffle)
@@ -66,9 +68,9 @@ def test_no_documents_and_no_duplicates_are_no_special_case(hashes):
 
 def test_a_chain_drops_only_what_resembles_a_survivor():
     """A ~ B ~ C, but A and C have nothing in common: B goes, C stays."""
-    a = np.zeros(10, np.uint32)
-    b = np.array([0] * 7 + [1] * 3, np.uint32)
-    c = np.array([2] * 4 + [0] * 3 + [1] * 3, np.uint32)
+    a = np.zeros(10, np.uint16)
+    b = np.array([0] * 7 + [1] * 3, np.uint16)
+    c = np.array([2] * 4 + [0] * 3 + [1] * 3, np.uint16)
     lanes = np.stack([a, b, c])
 
     chosen, agreed = stand_ins(np.array([0, 1, 2]), lanes, 6)
@@ -79,7 +81,7 @@ def test_a_chain_drops_only_what_resembles_a_survivor():
 
 def test_a_document_is_dropped_for_the_survivor_that_it_resembles_most():
     """Not for the first one that is similar enough."""
-    lanes = np.array([[0] * 10, [1] * 10, [0] * 4 + [1] * 6], np.uint32)
+    lanes = np.array([[0] * 10, [1] * 10, [0] * 4 + [1] * 6], np.uint16)
 
     chosen, _ = stand_ins(np.array([0, 1, 2]), lanes, 4)
 
@@ -88,9 +90,9 @@ def test_a_document_is_dropped_for_the_survivor_that_it_resembles_most():
 
 def test_a_bucket_of_copies_costs_little_and_is_one_cluster():
     """100,000 copies of a footer: each is compared with its neighbours and the first, not with all."""
-    lanes = np.zeros((100_000, 8), np.uint32)
+    lanes = np.zeros((100_000, 8), np.uint16)
 
-    roots = similar_groups(band_keys(lanes.astype(np.uint64), 2), lanes, np.arange(len(lanes)), 8)
+    roots = similar_groups(band_keys(lanes.astype(np.uint64), 2).T.copy(), lanes, np.arange(len(lanes)), 8)
 
     assert not roots.any()
 

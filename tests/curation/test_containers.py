@@ -26,8 +26,12 @@ JSON = st.recursive(
 )
 
 
-def rows(container: str, content: bytes) -> list[Row | Flaw]:
+def numbered(container: str, content: bytes) -> list[Row | Flaw | None]:
     return list(CONTAINERS[container](RawFile(io.BytesIO(content), "file")))
+
+
+def rows(container: str, content: bytes) -> list[Row | Flaw]:
+    return [row for row in numbered(container, content) if row is not None]
 
 
 def fields(container: str, content: bytes) -> list[dict | str]:
@@ -80,7 +84,7 @@ def test_a_bad_line_is_one_flaw_between_its_neighbours(line, reason):
     """A line that is no record costs itself only, and says why, with its size and beginning."""
     good = b'{"text": "a"}'
     before, flaw, after = rows("jsonl", b"\n".join([good, line, good]))
-    assert before == after == Row({"text": "a"}, good)
+    assert before == after == Row({"text": "a"}, good, is_json=True)
     assert (flaw.reason, flaw.num_bytes) == (reason, len(line))
     assert line.startswith(flaw.excerpt[:9].encode("utf-8")) or reason == "invalid_utf8"
     assert len(flaw.excerpt) <= 200
@@ -96,8 +100,15 @@ def test_json_of_python_is_read():
 
 
 def test_blank_lines_are_no_records():
-    """Empty lines and lines of white space do not count; carriage returns before a newline do not matter."""
+    """Empty lines and lines of white space hold nothing; carriage returns before a newline do not matter."""
     assert fields("jsonl", b'\n{"a": 1}\r\n  \t\r\n{"a": 2}\n\n') == [{"a": 1}, {"a": 2}]
+
+
+def test_blank_lines_are_counted_in_json_lines_alone():
+    """The number of a JSON line is the one that `sed -n` takes; elsewhere records are counted."""
+    content = b'\n{"a": 1}\n \n{"a": 2}\n'
+    assert [row is not None for row in numbered("jsonl", content)] == [False, True, False, True]
+    assert None not in numbered("line", content)
 
 
 def test_an_empty_file_has_no_records():

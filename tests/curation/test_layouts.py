@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 
 import pytest
@@ -12,6 +13,7 @@ from chejil.curation.containers import Row, parse_json
 from chejil.curation.documents import Document, Flaw
 from chejil.curation.layouts import as_string, document, formats, look, without
 from chejil.curation.sources import CONTAINERS
+from chejil.curation.streams import RawFile
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 NUMBERS = st.integers() | st.integers(-(2**200), 2**200) | st.floats(allow_infinity=False, allow_nan=False)
@@ -323,6 +325,20 @@ def test_numbers_that_are_not_are_null():
     """NaN and infinities have no JSON; big integers keep every digit beside them."""
     found = read("jsonl", {"text": "a", "x": float("nan"), "y": [float("inf")], "z": 10**30})
     assert meta(found) == {"x": None, "y": [None], "z": 10**30}
+
+
+@pytest.mark.parametrize("container", ["csv", "tsv"])
+def test_what_looks_like_a_rounded_number_in_a_table_is_text(container):
+    """A cell of a table that holds `,1e5,` is no JSON: its row is read once, as it stands."""
+    content = {"csv": b'id,text,note\n1,a,"a,1e5,b"\n', "tsv": b"id\ttext\tnote\n1\ta\ta,1e5,b\n"}[container]
+    (row,) = CONTAINERS[container](RawFile(io.BytesIO(content), "file"))
+    found = document(formats()[container], row, "source/file#0")
+    assert meta(found) == {"note": "a,1e5,b"}
+
+
+def test_what_looks_like_a_rounded_number_in_a_string_of_json_is_kept():
+    """The pattern of rounded numbers may match inside a string: the record comes out as it was."""
+    assert meta(read("jsonl", {"text": "a", "note": "a,1e5,b"})) == {"note": "a,1e5,b"}
 
 
 def test_a_big_id_keeps_its_digits():

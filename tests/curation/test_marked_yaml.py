@@ -59,6 +59,8 @@ def test_yaml_tags_run_no_code():
         ("name=other", ("name",), "other"),
         ("stages.filter.bounds.ko=drop", ("stages", 1, "filter", "bounds", "ko"), "drop"),
         ("stages.1.filter.bounds={en: keep}", ("stages", 1, "filter", "bounds"), {"en": "keep"}),
+        ("stages.filter={bounds: {}}", ("stages", 1, "filter"), {"bounds": {}}),
+        ("stages.score=7", ("stages", 0, "score"), 7),
         ("stages.score.signals=[lang]", ("stages", 0, "score", "signals"), ["lang"]),
         ("data=../shared=x", ("data",), "../shared=x"),
     ],
@@ -92,3 +94,37 @@ def test_an_override_that_reaches_nothing_is_refused(setting, message):
         marked_yaml.override(read(), setting)
 
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("about: 2024-99-99\n", "r.yaml:1:8: not YAML: month must be in 1..12"),
+        ("name: !!int abc\n", "r.yaml:1:7: not YAML"),
+        ("a: &a {w: *a}\n", "an alias to what it stands in"),
+        ("[" * 5000, "nested too deeply"),
+        (
+            "a: &a [1,1,1,1,1,1,1,1,1,1]\n"
+            + "".join(
+                f"{y}: &{y} [{', '.join([f'*{x}'] * 10)}]\n"
+                for x, y in zip("abcdefgh", "bcdefghi", strict=True)
+            ),
+            "too many values",
+        ),
+    ],
+    ids=("date", "tag", "circle", "depth", "laughs"),
+)
+def test_a_trap_of_yaml_is_a_problem_and_no_traceback(text, message):
+    """What only looks like a value is refused with its place."""
+    with pytest.raises(RecipeError) as caught:
+        read(text)
+
+    assert message in str(caught.value)
+
+
+def test_a_merge_is_overruled_by_own_keys():
+    """`<<` is legal YAML, and no key stands twice."""
+    marked = read("w: &w {format: mc4, paths: x}\nv: {<<: *w, format: pile}\n")
+
+    assert marked.data["v"] == {"format": "pile", "paths": "x"}
+    assert marked.problems == []

@@ -77,6 +77,10 @@ PIECES = (
         "\u2003",
         "\u2000",
         "\u202f",
+        "\u3164",
+        "\uffa0",
+        "\u2800",
+        "\u115f\u1160",
         "\x00",
         "\x1b",
         "\x7f",
@@ -129,7 +133,8 @@ def test_result_has_one_form(text):
     result = one(text)
     assert unicodedata.is_normalized("NFC", result)
     assert not re.search(
-        "[\x00-\x08\x0b-\x1f\x7f-\xa0\xad\u200b\u200e\u200f\u2028-\u202f\u3000\ufeff]", result
+        "[\x00-\x08\x0b-\x1f\x7f-\xa0\xad\u200b\u200e\u200f\u2028-\u202f\u2800\u3000\u3164\ufeff\uffa0]",
+        result,
     )
     assert not re.search(r"[ \t]\n|\n{4}|\A[ \t\n]|[ \t\n]\Z", result)
 
@@ -161,7 +166,7 @@ def test_nfd_equals_nfc(text):
 @given(texts.filter(lambda text: not re.search("[\u1100-\u11ff\ua960-\ua97f\ud7b0-\ud7ff]", text)))
 def test_digits_and_syllables_are_never_touched(text):
     """The digits and Hangul syllables of a text are those of its NFC, in their order."""
-    wanted = re.compile(r"\d|[가-힣ㄱ-ㆎﾡ-ￜ]")
+    wanted = re.compile(r"\d|[가-힣ㄱ-ㅣㅥ-ㆎﾡ-ￜ]")
     assert wanted.findall(one(text, NO_REPAIR)) == wanted.findall(unicodedata.normalize("NFC", text))
 
 
@@ -172,7 +177,7 @@ def reference(text, blank_lines):
     text = re.sub(
         "[\u00ad\u061c\u180e\u200b\u200e\u200f\u202a-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]", "", text
     )
-    text = re.sub("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]", " ", text)
+    text = re.sub("[\u00a0\u1680\u2000-\u200a\u202f\u205f\u2800\u3000\u3164\uffa0]", " ", text)
     text = re.sub(f"(?<!{NEEDS_JOINERS})[\u200c\u200d]+", "", text)
     text = re.sub("([\u200c\u200d])[\u200c\u200d]+", r"\1", text)
     text = re.sub(r"[ \t]+\n", "\n", text)
@@ -240,6 +245,8 @@ def test_no_documents():
         ("\u202eabc\u202c\u2067d\u2069\u200f", "abcd", {"zero_width": 5}),
         ("a\r\nb\rc\x0bd\x0ce\u2028f\u2029g\x85h", "a\nb\nc\nd\ne\nf\ng\nh", {"line_end": 7}),
         ("a\u00a0b\u3000c\u2003d\u202fe\u205ff\u1680g", "a b c d e f g", {"space": 6}),
+        ("가\u3164나\uffa0다\u2800라", "가 나 다 라", {"space": 3}),  # a blank, typed where a space would go
+        ("\u3164\n가\u3164", "가", {"space": 2, "trim": 3}),
         ("a \t\nb\n\n\n\n\nc\n \n", "a\nb\n\n\nc", {"trim": 7}),
         ("\n\n  a", "a", {"trim": 4}),
         ("\u1112\u1161\u11ab\u1100\u116e\u11a8 하나 e\u0301", "한국 하나 é", {"nfc": 2}),  # Korea, one
@@ -259,6 +266,7 @@ def test_each_kind_of_change_and_its_count(text, wanted, counted):
         "나랏말ᄊᆞ미 듕귁에 달아",  # old Hangul (K14): our language differs from China's
         "ㅋㅋㅋㅋ ㅠㅠ ㄱㄴㄷ",  # laughing, crying, initials: NFKC makes conjoining jamo of them
         "안녕ㅋㅋㅋㅋ 1,000,000원 2000년 100000명",  # hello, won, year, people (K9: a peer eats digits)
+        "\u115fᆞ \u1112\u1160\u11ab",  # a vowel and consonants of old Hangul, held by fillers
         "１２３ ＡＢＣ ！",  # full width (K17)
         "ﾡﾢ ㈜ ① ½ ℃ ㎏ ﬁ",
         "國家 法律 行政",  # Hanja: nation, law, administration

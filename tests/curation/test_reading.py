@@ -91,16 +91,28 @@ def test_a_bad_row_keeps_its_number(mixed):
     assert [row["bytes"] for row in rows] == [len(line) for line in BAD]
 
 
-@given(st.lists(st.sampled_from([*BAD, *[lines([GOOD]).strip()] * 6])), st.integers(1, 5000))
+@given(st.lists(st.sampled_from([*BAD, b" ", *[lines([GOOD]).strip()] * 6])), st.integers(1, 5000))
 def test_every_record_is_a_document_or_quarantined(tmp_path_factory, content, batch_bytes):
-    """records = documents + quarantined, and their numbers are 0, 1, 2, …, whatever the size of a batch."""
+    """records = documents + quarantined, and their numbers are those of the lines, whatever the size of a batch."""
     folder = tmp_path_factory.mktemp("law")
     (folder / "a.jsonl").write_bytes(b"\n".join(content))
     found = batches(folder, Source(format="jsonl", paths="a.jsonl"), batch_bytes)
     numbers = [number for batch in found for number in batch.lines.to_pylist()]
     numbers += [number for batch in found for number in batch.quarantine["line"].to_pylist()]
-    assert sorted(numbers) == list(range(len(content)))
-    assert all(len(batch.lines) == batch.documents.num_rows for batch in found)
+    assert sorted(numbers) == [number for number, line in enumerate(content) if line != b" "]
+    for batch in found:
+        assert len(batch.lines) == batch.documents.num_rows
+        assert batch.records == batch.documents.num_rows + batch.quarantine.num_rows
+
+
+def test_a_line_keeps_its_number_behind_blank_lines(tmp_path):
+    """In JSON lines the number is the line's own, from 0: blank lines are no records but are counted."""
+    (tmp_path / "a.jsonl").write_bytes(b'\n{"text": "a"}\n\n \n{"text": "b"}\n[1]\n')
+    source = Source(format="jsonl", paths="a.jsonl")
+    assert [row["id"] for row in documents(tmp_path, source)] == ["web/a.jsonl#1", "web/a.jsonl#4"]
+    assert [row["line"] for row in quarantine(tmp_path, source)] == [5]
+    (batch,) = batches(tmp_path, source)
+    assert (batch.lines.to_pylist(), batch.records) == ([1, 4], 3)
 
 
 @pytest.mark.parametrize("batch_bytes", [1, 700, 1 << 20])
@@ -126,6 +138,15 @@ def test_a_million_empty_documents_are_several_batches(tmp_path):
     """A batch is bounded in rows, too, where there is no text to bound it."""
     (tmp_path / "a.jsonl").write_bytes(b'{"text": ""}\n' * 20_000)
     assert len(batches(tmp_path, Source(format="jsonl", paths="a.jsonl"), 1 << 20)) > 2
+
+
+def test_a_batch_ends_at_its_number_of_rows(tmp_path, monkeypatch):
+    """Documents and bad rows together are bounded, however small they are."""
+    monkeypatch.setattr("chejil.curation.documents.MAX_BATCH_ROWS", 4)
+    (tmp_path / "a.jsonl").write_bytes(b'{"text": "a"}\n[1]\n' * 5)
+    found = batches(tmp_path, Source(format="jsonl", paths="a.jsonl"))
+    assert [batch.records for batch in found] == [4, 4, 2]
+    assert [batch.documents.num_rows + batch.quarantine.num_rows for batch in found] == [4, 4, 2]
 
 
 @pytest.mark.parametrize("content", [b"", b"\n", lines([GOOD]), gzip.compress(lines([GOOD] * 50))[:-30]])

@@ -145,6 +145,8 @@ def test_a_source_that_is_taken_out_leaves_nothing_behind(small_run, small_recip
     root = tmp_path / "run"
     shutil.copytree(small_run, root)
     recipe = small_recipe()
+    recipe.stages = [entry for entry in recipe.stages if "dedup" not in entry.name]  # nothing else is redone
+    run(recipe, str(root))
     del recipe.sources["c4-en"]
 
     run(recipe, str(root))
@@ -228,6 +230,59 @@ def test_a_corpus_of_next_to_nothing_is_no_special_case(tmp_path, lines):
     assert manifest.verify(str(tmp_path / "run")) == []
 
 
+@pytest.mark.parametrize("name", ["notes.tmp", "docs/thesis.tmp", "recipe.yaml", "documents/letter.txt"])
+def test_a_folder_that_holds_something_else_is_refused_and_left_alone(small_recipe, tmp_path, name):
+    """A run removes from its folders what is not its own, so they must be its own."""
+    path = tmp_path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("mine")
+
+    with pytest.raises(RunError, match="something else than a run"):
+        run(small_recipe(), str(tmp_path))
+
+    assert path.read_text() == "mine"
+
+
+def test_a_recipe_that_reads_its_own_run_is_refused(small_recipe, tmp_path):
+    """A glob over everything would read what the run before has written."""
+    recipe = small_recipe()
+    run(recipe, str(tmp_path / "data" / "runs"))
+    text = (
+        f"name: own\ndata: {tmp_path}/data\nsources: {{a: {{format: parquet, paths: '**/*.parquet'}}}}\n"
+        "stages: [normalise, write]\n"
+    )
+
+    with pytest.raises(RunError, match="reads this run's own files"):
+        run(check.check(marked_yaml.read(text, "own.yaml")), str(tmp_path / "data" / "runs"))
+
+
+def test_a_changed_lexicon_is_another_signal(small_run, small_recipe, monkeypatch):
+    """What signals rest on is in their key, not only what the recipe says."""
+    from chejil.curation import plan
+
+    real = plan.resource_hash
+    monkeypatch.setattr(plan, "resource_hash", lambda package, *names: real(package, *names) + package[-8:])
+
+    assert {"documents", "signals"} <= redone(dry_run(small_recipe(), small_run))
+
+
+def test_equal_texts_in_two_clusters_have_two_names(tmp_path):
+    """Two spacings of one text are one content to the exact hash, and two shingle sets to MinHash."""
+    words = [f"낱말{number}" for number in range(40)]  # "word" and a number
+    spaced, joined = " ".join(words), " ".join("".join(words[i : i + 4]) for i in range(0, 40, 4))
+    texts = [spaced, f"{spaced} 끝", joined, f"{joined} 끝"]  # "end"
+    (tmp_path / "a.jsonl").write_text("\n".join(f'{{"text": "{text}"}}' for text in texts), "utf-8")
+    text = (
+        f"name: two\ndata: {tmp_path}\nsources: {{a: {{format: jsonl, paths: a.jsonl}}}}\n"
+        "stages: [normalise, near_dedup, write]\n"
+    )
+
+    run(check.check(marked_yaml.read(text, "two.yaml")), str(tmp_path / "run"))
+
+    clusters = table(tmp_path / "run", "decisions")["near_cluster"].to_list()
+    assert clusters[0] == clusters[1] != clusters[2] == clusters[3]
+
+
 def test_two_runs_do_not_share_a_folder(small_recipe, tmp_path):
     """The second one is refused with what to do, and the folder stays as it is."""
     import fcntl
@@ -271,6 +326,21 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(small_run, small_reci
     run(small_recipe(), str(root))
 
     assert content(root) == content(small_run)
+
+
+@pytest.mark.slow
+def test_what_a_killed_run_wrote_for_another_recipe_does_not_stay(small_recipe, tmp_path):
+    """Killed between a clean shard and its record; the next recipe drops that language, and clean/ has none of it."""
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(small_recipe().resolved(), "utf-8")
+    root = tmp_path / "run"
+    subprocess.run([sys.executable, "-c", SCRIPT, str(recipe), str(root), "clean", "1"], check=False)
+    assert list((root / "clean/mc4-ko").rglob("*.parquet"))
+
+    run(small_recipe("stages.filter.bounds.ko=drop"), str(root))
+
+    assert not list((root / "clean/mc4-ko").rglob("*.parquet"))
+    assert manifest.verify(str(root)) == []
 
 
 @pytest.mark.slow

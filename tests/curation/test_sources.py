@@ -106,6 +106,30 @@ def test_names_do_not_depend_on_where_the_corpus_lies(folder, tmp_path_factory):
     )
 
 
+@pytest.mark.parametrize("root", ["we[ird]", "what?", "a*b", "a::b", "[2024]::말뭉치"])  # a corpus
+def test_any_name_of_a_folder_will_do(tmp_path, root):
+    """Wildcards and `::` in the folder of the corpus are characters of its name, and in no file's name."""
+    for folder in (root, "weird", "whatever", "axb"):
+        (tmp_path / folder / "x").mkdir(parents=True)
+        (tmp_path / folder / "x/0::a.jsonl").write_bytes(lines([{"text": folder}]))
+    for path, name in (
+        ("x/*.jsonl", "0::a.jsonl"),
+        ("**/0::a.jsonl", "x/0::a.jsonl"),
+        ("x/0::a.jsonl", "0::a.jsonl"),
+    ):
+        (row,) = documents(tmp_path / root, Source(format="jsonl", paths=path))
+        assert (row["id"], row["text"]) == (f"web/{name}#0", root)
+    with pytest.raises(SourceError, match=r"did you mean '0::a\.jsonl'"):
+        names(tmp_path / root, "x/0:a.jsonl")
+
+
+def test_an_absolute_path_may_escape_its_wildcards(tmp_path):
+    """`[[]` in a path is the character `[`, as in every glob, and ends no folder's name."""
+    (tmp_path / "we[ird]").mkdir()
+    (tmp_path / "we[ird]/0.jsonl").write_bytes(b"")
+    assert names(Path("elsewhere"), f"{tmp_path}/we[[]ird]/*.jsonl") == ["0.jsonl"]
+
+
 def test_a_relative_root_with_dots_is_followed(folder, monkeypatch):
     """`data: ../corpus` in a recipe works."""
     monkeypatch.chdir(folder / "book")

@@ -226,6 +226,22 @@ def test_parquet_without_rows_has_no_records():
     assert parquet_fields(parquet(pa.table({"text": pa.array([], pa.string())}))) == []
 
 
+@pytest.mark.parametrize("damaged_before", [False, True])
+def test_a_struct_that_python_cannot_hold_stops_the_file(damaged_before):
+    """Two fields of a struct with one name: the column is named, also where a bad string stands before it."""
+    twice = pa.StructArray.from_arrays([pa.array(["a", "b"])] * 2, names=["k", "k"])
+    text = pa.array([b"\xb0" if damaged_before else b"a", b"b"], pa.binary()).view(pa.string())
+    with pytest.raises(SourceError, match=r"(?s)^file: column 'x'.*duplicate field names.*mend: "):
+        parquet_fields(parquet(pa.table({"text": text, "x": twice})))
+
+
+def test_a_value_that_arrow_cannot_write_stops_the_file():
+    """A time in a zone that nobody knows has no text: the column is named, and the file is not called torn."""
+    times = pa.array([1], pa.timestamp("s", "Asia/Nowhere"))
+    with pytest.raises(SourceError, match=r"^file: column 'at', a timestamp"):
+        parquet_fields(parquet(pa.table({"at": times})))
+
+
 def test_parquet_with_a_column_twice_is_refused():
     """A field must be told by its name."""
     content = parquet(pa.Table.from_arrays([pa.array(["a"]), pa.array(["b"])], names=["text", "text"]))

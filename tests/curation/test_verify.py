@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from chejil.curation import manifest, shards
+from chejil.curation.run import run
 from chejil.errors import RunError
 
 
@@ -52,6 +53,49 @@ def test_a_missing_file_is_found(copy):
     path.unlink()
 
     assert manifest.verify(str(copy)) == [f"{path.relative_to(copy)}: missing"]
+
+
+def test_a_file_that_the_run_did_not_write_is_found(copy):
+    """Whoever reads clean/**/*.parquet would train on it."""
+    extra = some_file(copy, "clean").with_name("extra.parquet")
+    shutil.copy(some_file(copy, "clean"), extra)
+
+    assert manifest.verify(str(copy)) == [f"{extra.relative_to(copy)}: not written by this run"]
+
+
+@pytest.mark.parametrize("name", ["recipe.yaml", "report.html"])
+def test_recipe_and_report_are_verified_and_written_again(copy, small_recipe, name):
+    """`explain` judges by the recipe that lies there, so it must be the run's."""
+    before = (copy / name).read_bytes()
+    (copy / name).write_bytes(before + b"\n")
+    assert [problem.split(":")[0] for problem in manifest.verify(str(copy))] == [name]
+
+    run(small_recipe(), str(copy))
+
+    assert (copy / name).read_bytes() == before
+
+
+def test_a_quarantined_row_that_is_gone_is_found(copy):
+    """Also if the hash was changed with it."""
+    path = next(
+        path for path in sorted((copy / "quarantine").rglob("*.parquet")) if pq.read_table(path).num_rows
+    )
+    pq.write_table(pq.read_table(path).slice(1), path)
+    content = shards.read_json(str(copy / manifest.PATH))
+    content["files"][str(path.relative_to(copy))].update(
+        bytes=path.stat().st_size, hash=shards.file_hash(str(path))
+    )
+    shards.write_json(str(copy), manifest.PATH, content)
+
+    assert "quarantined" in "\n".join(manifest.verify(str(copy)))
+
+
+def test_a_manifest_of_something_else_is_said_to_be_one(copy):
+    """No traceback."""
+    (copy / manifest.PATH).write_text('{"a": 1}')
+
+    with pytest.raises(RunError, match="this version"):
+        manifest.verify(str(copy))
 
 
 def test_counts_that_do_not_add_up_are_found_even_where_the_hashes_do(copy):

@@ -17,11 +17,21 @@ from chejil.filters.lexicons import lexicon
 BLOCK_CLASSES = ("hangul", "conjoining", "jamo", "hanja", "kana", "half_kana", "latin")
 
 
+BLANKS = ("\u2800", "\u3164", "\uffa0")
+"""Blank Braille pattern and Hangul fillers: spaces to a reader, but not to `str.split`."""
+
+
+def is_letter(char: str) -> bool:
+    return char.isalpha() and char not in BLANKS
+
+
 @cache
 def char_class(char: str) -> str:
     category = unicodedata.category(char)
     if not char.split():
         return "whitespace"
+    if char in BLANKS:
+        return "controls"
     for name in BLOCK_CLASSES:
         blocks = lexicon("unicode_blocks")[name]
         if char.isalpha() and any(first <= ord(char) <= last for first, last in blocks):
@@ -46,7 +56,7 @@ def lost_chars(text: str) -> int:
     questions = sum(
         len(run.group())
         for run in re.finditer(r"\?{2,}", text)
-        if not (text[: run.start()][-1:].isalpha() or text[: run.start()].endswith("!"))
+        if not (is_letter(text[: run.start()][-1:]) or text[: run.start()].endswith("!"))
     )
     torn = re.finditer("占[쎄-쏙]옙?", text)
     return questions + sum(len(run.group()) for run in torn)
@@ -74,7 +84,7 @@ def words(text: str) -> dict[str, int]:
         "words": len(split),
         "word_chars": sum(map(len, split)),
         "longest_word": max(map(len, split), default=0),
-        "alpha_words": sum(any(char.isalpha() for char in word) for word in split),
+        "alpha_words": sum(any(map(is_letter, word)) for word in split),
         "hangul_words": len(with_hangul),
         "latin_words": len([word for word in with_latin if word not in with_hangul]),
         "hashes": text.count("#"),
@@ -87,7 +97,7 @@ def words(text: str) -> dict[str, int]:
 
 def function_word(word: str) -> str | None:
     """The lexicon's entry that this word is (English) or ends in (Korean), the longest."""
-    letters = "".join(char for char in word if char.isalpha() or char_class(char) == "digits")
+    letters = "".join(char for char in word if is_letter(char) or char_class(char) == "digits")
     if letters in lexicon("function_words")["en"]:
         return letters
     endings = [end for end in lexicon("function_words")["ko"] if letters.endswith(end) and letters != end]

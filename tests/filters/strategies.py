@@ -14,8 +14,9 @@ PIECES = (
     "#", "##", "...", "....", "……", "…", "……”", "-", "*", "•", "ㆍ", "12", "３", "Ⅷ",
     "??", "???", "?!??", "뭐???", "占쏙옙", "占쏙옙占쏙", "占有", "占", "쏙옙", "\ufffd", "\ue000", "\x85",
     "\x9f", "\U000f0000", "\ufffe", "👍", "👩‍👩‍👧‍👦", "🇰🇷", "1️⃣", "\u200b", "\ufeff", "\x00", "\x1c",
+    "\u3164", "\uffa0", "\u2800", "\u115f\u1160",
 )  # fmt: skip
-# Went to school; did; thing; particles; old Hangul; "Korea" in NFD and Hanja; kana; mojibake; emoji.
+# Went to school; did; thing; particles; old Hangul; "Korea" in NFD and Hanja; kana; mojibake; emoji; blanks.
 SPACES = (" ", "  ", "\n", "\n\n", "\r\n", "\t", "\u3000", "\u00a0", "\u0085", "\u2028", "\u200a", "\x1f")
 
 chars = st.characters(exclude_categories=("Cs",))

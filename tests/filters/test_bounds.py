@@ -78,6 +78,11 @@ def test_a_rule_is_sql_and_unknown_is_not_true(rule, dropped):
         ("num_words", "is a Int64, not a condition"),
         ("lang < 3", "cannot be evaluated"),
         ("read_csv('x')", "not a condition in SQL"),
+        ("num_words > AVG(num_words)", "looks at other documents"),
+        ("current_date > '2020-01-01'", "asks the clock"),
+        ("COUNT(*) > 1", "looks at other documents"),
+        ("ROW_NUMBER() OVER () > 1", "looks at other documents"),
+        ("LAG(num_words) OVER (ORDER BY num_words) > 1", "looks at other documents"),
     ],
 )
 def test_a_rule_that_is_none_is_refused_before_anything_runs(condition, message):
@@ -101,3 +106,18 @@ def test_a_preset_bounds_known_signals_of_known_languages(name):
         for signal, bound in limits.items():
             assert SIGNALS[signal].kind != "label"
             assert bound.low is None or bound.high is None or bound.low <= bound.high
+
+
+def test_a_word_in_quotes_is_no_part_of_a_rule():
+    """Only what a condition does is looked at, not what it compares with."""
+    check_rule(Rule("r", "drop", "url LIKE '%Agg%' OR lang = 'Len' OR id IN ('Over', 'Window')"))
+
+
+def test_a_cast_that_a_value_does_not_stand_names_its_rule():
+    """It cannot be known before the values are; then it says how to write it."""
+    with pytest.raises(ChejilError, match=r"rule 'r' cannot be evaluated") as caught:
+        judge(
+            frame([("ko", (9, 1, 1, 1))]), Policy({"ko": {}}, (Rule("r", "drop", "CAST(lang AS INT) > 5"),))
+        )
+
+    assert "TRY_CAST" in str(caught.value)

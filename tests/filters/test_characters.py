@@ -37,6 +37,11 @@ def test_shares_lie_within_0_and_1(texts):
         assert (row["hangul_share"] is None) == (not text.strip())
 
 
+def test_a_filler_is_no_jamo():
+    """Hangul fillers and the blank Braille pattern look like spaces and are no jamo."""
+    assert value("jamo_share", "가\u3164\uffa0\u2800") == 0
+
+
 def test_chinese_is_not_hangul():
     """A Chinese sentence has no Hangul, though it lies inside [ㄱ-힣]."""
     text = "本公司成立于一九九八年。"  # The company was founded in 1998.

@@ -65,6 +65,23 @@ def test_language_of_a_text(text, lang):
 
 
 @pytest.mark.parametrize(
+    ("text", "lang"),
+    [
+        ("오늘 날씨 참 좋네요", "ko"),  # the weather is nice today, really: 8 syllables
+        ("회의는 내일 열립니다", "ko"),  # the meeting is tomorrow
+        (unicodedata.normalize("NFD", "오늘 날씨 참 좋네요"), "ko"),
+        ("안녕하세", "ko"),  # the first four syllables of "hello": the fewest
+        ("안녕하", None),
+        ("Facebook 앱", None),  # an app: one syllable among 8 letters
+        ("ok then bye now", "en"),
+    ],
+)
+def test_four_syllables_are_korean(text, lang):
+    """A syllable holds two to four letters, so a short Korean sentence has a language as an English one has."""
+    assert languages(text) == [lang]
+
+
+@pytest.mark.parametrize(
     "text", ["", " \n", "12:30 (3) 45%", "👍👍", "ㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋㅋ", "OK!", "네네"]
 )
 def test_too_few_letters_have_no_language(text):
