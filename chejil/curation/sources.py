@@ -194,7 +194,7 @@ def _matches(path: str, data_root: str, ignore: list[str]) -> Iterator[InputFile
     kept = [
         (name, info)
         for name, info in sorted(found.items())
-        if info["type"] != "directory"
+        if info["type"] not in ("directory", "other")  # to open a named pipe would wait for ever
         and not any(fnmatch(name.rpartition("/")[2], other) for other in ignore)
     ]
     if not kept:

@@ -213,3 +213,13 @@ def test_a_long_name_is_cut_and_stays_unique():
     assert len(one.encode()) <= 180
     assert one.endswith("가.gz")
     assert one != other
+
+
+def test_a_named_pipe_is_no_file(tmp_path):
+    """To open one would wait for a writer that never comes."""
+    os.mkfifo(tmp_path / "b.jsonl")
+    (tmp_path / "a.jsonl").write_text('{"text": "x"}')
+
+    assert [file.name for file in expand(Source(format="jsonl", paths="*.jsonl"), str(tmp_path))] == [
+        "a.jsonl"
+    ]
