@@ -132,9 +132,11 @@ def _rows(schema: dict[str, Any], root: dict[str, Any], prefix: str = "") -> Ite
 
 
 def _target(entry: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
-    """What a reference refers to."""
-    entry = next((entry[key][0] for key in ("allOf", "anyOf") if key in entry), entry)
-    return root.get("$defs", {}).get(entry["$ref"].split("/")[-1], {}) if "$ref" in entry else entry
+    """What an entry leads to: through references, and past the words that a mapping may be short for."""
+    if "$ref" in entry:
+        return _target(root.get("$defs", {}).get(entry["$ref"].split("/")[-1], {}), root)
+    choices = [_target(choice, root) for choice in entry.get("anyOf", [])]
+    return next((choice for choice in choices if "properties" in choice), choices[0] if choices else entry)
 
 
 def _type(entry: dict[str, Any], root: dict[str, Any]) -> str:
@@ -146,8 +148,10 @@ def _type(entry: dict[str, Any], root: dict[str, Any]) -> str:
         return ", ".join(f"`{value}`" for value in entry.get("enum", [entry.get("const")]))
     if entry.get("type") == "array":
         return f"list of {_type(entry['items'], root)}"
-    if isinstance(entry.get("additionalProperties"), dict):
-        return f"mapping to {_type(entry['additionalProperties'], root)}"
+    values = [entry.get("additionalProperties"), *entry.get("patternProperties", {}).values()]
+    for value in values:
+        if isinstance(value, dict):
+            return f"mapping to {_type(value, root)}"
     return str(entry.get("type", "mapping"))
 
 

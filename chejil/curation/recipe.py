@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
 
 from chejil.curation.exact_dedup import ExactDedup
 from chejil.curation.filtering import Filter
@@ -39,6 +40,11 @@ class StageEntry(BaseModel):
     exact_dedup: ExactDedup | None = None
     near_dedup: NearDedup | None = None
     write: Write | None = None
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core))
+        return {"anyOf": [{"type": "string", "enum": list(cls.model_fields)}, schema]}
 
     @model_validator(mode="before")
     @classmethod

@@ -13,7 +13,8 @@ from typing import Any, Literal
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
 
 from chejil.curation import shards
 from chejil.curation.stage import Tally, Unit
@@ -45,6 +46,11 @@ class Keep(BaseModel):
     sources: list[str] | None = Field(
         None, min_length=1, description="by: source. The best source first; others come last."
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler.resolve_ref_schema(handler(core))
+        return {"anyOf": [schema, {"const": "longest", "description": "Short for {by: longest}."}]}
 
     @model_validator(mode="before")
     @classmethod

@@ -1,5 +1,6 @@
 """What `check` refuses: every mistake at once, with its place and how to mend it."""
 
+import jsonschema
 import pytest
 import yaml
 
@@ -174,6 +175,29 @@ def test_a_shipped_recipe_is_right_but_for_its_files(path):
         problems = error.problems
 
     assert all("no file matches" in problem.what for problem in problems)
+
+
+@pytest.mark.parametrize("path", shipped_recipes(), ids=lambda path: path.stem)
+def test_the_schema_accepts_a_shipped_recipe(path):
+    """An editor that has it underlines nothing."""
+    jsonschema.validate(yaml.safe_load(path.read_text("utf-8")), Recipe.model_json_schema())
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("low: 30", "lwo: 30"),
+        ("num_words: {", "num_wordz: {"),
+        ("- near_dedup:", "- near_dedop:"),
+        ("name: good", "nmae: good"),
+    ],
+)
+def test_the_schema_refuses_a_misspelt_name(old, new):
+    """Of a key, a signal, a stage, a field of the recipe."""
+    recipe = yaml.safe_load(GOOD.format(data=".").replace(old, new, 1))
+
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(recipe, Recipe.model_json_schema())
 
 
 def test_a_shipped_recipe_goes_by_its_bare_name():
