@@ -91,6 +91,7 @@ def recipes() -> str:
     for name, field in StageEntry.model_fields.items():
         model = next(kind for kind in field.annotation.__args__ if kind is not type(None))  # type: ignore[union-attr]
         parts.append(_object(f"Stage `{name}`", model.model_json_schema(), model.model_json_schema()))
+        parts.append(_FILTER_NOTES if name == "filter" else "")
     return "".join(parts)
 
 
@@ -99,6 +100,27 @@ A recipe is YAML: sources, then stages in order. Unknown keys are refused; `chej
 once. `chejil schema` prints the JSON Schema for editors. `--set stages.near_dedup.threshold=0.8` overrides one value.
 `normalise` is the first stage and `write` the last; `filter` needs `score` before it; where the deduplications stand
 among them decides which documents may stand in for others: only those that every stage before has kept.
+
+"""
+
+
+_FILTER_NOTES = """\
+A language is given one word, `drop`, `keep` or the name of a preset, or a mapping: `preset`, and signals with `low`,
+`high` (closed, what is left out is open) and optionally `unit`, which is refused if it is not the signal's own. A
+signal that is `null` lifts the preset's bound.
+
+```yaml
+ko: {preset: koen, num_words: {low: 30, unit: eojeol}, terminal_line_share: null}
+```
+
+A rule is a condition in SQL syntax over signals and `id`, `source`, `url`, `timestamp`, `license`; it judges one document,
+so `AVG`, `COUNT`, `OVER` and the clock are refused. `drop: CONDITION` drops what it holds for, `keep: CONDITION` what it does
+not hold for; where a column is null a condition is unknown: `keep` then drops, `drop` does not.
+
+```yaml
+rules:
+  advertising: {drop: "url LIKE '%/ad/%' AND num_words < 100"}
+```
 
 """
 
