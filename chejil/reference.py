@@ -113,9 +113,9 @@ signal that is `null` lifts the preset's bound.
 ko: {preset: koen, num_words: {low: 30, unit: eojeol}, terminal_line_share: null}
 ```
 
-A rule is a condition in SQL syntax over signals and `id`, `source`, `url`, `timestamp`, `license`; it judges one document,
-so `AVG`, `COUNT`, `OVER` and the clock are refused. `drop: CONDITION` drops what it holds for, `keep: CONDITION` what it does
-not hold for; where a column is null a condition is unknown: `keep` then drops, `drop` does not.
+A rule is a condition in SQL syntax over signals and `id`, `source`, `url`, `timestamp`, `license`. It judges one
+document, so `AVG`, `COUNT`, `OVER` and the clock are refused. `drop: CONDITION` drops what it holds for, `keep:
+CONDITION` what it does not hold for; where a column is null a condition is unknown: `keep` then drops, `drop` does not.
 
 ```yaml
 rules:

@@ -1,9 +1,9 @@
 """Containers: how a file holds its records; here JSON lines, JSON, plain text and sentence blocks.
 
 A container turns a file into a stream of `Row` and `Flaw`, one for each record in the order of the file, so
-that counting them numbers the records. In JSON lines that number is the line's, which `sed -n` finds: a blank
-line, which is no record, comes as `None` and takes a number. Nothing here knows what a field means (layouts.py
-does) nor where a file lies (sources.py does). CSV and TSV stand in tables.py, Parquet in parquet_rows.py.
+that counting them numbers the records. In JSON lines that number is the line's, from 0: a blank line, which
+is no record, comes as `None` and takes a number. Nothing here knows what a field means (layouts.py does) nor
+where a file lies (sources.py does). CSV and TSV stand in tables.py, Parquet in parquet_rows.py.
 
 As little as possible is done a record in Python: one `split` a chunk, one `orjson.loads` a line (230 MB/s on
 Korean). JSON that orjson refuses is tried once more with the standard library before it is called bad, since

@@ -1,8 +1,8 @@
 """Ingest: upstream files → documents/, normalised, with where each came from and what normalising changed.
 
 Reading and normalising are one stage because they are one pass: a batch of at most 16 MiB and 65,536 rows is
-read, normalised and written, and forgotten. Beside each shard of documents stands a shard of `origins/`: the record's
-file and line, what was changed by kind, and the text as it was, where it was changed.
+read, normalised and written, and forgotten. Beside each shard of documents stands a shard of `origins/`: the
+record's file and line, what was changed by kind, and the text as it was, where it was changed.
 """
 
 from __future__ import annotations

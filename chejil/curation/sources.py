@@ -7,8 +7,7 @@ all raises `SourceError` with its name, so that its shard stops alone.
 
 Ids are stable: a record keeps the id that it was published with, and a record without one is called after
 its source, its file below the folder that the recipe names, and its number in that file (in JSON lines its
-line's, from 0). The machine's
-folders are in no id, so a corpus that moves keeps them.
+line's, from 0). The machine's folders are in no id, so a corpus that moves keeps them.
 
 Measured on one core: json.gz 90 MB/s of Korean text and 130 of English, jsonl.zst 130, Parquet 70 (rows pass
 through Python for the sake of `meta`); a process stays near 230 MB whatever the size of the file.

@@ -105,7 +105,7 @@ def test_blank_lines_are_no_records():
 
 
 def test_blank_lines_are_counted_in_json_lines_alone():
-    """The number of a JSON line is the one that `sed -n` takes; elsewhere records are counted."""
+    """The number of a JSON line is its place in the file; elsewhere records are counted."""
     content = b'\n{"a": 1}\n \n{"a": 2}\n'
     assert [row is not None for row in numbered("jsonl", content)] == [False, True, False, True]
     assert None not in numbered("line", content)
