@@ -82,7 +82,9 @@ def recipes() -> str:
     parts.append(_object("A source (`sources.NAME`)", schema["$defs"]["Source"], schema))
     parts.append("### Formats\n\n| format | what |\n|---|---|\n")
     parts += [f"| `{name}` | {layout.about} |\n" for name, layout in formats().items()]
-    parts.append("\n### Quarantine\n\nA record that is no document is set aside, with file and line.\n\n")
+    parts.append(
+        "\n### Quarantine\n\nA record that is no document is set aside, with its file and its line from 0 (where\nrecords are no lines, as in Parquet and CSV, its number from 0).\n\n"
+    )
     parts.append(
         "| reason | what |\n|---|---|\n"
         + "".join(f"| `{r}` | {what} |\n" for r, what in REASONS.items())
