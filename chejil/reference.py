@@ -82,9 +82,7 @@ def recipes() -> str:
     parts.append(_object("A source (`sources.NAME`)", schema["$defs"]["Source"], schema))
     parts.append("### Formats\n\n| format | what |\n|---|---|\n")
     parts += [f"| `{name}` | {layout.about} |\n" for name, layout in formats().items()]
-    parts.append(
-        "\n### Quarantine\n\nA record that is no document is set aside, with its file and its line from 0 (where\nrecords are no lines, as in Parquet and CSV, its number from 0).\n\n"
-    )
+    parts.append(_QUARANTINE_INTRO)
     parts.append(
         "| reason | what |\n|---|---|\n"
         + "".join(f"| `{r}` | {what} |\n" for r, what in REASONS.items())
@@ -96,6 +94,14 @@ def recipes() -> str:
         parts.append(_FILTER_NOTES if name == "filter" else "")
     return "".join(parts)
 
+
+_QUARANTINE_INTRO = """
+### Quarantine
+
+A record that is no document is set aside, with its file and its line from 0 (where records are no lines, as in
+Parquet and CSV, its number from 0).
+
+"""
 
 _RECIPES_INTRO = """\
 A recipe is YAML: sources, then stages in order. Unknown keys are refused; `chejil check RECIPE` names every mistake at
