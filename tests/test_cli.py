@@ -105,7 +105,8 @@ def test_the_schema_knows_every_signal_and_stage():
     schema = json.loads(chejil("schema").stdout)
 
     assert "hangul_share" in json.dumps(schema)
-    assert set(schema["$defs"]["StageEntry"]["properties"]) >= {"normalise", "score", "filter", "write"}
+    word, mapping = schema["$defs"]["StageEntry"]["anyOf"]
+    assert set(word["enum"]) == set(mapping["properties"]) >= {"normalise", "score", "filter", "write"}
 
 
 def test_signals_lists_all_and_describes_one():
