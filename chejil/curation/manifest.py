@@ -172,13 +172,13 @@ def _foreign(root: str, content: Manifest) -> Iterator[str]:
 def file_problems(root: str, path: str, entry: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with one file: missing, another size, another content."""
     url = shards.join(root, path)
-    files, name = shards.file_system(url)
-    if not files.exists(name):
+    size = shards.size(url)
+    if size is None:
         yield f"{path}: missing"
-    elif files.size(name) != entry["bytes"]:
-        yield f"{path}: {files.size(name):,} bytes instead of {entry['bytes']:,}"
-    elif shards.file_hash(url) != entry["hash"]:
-        yield f"{path}: same size, other content (hash {shards.file_hash(url)} instead of {entry['hash']})"
+    elif size != entry["bytes"]:
+        yield f"{path}: {size:,} bytes instead of {entry['bytes']:,}"
+    elif (found := shards.file_hash(url)) != entry["hash"]:
+        yield f"{path}: same size, other content (hash {found} instead of {entry['hash']})"
 
 
 def _count_problems(root: str, content: Manifest) -> Iterator[str]:

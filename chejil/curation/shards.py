@@ -200,10 +200,10 @@ def read_shard(url: str, columns: Sequence[str] | None = None) -> pa.Table:
         return pq.read_table(stream, columns=columns, use_threads=False, partitioning=None)
 
 
-def exists(url: str) -> bool:
-    """True if there is such a file or folder."""
+def size(url: str) -> int | None:
+    """Bytes of a file, or None where there is none."""
     files, path = file_system(url)
-    return files.exists(path)
+    return files.size(path) if files.exists(path) else None
 
 
 def num_rows(url: str) -> int:

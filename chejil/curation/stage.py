@@ -147,9 +147,4 @@ def is_done(root: str, record: Record | None, key: str) -> bool:
     """True if the record is of this very work and each of its files is there in its full size."""
     if record is None or record.key != key:
         return False
-    return all(_size(shards.join(root, file.path)) == file.bytes for file in record.files)
-
-
-def _size(url: str) -> int | None:
-    files, path = shards.file_system(url)
-    return files.size(path) if files.exists(path) else None
+    return all(shards.size(shards.join(root, file.path)) == file.bytes for file in record.files)

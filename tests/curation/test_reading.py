@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 import random
 import re
@@ -20,26 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chejil.curation import layouts, streams
-from chejil.curation.documents import QUARANTINE, SCHEMA, Batch
+from chejil.curation.documents import QUARANTINE, SCHEMA
 from chejil.curation.sources import Source, expand, read
 from chejil.errors import SourceError
 
-
-def lines(records: list) -> bytes:
-    return b"".join(json.dumps(record, ensure_ascii=False).encode() + b"\n" for record in records)
-
-
-def batches(folder: Path, source: Source, batch_bytes: int = 1 << 20) -> list[Batch]:
-    return [batch for file in expand(source, str(folder)) for batch in read("web", source, file, batch_bytes)]
-
-
-def documents(folder: Path, source: Source, batch_bytes: int = 1 << 20) -> list[dict]:
-    return [row for batch in batches(folder, source, batch_bytes) for row in batch.documents.to_pylist()]
-
-
-def quarantine(folder: Path, source: Source) -> list[dict]:
-    return [row for batch in batches(folder, source) for row in batch.quarantine.to_pylist()]
-
+from .source_rows import batches, documents, lines, quarantine
 
 # Reading
 
