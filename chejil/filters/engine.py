@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -13,12 +13,17 @@ from chejil.filters.buffers import TextBuffers
 from chejil.filters.registry import FAMILIES, Counts, Signal, find_signal
 
 
-def score(texts: pa.Array | pa.ChunkedArray | list[str], names: Iterable[str]) -> pa.Table:
+def score(
+    texts: pa.Array | pa.ChunkedArray | list[str],
+    names: Iterable[str],
+    models: Mapping[str, str] | None = None,
+) -> pa.Table:
     """Measure signals on texts.
 
     Args:
         texts: Arrow strings (zero-copy for one chunk of `large_string`) or a list.
         names: signals, from `chejil signals`.
+        models: local model files by slot, for the families that read one.
 
     Returns:
         A column a signal, in the order of `names`; null where it is undefined, and in every column of a text
@@ -26,17 +31,18 @@ def score(texts: pa.Array | pa.ChunkedArray | list[str], names: Iterable[str]) -
     """
     signals = [find_signal(name) for name in names]
     buffers = TextBuffers.of(texts)
-    counts = measure(buffers, (signal.family for signal in signals))
+    counts = measure(buffers, (signal.family for signal in signals), models)
     empty = buffers.num_bytes == 0
     return pa.table({signal.name: _column(signal, counts, empty) for signal in signals})
 
 
-def measure(texts: TextBuffers, families: Iterable[str]) -> Counts:
+def measure(texts: TextBuffers, families: Iterable[str], models: Mapping[str, str] | None = None) -> Counts:
     """Run each family once, those that it needs before it."""
     columns: dict[str, np.ndarray] = {}
+    counts = Counts(columns, models or {})
     for name in in_order(families):
-        columns.update(FAMILIES[name].measure(texts, Counts(columns)))
-    return Counts(columns)
+        columns.update(FAMILIES[name].measure(texts, counts))
+    return counts
 
 
 def in_order(families: Iterable[str]) -> list[str]:

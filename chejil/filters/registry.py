@@ -45,9 +45,13 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Counters of a batch: `counts["hangul"]` is (num_docs); `ratio` is null-safe."""
+    """Counters of a batch: `counts["hangul"]` is (num_docs); `ratio` is null-safe.
+
+    `models` holds the files that a recipe names for the families that read one, by slot.
+    """
 
     columns: Mapping[str, np.ndarray]
+    models: Mapping[str, str] = field(default_factory=lambda: types.MappingProxyType({}))
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self.columns[name]
@@ -65,6 +69,8 @@ class Family:
     Args:
         measure: `(texts, counts of the families in needs) -> {counter: (num_docs) array}`.
         version: raised when a counter's meaning changes; part of the stage key.
+        model: slot of the model file that it reads (`counts.models[model]`): without the file, no such signals.
+        default: False for what is too slow to measure unasked; `all` leaves its signals out.
     """
 
     name: str
@@ -73,6 +79,8 @@ class Family:
     needs: tuple[str, ...] = ()
     version: int = 1
     about: str = ""
+    model: str | None = None
+    default: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
