@@ -180,6 +180,33 @@ add_signal(
 )
 add_signal(
     Signal(
+        name="compatibility_jamo_share",
+        family="characters",
+        unit="char",
+        kind="share",
+        about="Jamo that stand alone, as they are typed (ㅋㅋㅋ, ㅠㅠ, initials, ㆍ), half-width ones included, among "
+        "the visible characters.",
+        source="Own; `jamo_share` without the conjoining ones, which a normalised text has only in old Hangul.",
+        value=_share("jamo"),
+        kept=PROSE,
+        dropped=(),
+    )
+)
+add_signal(
+    Signal(
+        name="conjoining_jamo_share",
+        family="characters",
+        unit="char",
+        kind="share",
+        about="Conjoining jamo among the visible characters: undone NFD (`nfd_share` counts it), or old Hangul.",
+        source="Own. No bound: EleutherAI/dps deletes U+1100 to U+11FF, and with them the ᄊᆞ of 나랏말ᄊᆞ미.",
+        value=_share("conjoining"),
+        kept=PROSE,
+        dropped=(),
+    )
+)
+add_signal(
+    Signal(
         name="hanja_share",
         family="characters",
         unit="char",
