@@ -1,7 +1,9 @@
-"""Heuristic signals a core: every family but language, beside datatrove's Gopher, C4 and FineWeb filters.
+"""Signals a core: every heuristic family, language and PII, beside datatrove's filters over the same documents.
 
 The peer gets no more than half a megabyte a language, since it needs seconds for it. Korean goes through Kiwi there,
-with a model that its current version still has, since datatrove's own choice cannot be opened any more.
+with a model that its current version still has, since datatrove's own choice cannot be opened any more. For language
+the peer is fastText over the whole text, as datatrove asks it. The first call of a kernel compiles it, once a machine:
+what that costs is the last row.
 """
 
 from __future__ import annotations
@@ -10,42 +12,54 @@ from _common import arguments, head, one_core, row, seconds, show, size_mb, text
 
 one_core()
 
+import os  # noqa: E402
+import subprocess  # noqa: E402
+import sys  # noqa: E402
+import tempfile  # noqa: E402
+import time  # noqa: E402
 from collections.abc import Callable  # noqa: E402
 
 import pyarrow as pa  # noqa: E402
 
-from chejil.filters.catalogue import SIGNALS  # noqa: E402
+from chejil.filters.catalogue import FAMILIES, SIGNALS  # noqa: E402
 from chejil.filters.engine import score  # noqa: E402
 
 PEER_MEGABYTES = 0.5
-FAMILIES = ("characters", "words", "lines", "repetition")
+APART = ("language", "pii")
+"""Families with a target of their own; the other ones that are measured by default are the heuristics."""
 
 
-def ours(documents: list[str], families: tuple[str, ...]) -> float:
+def heuristics() -> list[str]:
+    """Families of signals that count, without models."""
+    return [
+        name for name, family in FAMILIES.items() if family.default and not family.model and name not in APART
+    ]
+
+
+def ours(documents: list[str], families: list[str]) -> float:
     """MB/s of scoring documents that lie in Arrow, as they do in a run."""
     names = [name for name, signal in SIGNALS.items() if signal.family in families]
     batch = pa.array(documents, pa.large_string())
     return size_mb(documents) / seconds(lambda: score(batch, names), runs=3)
 
 
-def datatrove(documents: list[str], language: str) -> float | None:
-    """MB/s of datatrove's four heuristic filters on the same documents, or None if it is not installed."""
+def peer(documents: list[str], steps: Callable[[], list[Callable]]) -> float | None:
+    """MB/s of a peer's functions over the same documents, or None if it is not installed."""
     try:
-        filters = peer_filters(language)
+        functions = steps()
     except ImportError:
         return None
     from datatrove.data import Document
 
     def run() -> None:
         for number, text in enumerate(documents):
-            document = Document(text=text, id=str(number))
-            for keep in filters:
-                keep(document)
+            for function in functions:
+                function(Document(text=text, id=str(number)))
 
     return size_mb(documents) / seconds(run, runs=1, warm=False)
 
 
-def peer_filters(language: str) -> list[Callable]:
+def filters(language: str) -> list[Callable]:
     """Gopher repetition and quality, C4 and FineWeb, each judging every document."""
     from datatrove.pipeline.filters import (
         C4QualityFilter,
@@ -60,18 +74,49 @@ def peer_filters(language: str) -> list[Callable]:
     return [kind(language=tokenizer).filter for kind in kinds]
 
 
+def pii_formatter() -> list[Callable]:
+    """E-mail addresses and public IPs: the peer knows no other kind."""
+    from datatrove.pipeline.formatters import PIIFormatter
+
+    formatter = PIIFormatter()
+    return [lambda document: formatter.format(document.text)]
+
+
+def whole_text_model() -> list[Callable]:
+    """lid.176 over all of a document's text on one line."""
+    from chejil.filters.language import language_model
+
+    model = language_model()
+    return [lambda document: model.predict([document.text.replace("\n", " ")])]
+
+
+def compilation() -> float:
+    """Seconds of a first call of every kernel, with an empty cache on disk."""
+    code = "from chejil.filters.engine import score; from chejil.filters.catalogue import SIGNALS, FAMILIES; "
+    code += "score(['가 a'], [s for s in SIGNALS if FAMILIES[SIGNALS[s].family].default])"
+    with tempfile.TemporaryDirectory() as cache:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "NUMBA_CACHE_DIR": cache})
+        return time.perf_counter() - start
+
+
 def main() -> None:
     """Print what was measured."""
     options = arguments(__doc__ or "")
     rows = []
     for language, folder in (("ko", "mc4-ko"), ("en", "c4-en")):
         documents = texts(options.corpus, folder, options.megabytes)
-        peer = datatrove(head(documents, PEER_MEGABYTES), language)
-        rows.append(
-            row(f"all heuristic signals, {language}", ours(documents, FAMILIES), peer, "datatrove filters")
-        )
-        for family in FAMILIES:
-            rows.append(row(f"  {family}, {language}", ours(documents, (family,)), None, ""))
+        few = head(documents, PEER_MEGABYTES)
+
+        def case(name: str, families: list[str], steps: Callable[[], list[Callable]], peer_name: str) -> None:
+            measured = ours(documents, families)  # noqa: B023  (called within the loop)
+            rows.append(row(f"{language} {name}", measured, peer(few, steps), peer_name))  # noqa: B023
+
+        case("all heuristic families", heuristics(), lambda: filters(language), "datatrove")  # noqa: B023
+        case("pii", ["pii"], pii_formatter, "datatrove")
+        case("language", ["language"], whole_text_model, "fastText")
+        rows += [row(f"{language}   {name}", ours(documents, [name]), None, "") for name in heuristics()]
+    rows.append(row("compilation, once a machine", compilation(), None, "", "s"))
     show("signals", rows, options.json)
 
 

@@ -19,26 +19,28 @@ from chejil.filters.unicode_classes import CLASS_BITS, WHITESPACE, next_char
 COUNTERS = (
     "text_chars", "newlines", "lines", "line_chars", "paragraphs",
     "terminal_lines", "short_lines", "bullet_lines", "ellipsis_lines",
-    "dup_lines", "dup_line_chars", "dup_paragraphs", "dup_paragraph_chars",
+    "dup_lines", "dup_line_chars", "dup_paragraphs", "dup_paragraph_chars", "punct_lines",
 )  # fmt: skip
 TEXT_CHARS, NEWLINES, LINES, LINE_CHARS, PARAGRAPHS = range(5)
 TERMINAL_LINES, SHORT_LINES, BULLET_LINES, ELLIPSIS_LINES = range(5, 9)
-DUP_LINES, DUP_LINE_CHARS, DUP_PARAGRAPHS, DUP_PARAGRAPH_CHARS = range(9, 13)
+DUP_LINES, DUP_LINE_CHARS, DUP_PARAGRAPHS, DUP_PARAGRAPH_CHARS, PUNCT_LINES = range(9, 14)
 
 SHORT_LINE_CHARS = 30  # FineWeb's code compares with <= where its paper says "shorter than"
-TERMINAL, CLOSER, BULLET, ELLIPSIS = 1, 2, 4, 8
+TERMINAL, CLOSER, BULLET, ELLIPSIS, PUNCT = 1, 2, 4, 8, 16
 _NEWLINE, _SPACE, _STAR, _DOT, _ELLIPSIS = ord("\n"), ord(" "), ord("*"), ord("."), ord("…")
 _BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, here over code points
 
 
 @cache
 def mark_table() -> np.ndarray:
-    """TERMINAL, CLOSER and BULLET bits of each code point below U+10000, (65536) uint8, read-only."""
+    """TERMINAL, CLOSER, BULLET and PUNCT bits of each code point below U+10000, (65536) uint8, read-only."""
     table = np.zeros(1 << 16, np.uint8)
     kinds = {"terminal": TERMINAL, "korean_final": TERMINAL, "closer": CLOSER, "bullet": BULLET}
     for name, bit in kinds.items():
         for char in lexicon("line_marks")[name]:
             table[ord(char)] |= bit
+    for first, last in lexicon("sentence_terminals")["sentence_terminal"]:
+        table[first : last + 1] |= PUNCT
     table.flags.writeable = False
     return table
 
@@ -88,10 +90,10 @@ def read_line(data, i, end, table, marks):
 
     Returns:
         where the next line starts; characters read, line break included; characters of the line, 0 where it
-        is blank; its hash (never 0); and its TERMINAL, BULLET and ELLIPSIS bits.
+        is blank; its hash (never 0); and its TERMINAL, BULLET, ELLIPSIS and PUNCT bits.
     """
     start, text_chars, chars = i, 0, 0
-    opening = ending = np.int64(_NEWLINE)  # none yet; no line holds one
+    opening = ending = last = np.int64(_NEWLINE)  # none yet; no line holds one
     opened_at = ending_at = i
     line = _BASIS
     while i < end:
@@ -104,9 +106,10 @@ def read_line(data, i, end, table, marks):
         if table[code] & CLASS_BITS != WHITESPACE:
             if opening == _NEWLINE:
                 opening, opened_at = code, i
+            last = code
             if code > 0xFFFF or not marks[code] & CLOSER:
                 ending, ending_at = code, i
-    bits = line_bits(data, start, opening, ending, ending_at, marks)
+    bits = line_bits(data, start, opening, ending, ending_at, marks) | marks[min(last, 0xFFFF)] & PUNCT
     if opening == _STAR and (opened_at >= end or data[opened_at] != _SPACE):
         bits &= ~BULLET
     return i, text_chars, chars if opening != _NEWLINE else 0, line | np.uint64(1), bits
@@ -131,6 +134,7 @@ def end_line(row, chars, line, bits, seen):
     row[TERMINAL_LINES] += bits & TERMINAL != 0
     row[BULLET_LINES] += bits & BULLET != 0
     row[ELLIPSIS_LINES] += bits & ELLIPSIS != 0
+    row[PUNCT_LINES] += bits & PUNCT != 0
     if was_seen(seen, line):
         row[DUP_LINES] += 1
         row[DUP_LINE_CHARS] += chars

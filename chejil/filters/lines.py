@@ -210,3 +210,19 @@ add_signal(
         dropped=(),
     )
 )
+add_signal(
+    Signal(
+        name="punct_line_share",
+        family="lines",
+        unit="line",
+        kind="share",
+        about="Lines whose last visible character is a mark that ends a sentence "
+        "(`lexicons/sentence_terminals.yaml`).",
+        source="FineWeb 3.6 (line_punct: 0.12; FineWeb-2: 0.062 Korean). Without Korean endings, ellipses and "
+        "closing quotes, which terminal_line_share knows and which judges by default; this one is for the "
+        "presets.",
+        value=lambda counts: counts.ratio("punct_lines", "lines"),
+        kept=PROSE,
+        dropped=(),
+    )
+)

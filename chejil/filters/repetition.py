@@ -1,10 +1,9 @@
 """Repetition: how much of a text is its most frequent 2- to 4-gram, or 5- to 10-grams that were there before.
 
 Rae et al. 2021 (Gopher), A1.1, "Repetition removal", over white-space words as `str.split()` gives them. All
-nine signals come from one pass over the bytes: a word becomes a 64-bit hash and a length, the hashes of
-(n+1)-grams are made from those of n-grams in place, and one open-addressing table, sized to the document,
-serves every n. Twenty to thirty bytes a word in all; no string is made, where the peers build one for every
-n-gram.
+nine signals come from the table of words (`shared_tables.py`): the hashes of (n+1)-grams are made from those of
+n-grams in place, and one open-addressing table, sized to the document, serves every n. Twenty to thirty bytes a
+word in all; no string is made, where the peers build one for every n-gram.
 
 As in datatrove 0.10: a top n-gram has one space between its words, a duplicated one none, both are over all
 characters of the text; of equally frequent n-grams the first one counts; duplicates are found by a walk that
@@ -28,7 +27,6 @@ from numba import njit
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.prose import PROSE, both
 from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, add_signal
-from chejil.filters.unicode_classes import CLASS_BITS, WHITESPACE, class_table, next_char
 
 TOP_N = (2, 3, 4)
 DUP_N = (5, 6, 7, 8, 9, 10)
@@ -39,34 +37,32 @@ COUNTERS = (
     *(f"dup_{n}_gram_chars" for n in DUP_N),
 )
 
-_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, here over code points
+_PRIME = np.uint64(0x100000001B3)  # of FNV-1a
 _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd: spreads the low bits over the high ones
 
 
 @njit(cache=True, nogil=True)
-def count_repetition(data, offsets, table, max_words, counts):
-    """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before."""
-    words, grams, ends, times, slots = scratch(1024)
-    for doc in range(len(offsets) - 1):
-        start, end = offsets[doc], offsets[doc + 1]
-        room = min((end - start) // 2 + 1, max_words)
-        if room > len(words):
-            words, grams, ends, times, slots = scratch(room)
-        counts[doc, 0], num_words = read_words(data, start, end, table, words[:room], ends)
-        measure_grams(
-            words[:num_words], ends, grams, times, slots[: power_of_two(2 * num_words)], counts[doc]
-        )
+def count_repetition(hashes, begins, ends, word_starts, char_starts, max_words, counts):
+    """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before, from the table of words."""
+    grams, lengths, times, slots = scratch(1024)
+    for doc in range(len(word_starts) - 1):
+        first, last = word_starts[doc], min(word_starts[doc + 1], word_starts[doc] + max_words)
+        room = last - first
+        if room > len(grams):
+            grams, lengths, times, slots = scratch(room)
+        # Where words are left out, the text ends before the first of them.
+        cut = last < word_starts[doc + 1]
+        counts[doc, 0] = (begins[last] if cut else char_starts[doc + 1]) - char_starts[doc]
+        for k in range(room):
+            lengths[k + 1] = lengths[k] + ends[first + k] - begins[first + k]
+        measure_grams(hashes[first:last], lengths, grams, times, slots[: power_of_two(2 * room)], counts[doc])
 
 
 @njit(cache=True, nogil=True)
 def scratch(num_words):
-    """Word hashes, n-gram hashes, end offsets, occurrences and hash table, for so many words."""
-    words, grams, ends = (
-        np.zeros(num_words, np.uint64),
-        np.zeros(num_words, np.uint64),
-        np.zeros(num_words + 1, np.int64),
-    )
-    return words, grams, ends, np.zeros(num_words, np.int32), np.zeros(power_of_two(2 * num_words), np.int32)
+    """n-gram hashes, characters of the first words, occurrences and hash table, for so many words."""
+    grams, lengths = np.zeros(num_words, np.uint64), np.zeros(num_words + 1, np.int64)
+    return grams, lengths, np.zeros(num_words, np.int32), np.zeros(power_of_two(2 * num_words), np.int32)
 
 
 @njit(cache=True, nogil=True)
@@ -79,32 +75,11 @@ def power_of_two(least):
 
 
 @njit(cache=True, nogil=True)
-def read_words(data, i, end, table, words, ends):
-    """Hash of each word, and in `ends[k]` the characters of the first `k` words.
-
-    Returns:
-        characters read, white space included, and words read; reading stops when `words` is full.
-    """
-    text_chars = num_words = word_chars = 0
-    running = _BASIS
-    while i < end and num_words < len(words):
-        code, i = next_char(data, i)
-        text_chars += 1
-        white = table[code] & CLASS_BITS == WHITESPACE
-        if not white:
-            word_chars += 1
-            running = (running ^ np.uint64(code)) * _PRIME
-        if word_chars and (white or i == end):
-            words[num_words] = (running ^ running >> np.uint64(32)) * _MIX
-            ends[num_words + 1] = ends[num_words] + word_chars
-            num_words += 1
-            running, word_chars = _BASIS, 0
-    return text_chars, num_words
-
-
-@njit(cache=True, nogil=True)
 def measure_grams(words, ends, grams, times, slots, row):
-    """Fill `row[1:]` from the hashes of a document's words."""
+    """Fill `row[1:]` from the hashes of a document's words.
+
+    Where no n-gram occurs twice no longer one does: most documents need four passes of the nine.
+    """
     grams[: len(words)] = words
     for n in range(2, DUP_N[-1] + 1):
         total = len(words) - n + 1
@@ -117,6 +92,8 @@ def measure_grams(words, ends, grams, times, slots, row):
             row[n - 1] = top_gram_chars(grams[:total], ends, n, times, slots)
         else:
             row[n - 1] = dup_gram_chars(grams[:total], ends, n, slots)
+        if row[n - 1] == 0:
+            return
 
 
 @njit(cache=True, nogil=True)
@@ -162,11 +139,12 @@ def first_like(slots, grams, i):
     return i
 
 
-def measure(texts: TextBuffers, _: Counts) -> dict[str, np.ndarray]:
+def measure(texts: TextBuffers, counts: Counts) -> dict[str, np.ndarray]:
     """COUNTERS of each text."""
-    counts = np.zeros((len(texts), len(COUNTERS)), np.int64)
-    count_repetition(texts.data, texts.offsets, class_table(), MAX_WORDS, counts)
-    return dict(zip(COUNTERS, np.ascontiguousarray(counts.T), strict=True))
+    found = np.zeros((len(texts), len(COUNTERS)), np.int64)
+    words = (counts[f"word_{name}"] for name in ("hashes", "begins", "ends", "starts"))
+    count_repetition(*words, counts["char_starts"], MAX_WORDS, found)
+    return dict(zip(COUNTERS, np.ascontiguousarray(found.T), strict=True))
 
 
 add_family(
@@ -174,6 +152,7 @@ add_family(
         name="repetition",
         counters=COUNTERS,
         measure=measure,
+        needs=("word_table",),
         about="Frequent and repeated word n-grams, as characters of the text.",
     )
 )

@@ -3,7 +3,7 @@
 A word is what `str.split()` gives: in Korean an eojeol, a content word with its particles and endings.
 Gopher's thresholds were set on English words and FineWeb-2's on Kiwi morphemes (50 of them are about 22
 eojeol), so the Korean bounds here are measured anew, on eojeol. What this buys: no analyser on the hot path;
-Kiwi runs at 0.06 to 0.26 MB/s, this pass at 180 (English) to 320.
+Kiwi runs at 0.06 to 0.26 MB/s.
 
 Rae et al. 2021 (Gopher), appendix A1.1, "Quality filtering".
 """
@@ -20,28 +20,33 @@ from chejil.filters.buffers import TextBuffers
 from chejil.filters.lexicons import lexicon
 from chejil.filters.prose import PROSE, both
 from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, add_signal
+from chejil.filters.shared_tables import LETTERS
 from chejil.filters.unicode_classes import (
     ALPHABETIC,
+    BROKEN,
     CLASS_BITS,
     CONJOINING,
+    CONTROL,
     DIGIT,
     HANGUL,
     LATIN,
-    WHITESPACE,
-    class_table,
-    next_char,
+    MARK,
+    PUNCT,
 )
 
 COUNTERS = (
     "words", "word_chars", "longest_word", "alpha_words", "hangul_words", "latin_words",
-    "hashes", "ellipses", "english_function_words", "korean_function_words", "function_word_set",
+    "hashes", "ellipses", "symbol_words", "symbol_word_chars",
+    "english_function_words", "korean_function_words", "function_word_set",
 )  # fmt: skip
 WORDS, WORD_CHARS, LONGEST, ALPHA, HANGUL_WORDS, LATIN_WORDS = range(6)
-HASHES, ELLIPSES, ENGLISH, KOREAN, FOUND = range(6, 11)
+HASHES, ELLIPSES, SYMBOL_WORDS, SYMBOL_WORD_CHARS, ENGLISH, KOREAN, FOUND = range(6, 13)
 
 MAX_ENTRY_CHARS = 4
 _HANGUL_KINDS = 1 << HANGUL | 1 << CONJOINING
 _LATIN_KIND = 1 << LATIN
+_SYMBOLS = 1 << PUNCT
+_NO_LETTERS = 1 << PUNCT | 1 << MARK | 1 << CONTROL | 1 << BROKEN
 _HASH, _DOT, _ELLIPSIS = ord("#"), ord("."), ord("…")
 
 
@@ -71,46 +76,40 @@ def function_words() -> FunctionWords:
     return FunctionWords(np.array(keys), np.array([len(word) for word in entries]), by_last)
 
 
-@njit(cache=True, nogil=True)
-def count_words(data, offsets, table, keys, lengths, by_last, counts):
-    """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before."""
-    for doc in range(len(offsets) - 1):
-        i, end, row = offsets[doc], offsets[doc + 1], counts[doc]
-        chars = kinds = dots = letters = tail = np.int64(0)
-        while i < end:
-            code, i = next_char(data, i)
-            flags = table[code]
-            kind = flags & CLASS_BITS
-            if kind != WHITESPACE:
-                chars += 1
-                kinds |= 1 << kind | (flags & ALPHABETIC) << 16
-                if flags & ALPHABETIC or kind == DIGIT:
-                    letters += 1
-                    tail = tail << 16 | min(code, 0xFFFF)
-                    dots = 0
-                else:
-                    dots = dots + 1 if code == _DOT else 0
-                    row[ELLIPSES] += (dots > 0 and dots % 3 == 0) or code == _ELLIPSIS
-                    row[HASHES] += code == _HASH
-                if i < end:
-                    continue
-            dots = 0
-            if chars:
-                end_word(row, chars, kinds)
-                entry = np.int64(by_last[tail & 0xFFFF]) - 1
-                # Most English words are too long to be one; asking here saves the call, a third of the pass.
-                if entry >= 0 and (letters <= MAX_ENTRY_CHARS or tail & 0xFFFF >= 0x80):
-                    end_function_word(row, letters, tail, keys, lengths, entry)
-                chars = kinds = letters = tail = np.int64(0)
+_IS_LETTER = np.array(
+    [flags & ALPHABETIC != 0 or flags & CLASS_BITS == DIGIT for flags in range(32)], np.bool_
+)
 
 
 @njit(cache=True, nogil=True)
-def end_word(row, chars, kinds):
-    """Count one word of `chars` characters whose classes are the set bits of `kinds`."""
-    row[WORDS] += 1
-    row[WORD_CHARS] += chars
-    row[LONGEST] = max(row[LONGEST], chars)
-    row[ALPHA] += kinds >= ALPHABETIC << 16
+def count_words(codes, flags, kinds, begins, ends, starts, keys, lengths, by_last, counts):
+    """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before, from the table of words."""
+    for doc in range(len(starts) - 1):
+        row = counts[doc]
+        row[WORDS] = starts[doc + 1] - starts[doc]
+        chars = longest = np.int64(0)
+        for word in range(starts[doc], starts[doc + 1]):
+            begin, end = np.int64(begins[word]), np.int64(ends[word])
+            chars += end - begin
+            longest = max(longest, end - begin)
+            count_kinds(row, np.int64(kinds[word]), end - begin)
+            if kinds[word] & _SYMBOLS:
+                count_symbols(codes, begin, end, row)
+            last = last_letter(codes, flags, begin, end)
+            # Most English words are too long to be one.
+            too_long = last < 0x80 and end - begin > MAX_ENTRY_CHARS and kinds[word] & _NO_LETTERS == 0
+            if not too_long and by_last[last]:
+                end_function_word(codes, flags, begin, end, keys, lengths, by_last[last], row)
+        row[WORD_CHARS], row[LONGEST] = chars, longest
+
+
+@njit(cache=True, nogil=True)
+def count_kinds(row, kinds, chars):
+    """Count a word by the classes of its characters."""
+    row[ALPHA] += kinds & LETTERS != 0
+    if kinds & (LETTERS | 1 << DIGIT) == 0:
+        row[SYMBOL_WORDS] += 1
+        row[SYMBOL_WORD_CHARS] += chars
     if kinds & _HANGUL_KINDS:
         row[HANGUL_WORDS] += 1
     elif kinds & _LATIN_KIND:
@@ -118,9 +117,31 @@ def end_word(row, chars, kinds):
 
 
 @njit(cache=True, nogil=True)
-def end_function_word(row, letters, tail, keys, lengths, entry):
-    """Count a function word, looking from `entry` on: an English one is the whole word, a Korean one ends it."""
-    last = tail & 0xFFFF
+def count_symbols(codes, begin, end, row):
+    """Count the hash signs and ellipses of a word."""
+    dots = 0
+    for at in range(begin, end):
+        code = codes[at]
+        dots = dots + 1 if code == _DOT else 0
+        row[ELLIPSES] += (dots > 0 and dots % 3 == 0) or code == _ELLIPSIS
+        row[HASHES] += code == _HASH
+
+
+@njit(cache=True, nogil=True)
+def last_letter(codes, flags, begin, end):
+    """The last letter or digit of a word, 0 if it has none."""
+    for at in range(end - 1, begin - 1, -1):
+        if _IS_LETTER[flags[at] & 31]:
+            return min(np.int64(codes[at]), 0xFFFF)
+    return np.int64(0)
+
+
+@njit(cache=True, nogil=True)
+def end_function_word(codes, flags, begin, end, keys, lengths, entry, row):
+    """Count a function word, looking from entry number `entry` on: an English one is the whole word, a Korean one
+    ends a longer one."""
+    tail, letters = last_letters(codes, flags, begin, end)
+    entry, last = np.int64(entry) - 1, tail & 0xFFFF
     while entry < len(keys) and keys[entry] & 0xFFFF == last:
         size = lengths[entry]
         mask = -1 if size == MAX_ENTRY_CHARS else (1 << 16 * size) - 1
@@ -131,11 +152,27 @@ def end_function_word(row, letters, tail, keys, lengths, entry):
         entry += 1
 
 
-def measure(texts: TextBuffers, _: Counts) -> dict[str, np.ndarray]:
+@njit(cache=True, nogil=True)
+def last_letters(codes, flags, begin, end):
+    """The last MAX_ENTRY_CHARS letters and digits of a word, packed, and how many it has, one more at most."""
+    tail = letters = np.int64(0)
+    for at in range(end - 1, begin - 1, -1):
+        if _IS_LETTER[flags[at] & 31]:
+            if letters == MAX_ENTRY_CHARS:
+                return tail, letters + 1
+            tail |= min(np.int64(codes[at]), 0xFFFF) << 16 * letters
+            letters += 1
+    return tail, letters
+
+
+def measure(texts: TextBuffers, counts: Counts) -> dict[str, np.ndarray]:
     """COUNTERS of each text; `function_word_set` has a bit for each entry of the lexicon that was found."""
-    counts = np.zeros((len(texts), len(COUNTERS)), np.int64)
-    count_words(texts.data, texts.offsets, class_table(), *function_words(), counts)
-    return dict(zip(COUNTERS, np.ascontiguousarray(counts.T), strict=True))
+    found = np.zeros((len(texts), len(COUNTERS)), np.int64)
+    table = (
+        counts[name] for name in ("codes", "flags", "word_kinds", "word_begins", "word_ends", "word_starts")
+    )
+    count_words(*table, *function_words(), found)
+    return dict(zip(COUNTERS, np.ascontiguousarray(found.T), strict=True))
 
 
 def _distinct(counts: Counts) -> np.ndarray:
@@ -144,6 +181,15 @@ def _distinct(counts: Counts) -> np.ndarray:
 
 def _function_word_share(counts: Counts) -> np.ndarray:
     return counts.ratio("english_function_words", "words") + counts.ratio("korean_function_words", "words")
+
+
+def _lettered(counts: Counts) -> np.ndarray:
+    return counts["words"] - counts["symbol_words"]
+
+
+def _mean_lettered_chars(counts: Counts) -> np.ndarray:
+    chars, words = counts["word_chars"] - counts["symbol_word_chars"], _lettered(counts)
+    return np.divide(chars, words, out=np.full(len(words), np.nan), where=words != 0)
 
 
 def _symbol_ratio(counts: Counts) -> np.ndarray:
@@ -155,6 +201,7 @@ add_family(
         name="words",
         counters=COUNTERS,
         measure=measure,
+        needs=("word_table",),
         version=2,  # 2: a Hangul filler is no letter
         about="White-space words (eojeol): number, length, letters, symbols, function words.",
     )
@@ -270,5 +317,59 @@ add_signal(
         kept=PROSE,
         dropped=both("사진 " + "data:AAAA" * 120, "key " + "0f3a9c" * 200),  # photo, as base64
         bounds={"ko": Bound(high=1000), "en": Bound(high=1000)},
+    )
+)
+add_signal(
+    Signal(
+        name="num_non_symbol_words",
+        family="words",
+        unit="eojeol",
+        kind="count",
+        about="Words with a letter or a digit.",
+        source="Gopher A1.1 as datatrove counts it: 50 to 100,000. Differs from num_words, which judges by "
+        "default, by bullets, dashes and emoji that stand alone; this one is for the presets.",
+        value=_lettered,
+        kept=PROSE,
+        dropped=(),
+    )
+)
+add_signal(
+    Signal(
+        name="mean_non_symbol_word_chars",
+        family="words",
+        unit="eojeol",
+        kind="mean",
+        about="Mean characters of a word with a letter or a digit, its punctuation included.",
+        source="Gopher A1.1 as datatrove counts it: 3 to 10. For the presets; mean_word_chars judges by "
+        "default.",
+        value=_mean_lettered_chars,
+        kept=PROSE,
+        dropped=(),
+    )
+)
+add_signal(
+    Signal(
+        name="hash_word_ratio",
+        family="words",
+        unit="eojeol",
+        kind="mean",
+        about="Hash signs a word.",
+        source="Gopher A1.1: 0.1. For the presets; symbol_word_ratio judges by default.",
+        value=lambda counts: counts.ratio("hashes", "words"),
+        kept=PROSE,
+        dropped=(),
+    )
+)
+add_signal(
+    Signal(
+        name="ellipsis_word_ratio",
+        family="words",
+        unit="eojeol",
+        kind="mean",
+        about="Ellipses (… or ...) a word.",
+        source="Gopher A1.1: 0.1. For the presets; symbol_word_ratio judges by default.",
+        value=lambda counts: counts.ratio("ellipses", "words"),
+        kept=PROSE,
+        dropped=(),
     )
 )

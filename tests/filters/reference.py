@@ -80,6 +80,7 @@ def words(text: str) -> dict[str, int]:
     found = {function_word(word) for word in split} - {None}
     with_hangul = [word for word in split if {"hangul", "conjoining"} & set(map(char_class, word))]
     with_latin = [word for word in split if "latin" in set(map(char_class, word))]
+    symbols = [word for word in split if not any(is_letter(c) or char_class(c) == "digits" for c in word)]
     return {
         "words": len(split),
         "word_chars": sum(map(len, split)),
@@ -89,6 +90,8 @@ def words(text: str) -> dict[str, int]:
         "latin_words": len([word for word in with_latin if word not in with_hangul]),
         "hashes": text.count("#"),
         "ellipses": text.count("...") + text.count("…"),
+        "symbol_words": len(symbols),
+        "symbol_word_chars": sum(map(len, symbols)),
         "english_function_words": len(english),
         "korean_function_words": len([word for word in split if function_word(word)]) - len(english),
         "distinct_function_words": len(found),
@@ -131,7 +134,14 @@ def lines(text: str) -> dict[str, int]:
         "dup_line_chars": dup_line_chars,
         "dup_paragraphs": dup_paragraphs,
         "dup_paragraph_chars": dup_paragraph_chars,
+        "punct_lines": sum(map(ends_a_sentence, shown)),
     }
+
+
+def ends_a_sentence(line: str) -> bool:
+    """Whether the last visible character ends a sentence in some script."""
+    end = ord(line.rstrip(whitespace())[-1])
+    return any(first <= end <= last for first, last in lexicon("sentence_terminals")["sentence_terminal"])
 
 
 @cache
@@ -180,3 +190,26 @@ def dup_gram_chars(split: list[str], n: int) -> int:
             seen.add(gram)
             at += 1
     return chars
+
+
+def language_switches(text: str) -> dict[str, int]:
+    found = [language for language in map(line_language, text.split("\n")) if language]
+    return {
+        "korean_lines": found.count("ko"),
+        "english_lines": found.count("en"),
+        "language_switches": sum(one != other for one, other in itertools.pairwise(found)),
+    }
+
+
+def line_language(line: str) -> str | None:
+    """Korean by its eojeol, English by its function words, or neither."""
+    split = [(word, set(map(char_class, word))) for word in line.split()]
+    eojeol = sum(bool(kinds & {"hangul", "conjoining"}) for _, kinds in split)
+    english = [word for word, kinds in split if "latin" in kinds and not kinds & {"hangul", "conjoining"}]
+    letters = ["".join(c for c in word if char_class(c) in ("latin", "digits")) for word in english]
+    function_words = sum(word in lexicon("function_words")["en"] for word in letters)
+    prose = min(len(english), 12 * function_words)
+    classes = Counter(map(char_class, line))
+    if eojeol >= 3 and classes["hangul"] + classes["conjoining"] // 2 >= 6 and 2 * eojeol >= prose:
+        return "ko"
+    return "en" if len(english) >= 5 and prose >= len(english) > 2 * eojeol else None

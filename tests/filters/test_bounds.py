@@ -1,12 +1,23 @@
 """Judging: every reason and no other, in order, against a plain reference."""
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from chejil.errors import ChejilError
-from chejil.filters.bounds import Policy, Rule, check_rule, check_unit, judge, preset, presets
+from chejil.filters.bounds import (
+    Policy,
+    Rule,
+    by_preset,
+    check_rule,
+    check_unit,
+    judge,
+    preset,
+    presets,
+    read_preset,
+)
 from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound
 
 NAMES = ["num_chars", "num_words", "mean_word_chars", "hangul_share"]
@@ -121,3 +132,44 @@ def test_a_cast_that_a_value_does_not_stand_names_its_rule():
         )
 
     assert "TRY_CAST" in str(caught.value)
+
+
+def test_a_listed_url_is_the_first_reason_but_empty():
+    """It needs no measuring; an empty text has one reason alone."""
+    rows = frame([("ko", (9, 1, 1, 1)), ("ko", (0, 1, 1, 1)), ("ko", (9, 9, 1, 1))])
+    policy = Policy({"ko": {"num_words": Bound(low=3)}})
+
+    found = judge(rows, policy, {"adult": np.array([True, True, False])})
+
+    assert found.to_list() == [["url:adult", "num_words:low"], ["empty"], []]
+
+
+@pytest.mark.parametrize("content", [None, [], {"bounds": {}}, {"bounds": 3}, {"about": 1}, "koen"])
+def test_what_is_no_preset_is_refused(content):
+    """Whatever a YAML file may hold."""
+    with pytest.raises(ChejilError, match="not a preset"):
+        read_preset("mine", content, lambda path: "mine")
+
+
+def test_all_mistakes_of_a_preset_are_named():
+    """An unknown language, an unknown signal, a bound without a number: an error to mend, no assertion."""
+    content = {
+        "bounds": {"kr": {}, "ko": {"num_wordz": {}, "num_chars": {"unit": "char"}, "num_words": 5}, "en": 1}
+    }
+
+    with pytest.raises(ChejilError) as caught:
+        read_preset("mine", content, lambda path: ".".join(path))
+
+    for place in ("bounds.kr: 'kr' is not a language", "bounds.ko.num_wordz: no signal", "neither low nor high",
+                  "bounds.ko.num_words: 'num_words' is no interval", "bounds.en: 'en' holds no bounds"):  # fmt: skip
+        assert place in str(caught.value)
+
+
+def test_bounds_by_preset_are_those_of_the_presets():
+    """Presets and languages that do not bound a signal are left out."""
+    found = by_preset("num_words")
+
+    assert found["koen"] == {
+        lang: preset("koen").languages[lang]["num_words"] for lang in ("ko", "en", "mixed")
+    }
+    assert by_preset("lang") == {}

@@ -14,11 +14,15 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 
+from chejil.errors import ChejilError
 from chejil.filters.buffers import TextBuffers
-from chejil.filters.engine import score
-from chejil.filters.language import SAMPLE_WINDOWS, WINDOW_BYTES, sample
+from chejil.filters.engine import measure, score
+from chejil.filters.language import SAMPLE_WINDOWS, WINDOW_BYTES, code_of, sample
+from chejil.filters.language_switches import COUNTERS
+from chejil.filters.lexicons import lexicon
 from chejil.filters.prose import ENGLISH, KOREAN
 
+from . import reference
 from .strategies import batches
 
 CHINESE = (
@@ -195,3 +199,144 @@ def test_another_language_has_its_code():
 
     assert [row["lang_code"] for row in found] == list(texts)
     assert [row["lang"] for row in found] == ["other", "other", "ko", "en"]
+
+
+NAMES = ("김치찌개", "서울특별시", "안녕하세요", "한국어", "우리는 하나다")
+"""A stew, Seoul, hello, Korean, "we are one": what a page about Korea quotes."""
+
+
+def with_names(text: str, every: int) -> str:
+    """A Hangul name after every so many characters."""
+    pieces = [text[at : at + every] + NAMES[at // every % len(NAMES)] for at in range(0, len(text), every)]
+    return "".join(pieces)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        CHINESE + "김밥",
+        with_names(CHINESE * 3, 30),
+        with_names(CHINESE * 3, 15),
+        with_names(JAPANESE * 3, 30),
+        with_names(JAPANESE * 3, 15),
+        "「" + "안녕하세요" + "」と「" + "감사합니다" + "」は毎日使う言葉なので、最初に覚えておきましょう。",
+        "我们昨天在首尔吃了김치찌개和불고기，味道非常好，下次还想再去。",  # stew and bulgogi, eaten in Seoul
+        "カフェで「안녕하세요」と挨拶してからメニューを見て、冷たいコーヒーを頼みました。",  # a greeting in a café
+    ],
+)
+def test_chinese_and_japanese_are_not_korean(text):
+    """However many Hangul names and greetings (hello, thank you) they quote."""
+    assert languages(text) == ["other"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "吾等은 玆에 그 決定을 宣言하고 子孫에게 그 權利를 永遠히 傳하노라.",  # we declare it and hand it down
+        "本法은 公共의 安寧秩序를 維持하고 國民의 自由와 權利를 保護함을 目的으로 한다.",  # the aim of this act
+        "天地玄黃 宇宙洪荒이라 함은 하늘과 땅, 집과 들을 이르는 말이다.",  # what a line of the primer means
+        "學校",
+    ],
+)
+def test_korean_with_much_hanja_is_korean(text):
+    """Its Hangul is particles and endings. A Hanja word alone is no language."""
+    expected = "ko" if len(text) > 9 else None
+    decomposed = unicodedata.normalize("NFD", text)
+
+    assert languages(text, decomposed) == [expected, expected]
+
+
+def test_a_korean_lesson_of_japanese_is_korean():
+    """Explanations in Korean around a few examples ("good morning is ohayo")."""
+    assert languages(
+        "아침 인사는 おはよう라고 하며, 저녁에는 こんばんは라고 합니다. 친구끼리 쓰는 말입니다."
+    ) == ["ko"]
+
+
+@settings(deadline=None)
+@given(batches)
+def test_switches_agree_with_the_reference(texts):
+    """Every counter of every document equals the plain count."""
+    counts = measure(TextBuffers.of(texts), ["language_switches"])
+    expected = [reference.language_switches(text) for text in texts]
+    for name in COUNTERS:
+        assert counts[name].tolist() == [counted[name] for counted in expected], name
+
+
+LINE_KO = "마을 뒤편의 작은 도서관은 오래된 정미소를 고쳐서 만들었다."  # a library in an old mill
+LINE_EN = "The small library behind the village was made of an old mill and a barn."
+
+
+@pytest.mark.parametrize(
+    ("text", "share", "switches"),
+    [
+        (KOREAN, 0.0, 0),
+        (ENGLISH, 0.0, 0),
+        ("\n".join([LINE_KO] * 4 + [LINE_EN] * 4), 0.5, 1),
+        ("\n".join([LINE_KO, LINE_EN] * 4), 0.5, 7),
+        ("\n\n".join([LINE_KO] * 3 + [LINE_EN]), 0.25, 1),
+        ("\n".join([LINE_KO + f" ({LINE_EN[:30]})"] * 4), 0.0, 0),  # glosses in brackets
+        ("\n".join([LINE_KO, CODE, LINE_KO]), 0.0, 0),
+        ("\n".join([unicodedata.normalize("NFD", LINE_KO), LINE_EN]), 0.5, 1),
+        ("1. 개요\nMenu\n목차", None, 0),  # overview, contents
+        (CHINESE, None, 0),
+    ],
+)
+def test_switches_tell_halves_from_translations_and_glosses(text, share, switches):
+    """The share says how much there is of the other language, the switches how it is laid out."""
+    found = score([text], ["code_switch_share", "num_language_switches"]).to_pylist()
+
+    assert found == [{"code_switch_share": share, "num_language_switches": switches}]
+
+
+@pytest.mark.parametrize(
+    ("label", "code"),
+    [
+        ("__label__kor_Hang", "ko"),
+        ("__label__eng_Latn", "en"),
+        ("__label__jpn_Jpan", "ja"),
+        ("__label__cmn_Hani", "zh"),
+        ("__label__zh-Hans", "zh"),
+        ("__label__nob_Latn", "no"),
+        ("__label__ceb", "ceb"),
+        ("ko", "ko"),
+    ],
+)
+def test_labels_of_other_models_are_our_codes(label, code):
+    """GlotLID and NLLB write kor_Hang, lid.176 writes ko."""
+    assert code_of(label) == code
+
+
+def test_every_code_of_the_table_has_two_letters():
+    """A bare `no` in YAML would be false."""
+    assert all(isinstance(code, str) and len(code) == 2 for code in lexicon("language_codes").values())
+
+
+def test_another_model_is_asked_where_a_recipe_names_one(tmp_path):
+    """Its labels become our codes; what the gate decides it is not asked."""
+    import fasttext
+
+    lines = [
+        f"__label__{label} {word} {other}"
+        for label, words in {"spa_Latn": "puente gente colinas", "fra_Latn": "pont gens collines"}.items()
+        for word in words.split()
+        for other in words.split()
+    ]
+    (tmp_path / "train.txt").write_text("\n".join(lines * 5) + "\n", "utf-8")
+    model = fasttext.train_supervised(
+        str(tmp_path / "train.txt"), epoch=50, lr=0.5, dim=8, thread=1, verbose=0
+    )
+    model.save_model(str(tmp_path / "lid.bin"))
+    models = {"language": str(tmp_path / "lid.bin")}
+
+    found = score(["puente gente colinas", KOREAN], ["lang", "lang_code"], models).to_pylist()
+
+    assert found == [{"lang": "other", "lang_code": "es"}, {"lang": "ko", "lang_code": "ko"}]
+
+
+def test_a_file_that_is_no_model_is_refused(tmp_path):
+    """With its path and what it should be."""
+    (tmp_path / "lid.bin").write_bytes(b"not a model at all")
+
+    with pytest.raises(ChejilError, match=r"no fastText model"):
+        score(["puente gente colinas"], ["lang"], {"language": str(tmp_path / "lid.bin")})

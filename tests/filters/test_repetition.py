@@ -11,7 +11,6 @@ from chejil.filters.buffers import TextBuffers
 from chejil.filters.catalogue import SIGNALS
 from chejil.filters.engine import measure, score
 from chejil.filters.repetition import COUNTERS, DUP_N, TOP_N, count_repetition
-from chejil.filters.unicode_classes import class_table
 
 from . import reference
 from .strategies import batches
@@ -77,7 +76,9 @@ def test_words_beyond_the_limit_are_not_looked_at():
     """A document of more words than the tables hold is measured on its beginning alone."""
     buffers = TextBuffers.of(["a b c d " * 4 + "x " * 1000])
     counts = np.zeros((1, len(COUNTERS)), np.int64)
-    count_repetition(buffers.data, buffers.offsets, class_table(), 16, counts)
+    table = measure(buffers, ["word_table"])
+    words = [table[f"word_{name}"] for name in ("hashes", "begins", "ends", "starts")]
+    count_repetition(*words, table["char_starts"], 16, counts)
     begun = reference.repetition("a b c d " * 4)
     assert counts[0].tolist() == [begun[name] for name in COUNTERS]
 
