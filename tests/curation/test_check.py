@@ -4,8 +4,10 @@ import jsonschema
 import pytest
 import yaml
 
-from chejil.curation import check, marked_yaml
+from chejil.curation import check, marked_yaml, shards
+from chejil.curation.explain import explain
 from chejil.curation.recipe import Recipe, find_recipe, shipped_recipes
+from chejil.curation.run import run
 from chejil.errors import ChejilError, RecipeError
 
 GOOD = """\
@@ -205,3 +207,80 @@ def test_a_shipped_recipe_goes_by_its_bare_name():
     assert find_recipe("demo").name == "demo.yaml"
     with pytest.raises(ChejilError, match="koen-web"):
         find_recipe("nothing-of-the-kind")
+
+
+PRESET = """\
+about: Mine
+bounds:
+  ko:
+    num_words: {low: 15, unit: eojeol}
+    digit_share: {high: 0.3, unit: char}
+  en:
+    num_words: {low: 40, unit: eojeol}
+"""
+
+
+def test_a_preset_may_be_a_path(problems, tmp_path):
+    """A YAML file of the same form; a language that it does not bound is refused as ever."""
+    (tmp_path / "mine.yaml").write_text(PRESET, "utf-8")
+
+    assert problems("en: gopher", f"en: {tmp_path / 'mine.yaml'}") == []
+    (found,) = problems("mixed: keep", f"mixed: {tmp_path / 'mine.yaml'}")
+    assert "has no bounds for 'mixed', only for ko, en" in found
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("num_words: {low: 15", "num_wordz: {low: 15", "mine.yaml:4:5: no signal is called 'num_wordz'"),
+        ("unit: eojeol", "unit: morpheme", "mine.yaml:4:5: the bound of 'num_words' is given per morpheme"),
+        (", unit: eojeol", "", "mine.yaml:4:5: the bound of 'num_words' does not say in what unit"),
+        ("low: 15", "low: 15, high: 3", "mine.yaml:4:5: low 15 is above high 3"),
+        ("low: 15", "low: fifteen", "mine.yaml:4:5: low: 'fifteen' is not a number"),
+        ("low: 15", "lo: 15", "mine.yaml:4:5: 'lo' is not known here"),
+        ("  ko:", "  kr:", "mine.yaml:3:3: 'kr' is not a language"),
+        ("bounds:", "bonds:", "mine.yaml:1:1: not a preset"),
+        ("about: Mine", "abuot: Mine", "mine.yaml:1:1: 'abuot' is not known here"),
+        ("about: Mine", "about: Mine\nabout: Yours", "mine.yaml:2:1: 'about' stands twice"),
+        ("digit_share: {high: 0.3, unit: char}", "lang: {high: 0.3, unit: document}", "'lang' is a label"),
+        ("about: Mine", "about: [", "not YAML"),
+    ],
+)  # fmt: skip
+def test_a_mistake_in_a_preset_file_has_its_place_in_it(problems, tmp_path, old, new, expected):
+    """Once, however many languages of the recipe name the file."""
+    (tmp_path / "mine.yaml").write_text(PRESET.replace(old, new, 1), "utf-8")
+    path = tmp_path / "mine.yaml"
+
+    found = problems("en: gopher\n        mixed: keep", f"en: {path}\n        mixed: {path}")
+
+    assert [problem for problem in found if expected in problem] == found
+
+
+def test_a_preset_file_that_is_not_there_is_named_at_its_place(problems):
+    """In the recipe, with where a relative path starts."""
+    (found,) = problems("en: gopher", "en: nowhere/mine.yaml")
+
+    assert found.startswith("r.yaml:11:9: cannot read the preset 'nowhere/mine.yaml'")
+
+
+def test_a_run_keeps_the_content_of_a_preset_file(small_recipe, tmp_path):
+    """Its recipe.yaml holds the bounds, so it can be explained when the file is gone; a changed file judges again."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(PRESET, "utf-8")
+    settings = [f"stages.filter.bounds.{lang}={{preset: {path}, digit_share: null}}" for lang in ("ko", "en")]
+    root = str(tmp_path / "run")
+
+    first = run(small_recipe(*settings), root)
+    path.write_text(PRESET.replace("15", "15_000"), "utf-8")
+    resolved = (tmp_path / "run" / "recipe.yaml").read_text("utf-8")
+    assert "mine.yaml" not in resolved
+    assert yaml.safe_load(resolved)["stages"][2]["filter"]["bounds"]["ko"]["num_words"]["low"] == 15
+    assert "digit_share" not in yaml.safe_load(resolved)["stages"][2]["filter"]["bounds"]["ko"]
+
+    second = run(small_recipe(*settings), root)
+    path.unlink()
+
+    assert second.kept < first.kept
+    shard = second.inputs[-1]["shard"]
+    row = shards.read_shard(f"{root}/decisions/{shard}.parquet").to_pylist()[0]
+    assert explain(root, row["id"]).decision["reasons"] == ["num_words:low"]

@@ -265,9 +265,11 @@ def test_no_truth_says_how_to_write_one(tmp_path):
 # The score
 
 
-def perfect(truth: Truth, texts: dict[tuple[str, int], str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Decisions and documents of a run that does everything right, read off the truth."""
-    decisions, documents = [], []
+def perfect(
+    truth: Truth, texts: dict[tuple[str, int], str]
+) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Decisions, documents and final texts of a run that does everything right, read off the truth."""
+    decisions, documents, final = [], [], []
     for row in truth.rows:
         if row["op"] == "quarantine":
             continue
@@ -283,7 +285,10 @@ def perfect(truth: Truth, texts: dict[tuple[str, int], str]) -> tuple[pl.DataFra
         text = texts[row["file"], row["line"]]
         [text] = normalise([text], Normalise(), html_entities=True).texts.to_pylist()
         documents.append({"id": name, "text": text})
-    return pl.DataFrame(decisions, infer_schema_length=None), pl.DataFrame(documents)
+        for span in row.get("spans") or ():
+            text = text if span["decoy"] else text.replace(span["value"], "")
+        final.append({"id": name, "text": text})
+    return pl.DataFrame(decisions, infer_schema_length=None), pl.DataFrame(documents), pl.DataFrame(final)
 
 
 def caught(rows: list[dict], kind: str) -> tuple[int, int | None]:
@@ -295,36 +300,40 @@ def test_a_perfect_run_scores_everything(truth, texts):
     """Where the right thing became of every document, all that is scored is caught."""
     rows = score(truth, *perfect(truth, texts))
     for row in rows:
-        assert row["caught"] == (None if row["kind"] == "planted_pii" else row["planted"]), row
-    assert sum(row["planted"] for row in rows) + len(planted(truth, "original")) == len(truth.rows)
+        assert row["caught"] == row["planted"], row
+    documents = [row for row in rows if not row["kind"].startswith(("personal data", "look-alike"))]
+    apart = len(planted(truth, "original")) + len(planted(truth, "planted_pii"))
+    assert sum(row["planted"] for row in documents) + apart == len(truth.rows)
     assert rows[-1]["kind"] == "clean documents kept"
 
 
 def test_a_run_that_keeps_everything_scores_nothing(truth, texts):
     """Where all is kept as it came and called Korean, nothing is caught but what needs no doing."""
-    decisions, _ = perfect(truth, texts)
+    decisions, documents, _ = perfect(truth, texts)
     decisions = decisions.with_columns(kept=pl.lit(True), reason=pl.lit(None, pl.String), lang=pl.lit("ko"))
     raw = pl.DataFrame({"id": decisions["id"], "text": list(texts.values())[:1] * len(decisions)})
-    rows = {row["kind"]: row for row in score(truth, decisions, raw, pl.DataFrame({"file": [], "line": []}))}
+    nowhere = pl.DataFrame({"file": [], "line": []})
+    rows = {row["kind"]: row for row in score(truth, decisions, raw, documents, nowhere)}
     clean = rows.pop("clean documents kept")
     assert clean["caught"] == clean["planted"]
-    assert {kind: row["caught"] for kind, row in rows.items() if row["caught"]} == {}
+    found = {kind: row["caught"] for kind, row in rows.items() if row["caught"]}
+    assert all(kind.startswith("look-alike") for kind in found)
 
 
 def test_a_cluster_catches_what_another_stage_dropped(truth, texts):
     """A copy and its original in one cluster are caught even if both were dropped; Arrow is read too."""
-    decisions, documents = perfect(truth, texts)
+    decisions, documents, final = perfect(truth, texts)
     decisions = decisions.with_columns(kept=pl.lit(False))
-    assert caught(score(truth, decisions, documents), "exact_copy")[1] == 0
+    assert caught(score(truth, decisions, documents, final), "exact_copy")[1] == 0
     together = decisions.with_columns(near_cluster=pl.lit("one"))
-    rows = score(truth, together.to_arrow(), documents.to_arrow())
+    rows = score(truth, together.to_arrow(), documents.to_arrow(), final.to_arrow())
     assert caught(rows, "exact_copy") == (len(planted(truth, "exact_copy")),) * 2
 
 
 def test_the_note_on_clean_documents_names_what_dropped_them(truth, texts):
     """The last row says which reasons dropped clean documents, most frequent first."""
-    decisions, documents = perfect(truth, texts)
+    decisions, documents, final = perfect(truth, texts)
     decisions = decisions.with_columns(kept=pl.lit(False), reason=pl.lit("num_words"))
-    last = score(truth, decisions, documents)[-1]
+    last = score(truth, decisions, documents, final)[-1]
     assert last["caught"] == 0
     assert last["note"] == f"num_words dropped {last['planted']}"
