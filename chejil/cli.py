@@ -122,6 +122,41 @@ def signals(
 
 
 @app.command()
+def calibrate(
+    run: RunArgument,
+    reference: Annotated[
+        str, typer.Option("--reference", help="A trusted run's folder, or Parquet shards with a column text.")
+    ],
+    share: Annotated[
+        float, typer.Option("--share", help="Share of the reference that is to pass all bounds together.")
+    ] = 0.99,
+    by: Annotated[str, typer.Option("--by", help="lang, or source,lang.")] = "lang",
+    signals: Annotated[
+        str | None, typer.Option("--signals", help="Names with commas [default: those that the run bounds].")
+    ] = None,
+    out: Annotated[
+        str | None, typer.Option("--out", help="Write a preset (by source,lang: a folder of them).")
+    ] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write a page with the distributions.")] = None,
+    json: JsonOption = False,
+) -> None:
+    """Propose bounds that a trusted reference passes, and say what they would do to a run."""
+    from chejil import terminal
+    from chejil.curation import calibration, calibration_report, shards, views
+
+    if by not in ("lang", "source,lang"):
+        raise ChejilError(f"cannot calibrate by '{by}'", mend="--by lang or --by source,lang")
+    names = [name.strip() for name in signals.split(",")] if signals else None
+    found = calibration.calibrate(run, reference, share, by, names)  # type: ignore[arg-type]
+    written = calibration.write_presets(found, out) if out else []
+    if html:
+        shards.write_bytes(str(html.parent), html.name, calibration_report.page(found).encode())
+    terminal.show(found, json, views.calibration)
+    for path in [*written, *([html] if html else [])]:
+        terminal.STDERR.print(f"written: {path}", highlight=False, markup=False)
+
+
+@app.command()
 def verify(run: RunArgument, json: JsonOption = False) -> None:
     """Recompute every hash and count of a run; the exit code is 1 if anything differs."""
     from chejil import terminal
@@ -174,6 +209,47 @@ def demo(
     terminal.show(result, json, views.demo)
     if result.run.failed:
         raise typer.Exit(EXIT_INCOMPLETE)
+
+
+quality = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Quality classifiers, from your examples."
+)
+app.add_typer(quality, name="quality")
+
+
+@quality.command()
+def train(
+    positive: Annotated[
+        list[str], typer.Option(metavar="PATH", help="Good documents; may be given several times.")
+    ],
+    negative: Annotated[
+        list[str], typer.Option(metavar="PATH", help="The others; may be given several times.")
+    ],
+    lang: Annotated[str, typer.Option(help="Language of the classifier: ko or en.")],
+    out: Annotated[str, typer.Option(help="Folder or URL for the model and its card.")],
+    seed: Annotated[
+        int, typer.Option(min=0, max=2**31 - 2, help="Decides the sample, the split and the training.")
+    ] = 1,
+    dim: Annotated[int, typer.Option(min=2, max=300, help="Numbers a word.")] = 16,
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the examples.")] = 5,
+    held_out: Annotated[float, typer.Option(help="Share of the examples that is not learnt from.")] = 0.1,
+    limit: Annotated[int, typer.Option(min=1, help="Most documents of a side.")] = 100_000,
+    json: JsonOption = False,
+) -> None:
+    """Train a quality classifier on good documents and others; writes the model and a card that says how good.
+
+    A PATH is a file or a quoted glob (Parquet, CSV, TSV or JSON lines with a `text` column, else plain text),
+    FORMAT:PATH for a format of recipes, or the folder of a run: its clean shards.
+    """
+    from chejil import terminal
+    from chejil.curation import quality_report, quality_training
+
+    settings = quality_training.Training(
+        lang, seed=seed, dim=dim, epochs=epochs, held_out=held_out, limit=limit
+    )
+    with _progress() as bars:
+        card = quality_training.train({"high": positive, "low": negative}, settings, out, bars)
+    terminal.show(card, json, lambda _: quality_report.summary(card, out))
 
 
 @contextmanager

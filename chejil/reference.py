@@ -13,6 +13,7 @@ from typing import Any
 from chejil.curation.documents import REASONS
 from chejil.curation.layouts import formats
 from chejil.curation.recipe import Recipe, StageEntry
+from chejil.curation.views import measured
 from chejil.filters import bounds
 from chejil.filters.catalogue import FAMILIES, SIGNALS, Signal
 
@@ -27,7 +28,8 @@ def pages() -> dict[str, str]:
 def signals() -> str:
     """The signals page."""
     parts = [_HEAD, "# Signals\n\n", _SIGNALS_INTRO]
-    for family in FAMILIES.values():
+    shown = {signal.family for signal in SIGNALS.values()}
+    for family in (family for family in FAMILIES.values() if family.name in shown):
         parts.append(f"## {family.name}\n\n{family.about}\n\n" if family.about else f"## {family.name}\n\n")
         parts += [_signal(signal) for signal in SIGNALS.values() if signal.family == family.name]
     parts.append("## Presets\n\n")
@@ -38,17 +40,23 @@ def signals() -> str:
 _SIGNALS_INTRO = """\
 A signal is a pure function from text to one value a document; it knows no threshold. It is null where it is undefined,
 and in an empty text. A null value lies in no interval, so it fails every bound. An *eojeol* is a white-space separated
-word; in English text, a word. Bounds are closed intervals; what is given here are the defaults (preset `koen`).
+word; in English text, a word. Bounds are closed intervals, given by preset and language; those of `koen` are the
+defaults. A signal *on request* is measured where a recipe names it, one that *needs a model* where it gives the model.
 
 """
 
 
 def _signal(signal: Signal) -> str:
-    limits = "; ".join(f"{lang}: {bound}" for lang, bound in signal.bounds.items()) or "none"
+    presets = [
+        f"`{name}` " + ", ".join(f"{lang}: {bound}" for lang, bound in limits.items())
+        for name, limits in bounds.by_preset(signal.name).items()
+    ]
+    condition = measured(signal)
     lines = [
         f"### `{signal.name}`\n",
         f"{signal.about}\n",
-        f"- {signal.kind}, per {signal.unit}; default bounds: {limits}",
+        f"- {signal.kind}, per {signal.unit}" + (f"; {condition}" if condition else ""),
+        f"- bounds: {'; '.join(presets) or 'none'}",
         f"- {signal.source}",
         *(f"- kept ({lang}): {_shown(text)}" for lang, text in signal.kept),
         *(f"- dropped ({lang}): {_shown(text)}" for lang, text in signal.dropped),
@@ -113,12 +121,21 @@ among them decides which documents may stand in for others: only those that ever
 
 
 _FILTER_NOTES = """\
-A language is given one word, `drop`, `keep` or the name of a preset, or a mapping: `preset`, and signals with `low`,
-`high` (closed, what is left out is open) and optionally `unit`, which is refused if it is not the signal's own. A
-signal that is `null` lifts the preset's bound.
+A language is given one word, `drop`, `keep` or a preset, or a mapping: `preset`, and signals with `low`, `high`
+(closed, what is left out is open) and optionally `unit`, which is refused if it is not the signal's own. A signal that
+is `null` lifts the preset's bound. A preset is a name, or the path of a YAML file of the same form (`chejil calibrate`
+writes one); a relative path starts where the command runs, as `data` does, and the run keeps the content.
 
 ```yaml
 ko: {preset: koen, num_words: {low: 30, unit: eojeol}, terminal_line_share: null}
+```
+
+A blocklist is a file of domains and URLs, one a line, plain or `.gz`, or a folder with the files `domains` and `urls`
+(UT1). A domain lists itself and all below it; an entry with a slash lists what begins with its path. The reason is
+`url:NAME`. A relative path starts from `data`.
+
+```yaml
+blocklists: {adult: lists/adult, gambling: lists/gambling/domains.gz}
 ```
 
 A rule is a condition in SQL syntax over signals and `id`, `source`, `url`, `timestamp`, `license`. It judges one
@@ -196,11 +213,20 @@ def commands() -> str:
         _HEAD,
         "# Commands\n\nResults go to stdout, progress to stderr; `--json` where a program may read.\n\n",
     ]
-    for name, command in group.commands.items():
+    for name, command in _leaves(group):
         with command.make_context(name, [], resilient_parsing=True, terminal_width=100) as context:
             context.info_name = f"chejil {name}"
             parts.append(f"## `chejil {name}`\n\n```text\n{command.get_help(context).strip()}\n```\n\n")
     return "".join(parts)
+
+
+def _leaves(group: Any, before: str = "") -> Iterator[tuple[str, Any]]:
+    """Every command by its full name; `quality train` stands in a group."""
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _leaves(command, f"{before}{name} ")
+        else:
+            yield f"{before}{name}", command
 
 
 def main(arguments: list[str]) -> int:

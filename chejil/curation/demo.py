@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from chejil.curation import check, open_corpora, run, shards
+from chejil.curation import check, edits, open_corpora, run, shards
 from chejil.curation.manifest import Manifest
 from chejil.curation.planted_truth import Truth, score
 from chejil.curation.progress import Progress
@@ -38,7 +38,7 @@ def sample(data: Path, root: str | None, workers: int, progress: Progress) -> De
     recipe = check.load("demo", [f"data={data}"])
     root = root or f"runs/{recipe.name}"
     content = run.run(recipe, root, workers, progress)
-    return Demo(root, content, caught=_caught(truth, root, content))
+    return Demo(root, content, caught=_caught(truth, root, content, recipe.transforms()))
 
 
 def real(root: str | None, workers: int, progress: Progress) -> Demo:
@@ -53,7 +53,7 @@ def real(root: str | None, workers: int, progress: Progress) -> Demo:
     return Demo(root, content, licences=[f"{corpus.name}: {corpus.licence}" for corpus in corpora])
 
 
-def _caught(truth: Truth, root: str, content: Manifest) -> list[dict[str, Any]]:
+def _caught(truth: Truth, root: str, content: Manifest, transforms: list[str]) -> list[dict[str, Any]]:
     def table(folder: str, columns: list[str]) -> pl.DataFrame:
         paths = [path for path in content.files if path.startswith(f"{folder}/")]
         parts = [shards.read_shard(shards.join(root, path), columns) for path in paths]
@@ -62,4 +62,15 @@ def _caught(truth: Truth, root: str, content: Manifest) -> list[dict[str, Any]]:
     decisions = table(
         "decisions", ["id", "file", "line", "kept", "reason", "lang", "exact_cluster", "near_cluster"]
     )
-    return score(truth, decisions, table("documents", ["id", "text"]), table("quarantine", ["file", "line"]))
+    documents, quarantine = table("documents", ["id", "text"]), table("quarantine", ["file", "line"])
+    return score(truth, decisions, documents, _final(root, content, transforms), quarantine)
+
+
+def _final(root: str, content: Manifest, transforms: list[str]) -> pl.DataFrame:
+    """Every document as the transforms left it, dropped ones too."""
+    parts = [
+        pl.DataFrame(pl.from_arrow(table))
+        for entry in content.inputs
+        for table in edits.row_groups(root, entry["shard"], ["id", "text"], transforms)
+    ]
+    return pl.concat(parts)

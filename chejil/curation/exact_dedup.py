@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from chejil.curation import shards
+from chejil.curation import edits, shards
 from chejil.curation.clusters import equal_groups
 from chejil.curation.shingles import content_hashes
 from chejil.curation.side_tables import Members, fixed_bytes, matrix_of, read_members, write_members
@@ -33,8 +33,7 @@ class ExactDedup(BaseModel):
 
 def hash_contents(unit: Unit) -> Tally:
     """Map: documents/ → work/exact_dedup/hashes/, the 128-bit content hash of each document."""
-    documents = shards.row_groups(unit.url("documents"), ["text"])
-    tables = (_hashes(table["text"]) for table in documents)
+    tables = (_hashes(table["text"]) for table in edits.documents(unit, ["text"]))
     return Tally([shards.write_shard(unit.root, unit.path(f"work/{unit.stage}"), tables, HASHES)])
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars as pl
 
-from chejil.curation import manifest, marked_yaml, shards
+from chejil.curation import edits, manifest, marked_yaml, shards
 from chejil.curation.decisions import SCHEMA as DECISIONS
 from chejil.curation.documents import QUARANTINE
 from chejil.curation.filtering import Filter
@@ -66,6 +66,7 @@ class Explanation:
     mates: list[Mate]
     changes: Mapping[str, int]
     spans: list[tuple[str, str]]
+    edits: list[Mapping[str, Any]]
     excerpt: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -145,9 +146,10 @@ def _explained(root: str, content: Manifest, shard: str, row: int, decision: dic
         decision=decision,
         signals=measured,
         rules=rules,
-        mates=list(_mates(root, content, decision, text, recipe)),
+        mates=list(_mates(root, content, decision, (shard, row), recipe)),
         changes={kind: origin[f"changed_{kind}"] for kind in CHANGES if origin[f"changed_{kind}"]},
         spans=list(changed_spans(original, text)) if original is not None else [],
+        edits=edits.of_row(root, shard, row, recipe.transforms()),
         excerpt=text[:400],
     )
 
@@ -162,9 +164,10 @@ def _recipe(root: str) -> Recipe:
     return Recipe.model_validate(marked_yaml.read(text, path).data)
 
 
-def _text(root: str, shard: str, row: int) -> str:
+def _text(root: str, shard: str, row: int, transforms: Iterable[str] = ()) -> str:
+    """A document's text, with the edits of these transforms."""
     start = 0
-    for table in shards.row_groups(shards.join(root, f"documents/{shard}.parquet"), ["text"]):
+    for table in edits.row_groups(root, shard, ["text"], transforms):
         if row < start + table.num_rows:
             return table["text"][row - start].as_py()
         start += table.num_rows
@@ -187,7 +190,7 @@ def _judged(
     fixed = _table(root, f"documents/{shard}", list(bounds.FIXED_COLUMNS)).drop("id").slice(row, 1)
     judged_row = values.hstack(fixed)
     again = bounds.judge(judged_row, policy)[0].to_list()
-    said = [reason for reason in decision["reasons"] if not reason.startswith("duplicate:")]
+    said = [reason for reason in decision["reasons"] if not reason.startswith(("duplicate:", "url:"))]
     if again != said:
         what = f"the run says {said or 'kept'}, its signals and recipe say {again or 'kept'}"
         raise RunError(what, where=str(decision["id"]), mend="chejil verify names what changed")
@@ -216,17 +219,19 @@ def _measured(name: str, value: Any, bound: Bound | None) -> Measured:
 
 
 def _mates(
-    root: str, content: Manifest, decision: Mapping[str, Any], text: str, recipe: Recipe
+    root: str, content: Manifest, decision: Mapping[str, Any], place: tuple[str, int], recipe: Recipe
 ) -> Iterator[Mate]:
     """Documents of the same exact or near cluster, at most MAX_MATES: `duplicate_of`, kept ones, the rest."""
-    eojeol = (recipe.stage("near_dedup") or NearDedup()).shingle_eojeol
-    own = shingle_set(text, eojeol)
+    compared = recipe.stage("near_dedup")
+    eojeol = (compared or NearDedup()).shingle_eojeol
+    transforms = recipe.transforms(before="near_dedup") if compared else []
+    own = shingle_set(_text(root, *place, transforms), eojeol)
     for mate in _nearest_members(root, content, decision):
         # Exact copies may be spaced otherwise: the same text to the run, though its eojeol differ.
         exact = decision["exact_cluster"] is not None and mate["exact_cluster"] == decision["exact_cluster"]
         similarity = 1.0
         if not exact:
-            other = shingle_set(_text(root, mate["shard"], mate["row"]), eojeol)
+            other = shingle_set(_text(root, mate["shard"], mate["row"], transforms), eojeol)
             similarity = len(own & other) / max(1, len(own | other))
         yield Mate(mate["id"], "exact" if exact else "near", similarity, mate["kept"])
 

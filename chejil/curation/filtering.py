@@ -1,16 +1,25 @@
-"""Filter: bounds by language and rules in SQL, judged on the signal columns. Text is not touched."""
+"""Filter: blocklists of URLs, bounds by language and rules in SQL, judged on columns. Text is not touched."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 import polars as pl
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 
-from chejil.curation import shards
+from chejil.curation import blocklists, model_files, preset_files, shards
+from chejil.curation.blocklists import Blocklist
 from chejil.curation.stage import Tally, Unit
 from chejil.filters import bounds
 from chejil.filters.bounds import Policy, Rule
@@ -44,7 +53,9 @@ class LanguageLimits(BaseModel):
     __pydantic_extra__: dict[str, Limits | None]
 
     preset: str | None = Field(
-        None, description="A preset's name, `drop` (nothing passes) or `keep` (all does)."
+        None,
+        description="A preset's name, the path of a YAML file of the same form (from where the command runs), "
+        "`drop` (nothing passes) or `keep` (all does).",
     )
 
     @model_validator(mode="before")
@@ -61,12 +72,24 @@ class LanguageLimits(BaseModel):
         """Preset and own limits laid together."""
         if self.preset in ("drop", "keep"):
             return "drop" if self.preset == "drop" else "keep"
-        merged = dict(bounds.preset(self.preset).languages.get(language, {})) if self.preset else {}
+        merged = dict(preset_files.find(self.preset).languages.get(language, {})) if self.preset else {}
         for name, limits in self.own.items():
             merged.pop(name, None)
             if limits is not None:
                 merged[name] = Bound(limits.low, limits.high)
         return merged
+
+    def written_out(self, language: Language) -> LanguageLimits:
+        """The same with the content of a preset that was given by path: its file may change, this does not."""
+        if self.preset is None or not preset_files.is_path(self.preset):
+            return self
+        limits = self.resolve(language)
+        assert not isinstance(limits, str)
+        own = {
+            name: Limits(low=bound.low, high=bound.high, unit=SIGNALS[name].unit)
+            for name, bound in limits.items()
+        }
+        return LanguageLimits(**own)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -75,7 +98,8 @@ class LanguageLimits(BaseModel):
         schema["properties"] |= {name: {**limits, "description": SIGNALS[name].about} for name in SIGNALS}
         schema["additionalProperties"] = False
         words = ["drop", "keep", *bounds.presets()]
-        return {"anyOf": [{"type": "string", "enum": words}, schema]}
+        path = {"type": "string", "pattern": preset_files.PATTERN}
+        return {"anyOf": [{"type": "string", "enum": words}, path, schema]}
 
 
 class RuleText(BaseModel):
@@ -97,8 +121,12 @@ class RuleText(BaseModel):
         return Rule(name, "keep", self.keep) if self.keep is not None else Rule(name, "drop", str(self.drop))
 
 
+ListName = Annotated[str, Field(pattern=r"^[\w-]+$", max_length=80)]
+"""What a blocklist holds, as its reason says: `url:adult`."""
+
+
 class Filter(BaseModel):
-    """Drop documents outside the bounds of their language, or by rules."""
+    """Drop documents outside the bounds of their language, on blocklists, or by rules."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -108,16 +136,45 @@ class Filter(BaseModel):
         description="Bounds that replace those of a language for the documents of one source.",
     )
     rules: dict[str, RuleText] = Field(default_factory=dict, description="Conditions in SQL syntax, by name.")
+    blocklists: dict[ListName, str] = Field(
+        default_factory=dict,
+        description="Lists of domains and URLs by what they hold: files, or folders as UT1 lays them out, "
+        "below the recipe's data root, or URLs.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _with_presets_written_out(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        whole = {
+            "bounds": _written_out(self.bounds),
+            "by_source": {source: _written_out(choice) for source, choice in self.by_source.items()},
+        }
+        copy = self.model_copy(update={name: value for name, value in whole.items() if value})
+        copy.__pydantic_fields_set__.intersection_update(self.model_fields_set)
+        return write(copy)
 
     def policy(self, source: str) -> Policy:
-        """What passes of a source."""
+        """What passes of a source, blocklists apart."""
         chosen = {**self.bounds, **self.by_source.get(source, {})}
         languages = {lang: chosen[lang].resolve(lang) for lang in LANGUAGES if lang in chosen}
         return Policy(languages, tuple(rule.named(name) for name, rule in self.rules.items()))
 
 
-def resolved(settings: Filter) -> dict[str, Any]:
-    """Settings for the stage key: presets written out, so that a changed preset is a changed filter."""
+def _written_out(choice: Mapping[Language, LanguageLimits]) -> dict[Language, LanguageLimits]:
+    return {lang: limits.written_out(lang) for lang, limits in choice.items()}
+
+
+def resolved(settings: Filter, data_root: str = ".") -> dict[str, Any]:
+    """Settings for the stage key: presets written out, so that a changed preset is a changed filter.
+
+    Of a blocklist its content counts and not its place: `blocklists` holds hashes, and `list_urls` where they lie.
+
+    Raises:
+        ChejilError: a blocklist is not there.
+    """
+    key: dict[str, Any] = {}
+    if settings.blocklists:
+        urls = list_urls(settings, data_root)
+        key["blocklists"] = {name: blocklists.content_hash(url, name) for name, url in urls.items()}
 
     def written(choice: Mapping[Language, LanguageLimits]) -> dict[str, Any]:
         return {lang: _plain(limits.resolve(lang)) for lang, limits in choice.items()}
@@ -126,7 +183,13 @@ def resolved(settings: Filter) -> dict[str, Any]:
         "bounds": written(settings.bounds),
         "by_source": {source: written(choice) for source, choice in settings.by_source.items()},
         "rules": {name: rule.model_dump(exclude_none=True) for name, rule in settings.rules.items()},
+        **key,
     }
+
+
+def list_urls(settings: Filter, data_root: str) -> dict[str, str]:
+    """Where the blocklists lie, by name; a setting of the stage that is in no key."""
+    return {name: model_files.address(path, data_root) for name, path in sorted(settings.blocklists.items())}
 
 
 def _plain(limits: bounds.LanguageBounds) -> Any:
@@ -137,13 +200,19 @@ def _plain(limits: bounds.LanguageBounds) -> Any:
 
 def filter_shard(unit: Unit) -> Tally:
     """Map: signals/ → work/filter/verdicts/, every reason of every document."""
-    policy = Filter.model_validate(unit.settings).policy(unit.shard.split("/")[0])
+    judged = {key: unit.settings[key] for key in ("bounds", "by_source", "rules")}
+    policy = Filter.model_validate(judged).policy(unit.shard.split("/")[0])
+    hashes, urls = unit.settings.get("blocklists", {}), unit.settings.get("list_urls", {})
+    lists = {name: blocklists.kept(urls[name], name, hashes[name]) for name in hashes}
     documents = shards.row_groups(unit.url("documents"), ["source", "url", "timestamp", "license"])
     signals = shards.row_groups(unit.url("signals"))
-    tables = (_judged(*pair, policy) for pair in zip(signals, documents, strict=True))
+    pairs = zip(signals, documents, strict=True)
+    tables = (_judged(*pair, policy, lists) for pair in pairs)
     return Tally([shards.write_shard(unit.root, unit.path("work/filter/verdicts"), tables, VERDICTS)])
 
 
-def _judged(signals: pa.Table, documents: pa.Table, policy: Policy) -> pa.Table:
+def _judged(
+    signals: pa.Table, documents: pa.Table, policy: Policy, lists: Mapping[str, Blocklist]
+) -> pa.Table:
     rows = pl.DataFrame(pl.from_arrow(signals)).hstack(pl.DataFrame(pl.from_arrow(documents)))
-    return bounds.judge(rows, policy).to_frame().to_arrow()
+    return bounds.judge(rows, policy, blocklists.listed(rows["url"], lists)).to_frame().to_arrow()

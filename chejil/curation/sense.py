@@ -5,33 +5,40 @@ The form is right by then (`check` sees to that); here is asked whether what is 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from pydantic import BaseModel
 
-from chejil.curation.filtering import Filter, LanguageLimits, Limits, RuleText
+from chejil.curation import blocklists, preset_files, scoring
+from chejil.curation.filtering import Filter, LanguageLimits, Limits, RuleText, list_urls
 from chejil.curation.marked_yaml import MarkedYaml, Path
 from chejil.curation.scoring import Score
 from chejil.curation.survivors import Keep
-from chejil.errors import ChejilError, did_you_mean
+from chejil.errors import ChejilError, RecipeError, did_you_mean
 from chejil.filters import bounds
-from chejil.filters.catalogue import LANGUAGES, SIGNALS, Language
+from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound, Language
 
 
 @dataclass(frozen=True)
 class Sense:
-    """What the stages of one recipe may name: its sources, and the signals that it scores."""
+    """What the stages of one recipe may name: its sources, and the signals that it scores.
+
+    `faulty` are the preset files that were found wrong so far.
+    """
 
     marked: MarkedYaml
     sources: Collection[str]
     scored: Collection[str]
+    data: str = "."
+    faulty: set[str] = field(default_factory=set)
 
     @classmethod
     def of(cls, marked: MarkedYaml, stages: Sequence[BaseModel], sources: Collection[str]) -> Sense:
         """From the stages whose form is right; without a score stage nothing is scored."""
         names = next((settings.names for settings in stages if isinstance(settings, Score)), [])
-        return cls(marked, sources, names)
+        data = marked.data.get("data", ".") if isinstance(marked.data, dict) else "."
+        return cls(marked, sources, names, str(data))
 
     def stage(self, path: Path, settings: BaseModel) -> Iterator[ChejilError]:
         """Problems of one stage."""
@@ -43,8 +50,9 @@ class Sense:
             yield from self._keep((*path, "keep"), settings.keep)  # type: ignore[attr-defined]
 
     def _score(self, path: Path, settings: Score) -> Iterator[ChejilError]:
-        for number, name in enumerate(settings.signals if settings.signals != "all" else []):
-            yield from self._unknown((*path, "signals", number), name, SIGNALS, "signal")
+        for place, error in scoring.problems(settings, self.data):
+            what = f"{error.where}: {error.what}" if error.where else error.what
+            yield self._problem((*path, *place), what, error.mend)
 
     def _keep(self, path: Path, keep: Keep) -> Iterator[ChejilError]:
         if keep.signal is not None:
@@ -67,6 +75,12 @@ class Sense:
             yield from self._choice((*path, "by_source", source), choice)
         for name, rule in settings.rules.items():
             yield from self._rule((*path, "rules", name), name, rule)
+        for name, url in list_urls(settings, self.data).items():
+            try:
+                blocklists.read(url, name)
+            except ChejilError as error:
+                what = f"{error.where}: {error.what}"
+                yield self._problem((*path, "blocklists", name), what, error.mend)
 
     def _choice(self, path: Path, choice: dict[Language, LanguageLimits]) -> Iterator[ChejilError]:
         for lang, limits in choice.items():
@@ -83,14 +97,34 @@ class Sense:
             )
         if name is None or name in ("drop", "keep"):
             return
-        yield from self._unknown(path, name, ["drop", "keep", *bounds.presets()], "preset")
-        languages = bounds.preset(name).languages if name in bounds.presets() else {lang: {}}
+        try:
+            languages = self._languages(name)
+        except RecipeError as error:
+            yield from error.problems
+            return
+        except ChejilError as error:
+            yield self._problem(path, error.what, error.mend)
+            return
         if lang not in languages:
             what = f"preset '{name}' has no bounds for '{lang}', only for {', '.join(languages)}"
             yield self._problem(path, what, "choose another preset, drop or keep")
         for signal in languages.get(lang, {}):
             if signal not in limits.own:
                 yield from self._unscored(path, signal)
+
+    def _languages(self, name: str) -> Mapping[str, Mapping[str, Bound]]:
+        """What a preset bounds; of a file, what is wrong with it is said once for all that name it."""
+        if not preset_files.is_path(name) and name not in bounds.presets():
+            raise ChejilError(
+                f"no preset is called '{name}'", mend=did_you_mean(name, ["drop", "keep", *bounds.presets()])
+            )
+        if name in self.faulty:
+            raise RecipeError([])
+        try:
+            return preset_files.find(name).languages
+        except ChejilError:
+            self.faulty.add(name)
+            raise
 
     def _limits(self, path: Path, name: str, limits: Limits | None) -> Iterator[ChejilError]:
         yield from self._unknown(path, name, SIGNALS, "signal")

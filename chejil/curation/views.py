@@ -7,12 +7,15 @@ from typing import Any
 
 from rich.console import RenderableType
 
+from chejil.curation.calibration import Calibration
 from chejil.curation.demo import Demo
 from chejil.curation.explain import Explanation
 from chejil.curation.manifest import Manifest
 from chejil.curation.recipe import Recipe
 from chejil.curation.report import megabytes, share, totals
-from chejil.filters.registry import Signal
+from chejil.curation.scoring import is_slow, slots_of
+from chejil.filters import bounds
+from chejil.filters.registry import Bound, Signal
 from chejil.terminal import table
 
 _MAX_REASONS = 25
@@ -102,14 +105,21 @@ def signals(rows: list[dict[str, Any]]) -> Iterator[RenderableType]:
     yield table(
         ("signal", "unit", "kind", "ko", "en", "what"),
         [
-            (r["name"], r["unit"], r["kind"], r["bounds"].get("ko"), r["bounds"].get("en"), r["about"])
+            (
+                r["name"],
+                r["unit"],
+                r["kind"],
+                r["bounds"].get("ko"),
+                r["bounds"].get("en"),
+                " ".join(filter(None, (r["about"], f"({r['measured']})" if r["measured"] else ""))),
+            )
             for r in rows
         ],
     )
 
 
 def signal_row(signal: Signal) -> dict[str, Any]:
-    """A signal as plain values."""
+    """A signal as plain values; `bounds` are the defaults, `presets` those of every preset by language."""
     return {
         "name": signal.name,
         "family": signal.family,
@@ -117,20 +127,75 @@ def signal_row(signal: Signal) -> dict[str, Any]:
         "kind": signal.kind,
         "about": signal.about,
         "source": signal.source,
+        "on_request": is_slow(signal.name),
+        "models": sorted(slots_of(signal.name)),
+        "measured": measured(signal),
         "bounds": {lang: str(bound) for lang, bound in signal.bounds.items()},
+        "presets": {
+            name: {lang: {"low": bound.low, "high": bound.high} for lang, bound in limits.items()}
+            for name, limits in bounds.by_preset(signal.name).items()
+        },
         "kept": [list(example) for example in signal.kept],
         "dropped": [list(example) for example in signal.dropped],
     }
 
 
+def measured(signal: Signal) -> str | None:
+    """Under which condition `score` measures a signal; None if it always does."""
+    slots = " or ".join(f"score.models.{slot}" for slot in sorted(slots_of(signal.name)))
+    conditions = ["on request"] if is_slow(signal.name) else []
+    conditions += [f"needs a model: {slots}"] if slots else []
+    return "; ".join(conditions) or None
+
+
 def signal(row: dict[str, Any]) -> Iterator[RenderableType]:
     """One signal in full."""
-    yield f"{row['name']}  ({row['kind']}, per {row['unit']})\n  {row['about']}\n  {row['source']}"
-    for lang, bound in row["bounds"].items():
-        yield f"  default for {lang}: {bound}"
+    yield f"{row['name']}  ({row['kind']}, per {row['unit']}, family {row['family']})"
+    yield f"  {row['about']}\n  {row['source']}"
+    if row["measured"]:
+        yield f"  {row['measured']}"
+    rows = [
+        (name, lang, str(Bound(**limits)))
+        for name, by_lang in row["presets"].items()
+        for lang, limits in by_lang.items()
+    ]
+    yield table(("preset", "language", "bound"), rows) if rows else "  no preset bounds it"
     for verdict in ("kept", "dropped"):
         for lang, text in row[verdict]:
             yield f"  {verdict} ({lang}): {text[:100]!r}"
+
+
+def calibration(found: Calibration) -> Iterator[RenderableType]:
+    """Proposed bounds beside the present ones, and what they would do."""
+    for group in found.groups:
+        name = f"{group.source}/{group.lang}" if group.source else group.lang
+        yield table(
+            (f"{name}", "unit", "present", "low>", "high>", "reference>", "run falls>", "run rises>"),
+            [
+                (
+                    one.signal,
+                    one.unit,
+                    "" if one.present is None else str(Bound(**one.present)),
+                    one.low,
+                    one.high,
+                    _percent(one.passes),
+                    _percent(one.falls),
+                    _percent(one.rises),
+                )
+                for one in group.proposals
+            ],
+        )
+        yield (
+            f"{name}: {_percent(group.passes)} of {group.reference_documents:,} documents of {found.reference} "
+            f"pass all (present bounds: {_percent(group.passes_present)}); of {group.run_documents:,} of {found.run} "
+            f"{_percent(group.falls)} would newly fall, {_percent(group.rises)} newly pass"
+        )
+        yield from (f"warning: {warning}" for warning in group.warnings)
+    yield from (f"left out: {reason}" for reason in found.left_out)
+
+
+def _percent(value: float | None) -> str:
+    return "–" if value is None else f"{value:.2%}"
 
 
 def explanation(found: Explanation | list[dict[str, Any]]) -> Iterator[RenderableType]:

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from chejil.curation import shards
+from chejil.curation import edits, shards
 from chejil.curation.documents import SCHEMA
 from chejil.curation.stage import Tally, Unit
 
@@ -23,7 +23,7 @@ class Write(BaseModel):
 
 
 def write_shard(unit: Unit) -> Tally:
-    """Map: documents/ and decisions/ → clean/, a file a language that the shard has."""
+    """Map: documents/ as edited, and decisions/ → clean/, a file a language that the shard has."""
     columns = ["lang", "kept", "near_cluster_size", "exact_cluster_size"]
     decisions = shards.read_shard(unit.url("decisions"), columns)
     kept = decisions.filter(decisions["kept"])
@@ -45,7 +45,7 @@ def _clean(unit: Unit, decisions: pa.Table, lang: str | None) -> Iterator[pa.Tab
     wanted = pc.fill_null(pc.and_(decisions["kept"], of_language), False)
     size = pc.coalesce(decisions["near_cluster_size"], decisions["exact_cluster_size"])
     start = 0
-    for documents in shards.row_groups(unit.url("documents")):
+    for documents in edits.documents(unit, [name for name in CLEAN.names if name in SCHEMA.names]):
         here = slice(start, start + documents.num_rows)
         start = here.stop
         table = documents.drop_columns(["lang"])

