@@ -21,6 +21,9 @@ def test_the_demo_catches_what_it_planted(tmp_path):
     for kind in rows:
         if kind.startswith(("quarantine", "other_language", "mojibake", "keyboard_mash")):
             assert share(kind) == 1, rows[kind]
+    for kind in rows:
+        if kind.startswith(("personal data", "look-alike", "machine_spam", "boilerplate_only")):
+            assert share(kind) == 1, rows[kind]
     assert share("clean documents kept") > 0.99
     assert done.run.documents == 6000
     assert manifest.verify(done.root) == []

@@ -47,13 +47,15 @@ def folder(transform: str) -> str:
 
 def write_edits(unit: Unit, find: Callable[[TextBuffers], Edited]) -> Tally:
     """Map: documents/, edited by the transforms before → edits/<transform>/, a row group of them at a time."""
-    counts: Counter[str] = Counter()
-    tables = _edited(unit, find, counts)
+    spans, rows = Counter[str](), Counter[str]()
+    tables = _edited(unit, find, spans, rows)
     file = shards.write_shard(unit.root, unit.path(unit.stage), tables, EDITS)
-    return Tally([file], {"edited": dict(sorted(counts.items()))})
+    return Tally([file], {"edited": {"spans": dict(sorted(spans.items())), **rows}})
 
 
-def _edited(unit: Unit, find: Callable[[TextBuffers], Edited], counts: Counter[str]) -> Iterator[pa.Table]:
+def _edited(
+    unit: Unit, find: Callable[[TextBuffers], Edited], counts: Counter[str], rows: Counter[str]
+) -> Iterator[pa.Table]:
     start = 0
     for table in documents(unit, ["text"]):
         texts = TextBuffers.of(table["text"])
@@ -61,7 +63,7 @@ def _edited(unit: Unit, find: Callable[[TextBuffers], Edited], counts: Counter[s
         edits = _table(texts, spans, after, start)
         start += table.num_rows
         counts.update(edits["rule"].to_pylist())
-        counts["documents"] += pc.count_distinct(edits["row"]).as_py()
+        rows["documents"] += pc.count_distinct(edits["row"]).as_py()
         yield edits
 
 

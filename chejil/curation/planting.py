@@ -5,7 +5,7 @@ should make of it, so that a test never has to guess the truth. Kinds that are c
 through are planted alike (an edit of 10 % of the words leaves a word 5-gram Jaccard of 0.45): a score that
 cannot be bad says nothing.
 
-Numbers in the personal data pass their checksums, and are of nobody: 010-0000 and 02-000 are no exchanges in
+Numbers in the personal data pass their checksums, and are of nobody: 010-0000 and 02-100 are no exchanges in
 use, tax offices begin at 101, no card begins with 9999 99, and 192.0.2.0/24 and example.com are reserved for
 documentation (RFC 5737, RFC 2606). A resident number has no such range: its digits are random.
 """
@@ -244,7 +244,7 @@ def isbn(rng: random.Random) -> str:
 
 PERSONAL: dict[str, Callable[[random.Random], str]] = {
     "mobile": lambda rng: f"010-0000-{_digits(rng, 4)}",
-    "phone": lambda rng: f"02-000-{_digits(rng, 4)}",
+    "phone": lambda rng: f"02-100-{_digits(rng, 4)}",
     "email": lambda rng: (
         f"{rng.choice(['desk', 'hello', 'office', 'garden'])}{rng.randrange(99)}@example.com"
     ),

@@ -181,10 +181,11 @@ def _edits(run: Manifest) -> str:
     """Spans that transforms changed, by rule."""
     body = "".join(
         f"<tr><td>{transform}</td><td>{rule}</td><td class=n>{count:,}</td></tr>"
-        for transform, rules in run.edited.items()
-        for rule, count in sorted(rules.items(), key=lambda item: -item[1])
+        for transform, edited in run.edited.items()
+        for rule, count in sorted(edited["spans"].items(), key=lambda item: -item[1])
     )
-    return _section("Text changed by transforms, by rule", ("transform", "rule", "spans>"), body)
+    changed = ", ".join(f"{name} {edited['documents']:,}" for name, edited in run.edited.items())
+    return _section(f"Text changed in documents ({changed})", ("transform", "rule", "spans>"), body)
 
 
 def _quarantine(run: Manifest) -> str:

@@ -25,6 +25,9 @@ def summary(run: Manifest, root: str) -> Iterator[RenderableType]:
     """The funnel: by source and language, dropped by reason, what was quarantined, what stopped."""
     yield _by_source(run)
     yield _by_reason(run)
+    if run.edited:
+        rows = [(name, rule, count) for name, e in run.edited.items() for rule, count in e["spans"].items()]
+        yield table(("transform", "rule", "spans>"), rows)
     if run.quarantined:
         yield table(("quarantined", "records>"), run.quarantined.most_common())
     for source in run.barren_sources:
@@ -225,6 +228,9 @@ def explanation(found: Explanation | list[dict[str, Any]]) -> Iterator[Renderabl
         mates = [(m.id, m.cluster, m.similarity, m.kept) for m in found.mates]
         yield table(("duplicates", "cluster", "similarity>", "kept"), mates)
     yield from _normalising(found)
+    if found.edits:
+        edits = [(e["transform"], e["rule"], e["confidence"], e["before"], e["after"]) for e in found.edits]
+        yield table(("changed by", "rule", "confidence>", "before", "after"), edits)
 
 
 def _excerpt(text: str) -> str:

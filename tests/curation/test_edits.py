@@ -123,7 +123,7 @@ def test_a_later_transform_reads_what_an_earlier_one_left(root):
     first = edits.write_edits(Unit(root, "edits/first", ("web/0",), {}), cutting("배", "감"))
     edits.write_edits(Unit(root, "edits/second", ("web/0",), {"edits": ["first"]}), cutting("감", "x"))
 
-    assert first.counts == {"edited": {"documents": 2, "배": 3}}
+    assert first.counts == {"edited": {"documents": 2, "spans": {"배": 3}}}
     assert texts_of(root, []) == ["감 배", "귤", "밤", "배 배", "감"]
     assert texts_of(root, ["first"]) == ["감 감", "귤", "밤", "감 감", "감"]
     assert texts_of(root, ["first", "second"]) == ["x x", "귤", "밤", "x x", "x"]
