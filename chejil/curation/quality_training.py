@@ -108,7 +108,7 @@ def train(
         dict(paths), settings.lang, settings.seed, settings.held_out, settings.limit, progress
     )
     labels = {side: label_of(settings.lang, side) for side in SIDES}
-    with TemporaryDirectory(prefix="chejil-quality-") as folder, _zeroed_memory():
+    with TemporaryDirectory(prefix="chejil-quality-") as folder, zeroed_memory():
         progress.start("train", 1, 0)
         model = _trained(examples.train, labels, settings, Path(folder))
         full = _judged(model, labels["high"], examples.held_out, Path(folder) / "model.bin")
@@ -127,7 +127,7 @@ def train(
 
 
 @contextmanager
-def _zeroed_memory() -> Iterator[None]:
+def zeroed_memory() -> Iterator[None]:
     """While the block goes on, malloc hands out zeros, where the C library can (glibc)."""
     mallopt = getattr(ctypes.CDLL(None), "mallopt", lambda *_: None)
     mallopt(_M_PERTURB, _ZEROS)

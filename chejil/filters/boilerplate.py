@@ -16,10 +16,12 @@ from functools import partial
 import numpy as np
 from numba import njit
 
-from chejil.filters.boilerplate_lines import KINDS, UNSURE, judge_lines, tables
+from chejil.filters.boilerplate_lines import UNSURE, judge_lines
+from chejil.filters.boilerplate_tables import KINDS, tables
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.prose import both
 from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, add_signal
+from chejil.filters.shared_tables import measure_characters
 from chejil.filters.spans import Spans
 
 COUNTERS = (
@@ -34,37 +36,39 @@ BRIDGED_CONFIDENCE = 0.5
 
 
 @njit(cache=True, nogil=True)
-def count_boilerplate(data, offsets, tables, counts):
+def count_boilerplate(codes, char_starts, tables, counts):
     """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before."""
-    starts, verdicts, sizes = scratch(1024)
-    for doc in range(len(offsets) - 1):
-        i, end, row = offsets[doc], offsets[doc + 1], counts[doc]
-        most = max_lines(data, i, end)
-        if most > len(starts):
-            starts, verdicts, sizes = scratch(most)
-        num = judge_lines(data, i, end, tables, starts, verdicts, sizes)
-        row[JUDGED_LINES] = num
+    room = scratch(1024)
+    for doc in range(len(char_starts) - 1):
+        at, end = char_starts[doc], char_starts[doc + 1]
+        if (end - at) // 2 >= len(room[0]):  # it may have more lines than that
+            room = scratch(max(max_lines(codes, at, end), len(room[0])))
+        starts, verdicts, sizes = room
+        num = judge_lines(codes, at, end, tables, starts, verdicts, sizes)
+        chars = found = found_chars = np.int64(0)
         for line in range(num):
-            row[JUDGED_CHARS] += sizes[line]
+            chars += sizes[line]
             if verdicts[line] > 0:
-                row[FIRST_KIND + verdicts[line] - 1] += 1
+                counts[doc, FIRST_KIND + verdicts[line] - 1] += 1
             if verdicts[line] > 0 or is_bridge(verdicts, line, num):
-                row[BOILERPLATE_LINES] += 1
-                row[BOILERPLATE_CHARS] += sizes[line]
+                found += 1
+                found_chars += sizes[line]
+        counts[doc, JUDGED_LINES], counts[doc, JUDGED_CHARS] = num, chars
+        counts[doc, BOILERPLATE_LINES], counts[doc, BOILERPLATE_CHARS] = found, found_chars
 
 
 @njit(cache=True, nogil=True)
 def scratch(most):
-    """Arrays for `judge_lines`."""
+    """Arrays for `judge_lines` with room for that many lines."""
     return np.zeros(most, np.int64), np.zeros(most, np.int8), np.zeros(most, np.int64)
 
 
 @njit(cache=True, nogil=True)
-def max_lines(data, i, end):
-    """Lines of the bytes from `i` to `end`, blank ones too."""
+def max_lines(codes, at, end):
+    """Lines of the characters from `at` to `end`, blank ones too."""
     lines = np.int64(1)
-    for at in range(i, end):
-        lines += data[at] == 0x0A
+    for place in range(at, end):
+        lines += codes[place] == 0x0A
     return lines
 
 
@@ -90,14 +94,14 @@ def run_lines(verdicts, num, first, step, most):
 
 
 @njit(cache=True, nogil=True)
-def find_runs(data, i, end, tables, head_lines, tail_lines):
+def find_runs(codes, at, end, tables, head_lines, tail_lines):
     """Lines of a document, and how many of them to cut at its head and at its tail: none where all would go.
 
     Returns:
         starts and verdicts (num_lines) of the lines that are not blank, and the two numbers.
     """
-    starts, verdicts, sizes = scratch(max_lines(data, i, end))
-    num = judge_lines(data, i, end, tables, starts, verdicts, sizes)
+    starts, verdicts, sizes = scratch(max_lines(codes, at, end))
+    num = judge_lines(codes, at, end, tables, starts, verdicts, sizes)
     head = run_lines(verdicts, num, 0, 1, head_lines)
     tail = run_lines(verdicts, num, num - 1, -1, tail_lines)
     if head + tail >= num:
@@ -120,36 +124,43 @@ def spans(texts: TextBuffers, head_lines: int = HEAD_LINES, tail_lines: int = TA
         Spans whose rule is the kind of the line (KINDS); a bridged line has that of the line before it.
     """
     found = []
+    chars = measure_characters(texts, Counts({}))
+    codes = chars["codes"]
     for doc in range(len(texts)):
-        begin, end = int(texts.offsets[doc]), int(texts.offsets[doc + 1])
-        starts, verdicts, head, tail = find_runs(texts.data, begin, end, tables(), head_lines, tail_lines)
+        begin, end = int(chars["char_starts"][doc]), int(chars["char_starts"][doc + 1])
+        starts, verdicts, head, tail = find_runs(codes, begin, end, tables(), head_lines, tail_lines)
         if not head + tail:
             continue
         lines = len(starts)
         edges = [*starts.tolist(), end]
         if tail:
-            edges[lines - tail] = _end_of_text(texts.data, edges[lines - tail])
+            edges[lines - tail] = _end_of_text(codes, edges[lines - tail])
         edges[0] = begin if head else edges[0]
+        places = np.concatenate([[0], np.cumsum(_num_bytes(codes[begin:end]))])
         for line in [*range(head), *range(lines - tail, lines)]:
             sure = verdicts[line] > 0
             kind = int(verdicts[line] if sure else verdicts[line - 1]) - 1
-            found.append(
-                (doc, edges[line] - begin, edges[line + 1] - begin, kind, 1.0 if sure else BRIDGED_CONFIDENCE)
-            )
+            start, stop = int(places[edges[line] - begin]), int(places[edges[line + 1] - begin])
+            found.append((doc, start, stop, kind, 1.0 if sure else BRIDGED_CONFIDENCE))
     return Spans.of(found, KINDS)
 
 
-def _end_of_text(data: np.ndarray, i: int) -> int:
-    """Behind the last byte before `i` that is no line break or ASCII blank."""
-    while data[i - 1] <= 0x20:
-        i -= 1
-    return i
+def _end_of_text(codes: np.ndarray, at: int) -> int:
+    """Behind the last character before `at` that is no line break or ASCII blank."""
+    while codes[at - 1] <= 0x20:
+        at -= 1
+    return at
 
 
-def measure(texts: TextBuffers, _: Counts) -> dict[str, np.ndarray]:
+def _num_bytes(codes: np.ndarray) -> np.ndarray:
+    """Bytes of each character in UTF-8."""
+    return 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x10000)
+
+
+def measure(texts: TextBuffers, shared: Counts) -> dict[str, np.ndarray]:
     """COUNTERS of each text."""
     counts = np.zeros((len(texts), len(COUNTERS)), np.int64)
-    count_boilerplate(texts.data, texts.offsets, tables(), counts)
+    count_boilerplate(shared["codes"], shared["char_starts"], tables(), counts)
     return dict(zip(COUNTERS, np.ascontiguousarray(counts.T), strict=True))
 
 
@@ -162,6 +173,7 @@ add_family(
         name="boilerplate",
         counters=COUNTERS,
         measure=measure,
+        needs=("decoded",),
         about="Lines that are menu, footer, byline, copyright notice or widget, by kind.",
     )
 )

@@ -7,41 +7,42 @@ points is boilerplate if few of its letters are left. Menus of words that no lex
 separators: there half of the letters may be left. A line of prose loses after about eighty letters (forty
 syllables), and is not read further but to find its end.
 
-The best cover is found in one pass: the value of the best chain of phrases up to each of the last 64 characters
-stands in a ring, and a phrase that ends here is added to the value where it began. A value is four numbers of 16 bits
-(letters covered, points, letters explained by notices and by labels), so that comparing two is one instruction.
+The best cover is found in one pass: the value of the best chain of phrases up to each of the next 64 characters
+stands in a ring, and a phrase that begins here is added to the value that ends here. Where no chain ends, within
+most words of prose, characters are only counted. What else decides (separators, digits, marks of code) is looked at
+only where the points leave a choice: nine lines of prose in ten are settled before.
 """
 
 from __future__ import annotations
 
-from functools import cache
-from typing import NamedTuple
-
 import numpy as np
 from numba import njit
 
-from chejil.filters.lexicons import lexicon
-from chejil.filters.line_counts import CLOSER as MARK_CLOSER
-from chejil.filters.line_counts import TERMINAL as MARK_TERMINAL
-from chejil.filters.line_counts import mark_table
-from chejil.filters.phrases import Phrases, advance, compile_phrases, fold
-from chejil.filters.unicode_classes import (
-    ALPHABETIC,
-    CLASS_BITS,
-    CONJOINING,
-    DIGIT,
-    HANGUL,
-    JAMO,
-    LATIN,
-    WHITESPACE,
-    class_table,
-    next_char,
+from chejil.filters.boilerplate_tables import (
+    BEGINS,
+    CLOSER,
+    CODE,
+    COVERED,
+    FIELD,
+    KINDS,
+    LATIN_WORD,
+    LOWER,
+    MAX_PHRASE_CHARS,
+    NOTICE,
+    NUMBER,
+    OPENER,
+    POINTS,
+    SEPARATOR,
+    SPACE,
+    TERMINAL,
+    WORD_CLASS,
+    letters_of,
 )
+from chejil.filters.phrase_tree import PHRASE, ROOT, descend
 
-KINDS = ("news", "copyright", "footer", "widget", "menu")
-"""Kinds of boilerplate lines; a verdict is 1 + the index of one, or one of these (WEAK - the index: a menu written
-below one another has lines of a single word, which prove something only together)."""
 PROSE, UNSURE, BLANK, WEAK = 0, -1, -2, -3
+"""A verdict is 1 + the index of a kind, or one of these (WEAK - the index: a menu written below one another has lines
+of a single word, which prove something only together)."""
 
 ENOUGH_POINTS, FEW_POINTS = 8, 6  # fewer where separators, dates or counts stand between the words
 MIN_DIGITS = 4
@@ -52,122 +53,31 @@ MAX_LEFT_LETTERS = 80  # beyond those covered, as many again and those explained
 MAX_SEGMENT_LETTERS = 28
 MIN_SEGMENTS = 3
 MIN_WEAK_RUN = 3
-NUMBER, LATIN_WORD, HANGUL_WORD, OTHER_WORD, WORD_CLASS = 1, 2, 3, 4, 7
-SEPARATOR, CODE, TERMINAL, CLOSER, SPACE, OPENER, LOWER = 8, 16, 32, 64, 128, 256, 512
-_RING = 64
-_COVERED, _POINTS, _NOTICE = 48, 32, 16
-_FIELD = 0xFFFF
-_NEWLINE = 0x0A
-
-
-class Tables(NamedTuple):
-    """What the judge reads: `chars` (65536) uint16 bits of a character; `phrases`; and of each phrase its `value`
-    (int64, four packed numbers), `points` (int64), `kind` (int8, index into KINDS or -1) and `open` (bool)."""
-
-    chars: np.ndarray
-    phrases: Phrases
-    value: np.ndarray
-    points: np.ndarray
-    kind: np.ndarray
-    open: np.ndarray
-
-
-def entries() -> dict[str, tuple[str, str]]:
-    """(kind, what it is worth) of each phrase of the lexicon, folded; "\\n" stands for the beginning of the line."""
-    table = lexicon("boilerplate")
-    found = dict.fromkeys(_phrases(table["filler"]), ("filler", "filler"))
-    for kind in KINDS:
-        for worth, listed in table[kind].items():
-            for phrase in _phrases(listed):
-                assert phrase not in found, f"{phrase!r} stands twice in boilerplate.yaml"
-                found[phrase] = (kind, worth)
-    for phrase in list(found):
-        found.setdefault(_unspaced(phrase), found[phrase])
-        found.setdefault(phrase.replace(" :", ":"), found[phrase])
-        found.setdefault(phrase.replace(" :", ":").replace(":", " :"), found[phrase])
-    return found
-
-
-def _phrases(listed: str) -> list[str]:
-    return [fold(phrase.strip()).replace("^", "\n") for phrase in listed.split(",") if phrase.strip()]
-
-
-def _unspaced(phrase: str) -> str:
-    """A Korean phrase without its spaces; writers leave them out."""
-    return phrase.replace(" ", "") if is_korean(phrase) else phrase
-
-
-def is_korean(phrase: str) -> bool:
-    """Whether it holds a Hangul syllable."""
-    return any("가" <= char <= "힣" for char in phrase)
-
-
-@cache
-def tables() -> Tables:
-    """Read the lexicon, once a process (0.3 s)."""
-    found, worth_of = entries(), lexicon("boilerplate")
-    chars, value, points = char_table(), [], []
-    for phrase, (_, worth) in found.items():
-        letters = sum(letters_of(chars[ord(char)] & WORD_CLASS) for char in phrase)
-        points.append(worth_of["points"][worth])
-        explained = worth_of["explains"].get(worth, 0)
-        notice = explained if worth == "notice" else 0
-        value.append(letters << _COVERED | points[-1] << _POINTS | notice << _NOTICE | explained - notice)
-    kinds = [KINDS.index(kind) if kind in KINDS else -1 for kind, _ in found.values()]
-    opens = [worth == "notice" for _, worth in found.values()]
-    compiled = compile_phrases(list(found))
-    assert compiled.lengths.max() < _RING
-    return Tables(
-        chars, compiled, np.array(value), np.array(points), np.array(kinds, np.int8), np.array(opens)
-    )
+_SLOTS = MAX_PHRASE_CHARS + 1  # of the ring, a power of two
+_SLOT = _SLOTS - 1
+_GIVEN_UP = -1
+_NEWLINE, _BLANK = 0x0A, 0x20
+_LAST = 0xFFFF  # no character, and of no class: what lies beyond is looked up as this
 
 
 @njit(cache=True, nogil=True)
-def letters_of(word):
-    """What a character of that class counts: a Latin letter 1, a letter of another script 2, any other 0.
-
-    A Korean syllable says about as much as two letters of English, so that one set of numbers does for both.
-    """
-    return (word > NUMBER) + (word > LATIN_WORD)
-
-
-@cache
-def char_table() -> np.ndarray:
-    """Bits of each code point below U+10000, (65536) uint16: class of word character (0 none, NUMBER, letters by
-    script), SEPARATOR, CODE, TERMINAL, CLOSER, SPACE, OPENER, LOWER."""
-    classes = class_table()[: 1 << 16]
-    kinds, alphabetic = classes & CLASS_BITS, classes & ALPHABETIC != 0
-    chars = np.zeros(1 << 16, np.uint16)
-    chars[alphabetic] = OTHER_WORD
-    chars[alphabetic & (kinds == LATIN)] = LATIN_WORD
-    chars[alphabetic & ((kinds == HANGUL) | (kinds == CONJOINING) | (kinds == JAMO))] = HANGUL_WORD
-    chars[kinds == DIGIT] = NUMBER
-    chars[kinds == WHITESPACE] = SPACE
-    marks = mark_table()
-    chars[marks & MARK_TERMINAL != 0] |= TERMINAL
-    chars[marks & MARK_CLOSER != 0] |= CLOSER
-    chars[ord("a") : ord("z") + 1] |= LOWER
-    marked = {"separators": SEPARATOR, "code": CODE, "openers": OPENER, "unfinished": TERMINAL}
-    for name, bit in marked.items():
-        for char in lexicon("boilerplate")[name]:
-            chars[ord(char)] |= bit
-    chars.flags.writeable = False
-    return chars
-
-
-@njit(cache=True, nogil=True)
-def judge_lines(data, i, end, tables, starts, verdicts, sizes):
-    """Judge each line that is not blank of the bytes from `i` to `end`.
+def judge_lines(codes, at, end, tables, starts, verdicts, sizes):
+    """Judge each line that is not blank of the characters from `at` to `end`.
 
     Fills `starts` (where the line begins, int64), `verdicts` (int8) and `sizes` (characters above U+0020, int64),
-    which must have room for every line, and returns how many there are.
+    which must have room for every such line, and returns how many there are.
     """
-    num, ring, votes = 0, np.zeros(_RING, np.int64), np.zeros(len(KINDS), np.int64)
-    while i < end:
-        starts[num] = i
-        verdicts[num] = judge_line(data, i, end, tables, ring, votes)
-        sizes[num], i = line_size(data, i, end)
-        num += verdicts[num] != BLANK
+    num = np.int64(0)
+    edges, sums = np.zeros(MAX_LINE_CHARS + 1, np.int64), np.zeros(MAX_LINE_CHARS + 1, np.int64)
+    scratch = edges, sums, np.full(_SLOTS, -1, np.int64), np.full(_SLOTS, -1, np.int64)
+    votes = np.zeros(len(KINDS), np.int64)
+    while at < end:
+        stop, visible = line_size(codes, at, end)
+        verdict = judge_line(codes, at, stop, tables, scratch, votes)
+        if verdict != BLANK:
+            starts[num], verdicts[num], sizes[num] = at, verdict, visible
+            num += 1
+        at = stop + 1
     settle(verdicts, num)
     return num
 
@@ -187,83 +97,201 @@ def settle(verdicts, num):
 
 
 @njit(cache=True, nogil=True)
-def line_size(data, i, end):
-    """Visible characters of the line at `i`, and where the next one begins."""
-    visible = 0
-    while i < end:
-        byte = data[i]
-        i += 1
-        visible += (byte & 0xC0 != 0x80) & (byte > 0x20)
-        if byte == _NEWLINE:
-            break
-    return visible, i
+def line_size(codes, at, end):
+    """Where the line at `at` ends, and its visible characters."""
+    visible = np.int64(0)
+    while at < end and codes[at] != _NEWLINE:
+        visible += codes[at] > _BLANK
+        at += 1
+    return at, visible
 
 
 @njit(cache=True, nogil=True)
-def judge_line(data, i, end, tables, ring, votes):
-    """Verdict of the line that begins at `i`; `ring` and `votes` are scratch."""
-    chars, phrases, values = tables.chars, tables.phrases, tables.value
-    i = skip_space(data, i, end, chars)
-    if i >= end or data[i] == _NEWLINE:
+def judge_line(codes, at, end, tables, scratch, votes):
+    """Verdict of the line from `at` to `end`; `scratch` and `votes` are scratch."""
+    chars = tables.chars
+    while at < end and chars[min(codes[at], _LAST)] & SPACE:
+        at += 1
+    if at >= end:
         return BLANK
-    first = next_char(data, i)[0]
-    opening = np.int64(chars[first]) if first < 0x10000 else np.int64(0)
-    lower = opening & LOWER != 0
-    if opening & OPENER or is_listed(data, i, end) or (lower and not may_split(data, i, end)):
+    if begins_like_prose(codes, at, end, chars) or is_too_long(codes, at, end, chars):
         return PROSE
-    votes[:] = 0
-    state, place = advance(phrases, np.int64(0), np.int64(_NEWLINE)), 1
-    ring[0], ring[1] = 0, -1
-    best = letters = digits = segment = longest = np.int64(0)
-    segments, word_before, seen, ending = 0, 0, 0, 0
-    while i < end:
-        point, i = next_char(data, i)
-        if point == _NEWLINE:
-            break
-        bits = np.int64(chars[point]) if point < 0x10000 else np.int64(0)
-        word = bits & WORD_CLASS
-        if word == 0 or word != word_before:
-            best = ring[place & _RING - 1] = max(best, ring[place & _RING - 1])
-            covered = best >> _COVERED
-            if letters > MAX_LEFT_LETTERS + 2 * covered + explained(best) or place > MAX_LINE_CHARS:
-                return PROSE
-        if bits & SEPARATOR and segment:
-            segments, longest, segment = segments + 1, max(longest, segment), np.int64(0)
-        letters += letters_of(word)
-        segment += letters_of(word)
-        digits += word == NUMBER
-        seen |= bits | (CODE if is_code(data, i, end, point, word_before) else 0)
-        if not bits & (SPACE | CLOSER):
-            ending = bits
-        word_before = word
-        state = advance(phrases, state, point)
-        place += 1
-        value, match = np.int64(-1), state
-        while phrases.found[match]:
-            number = phrases.found[match] - 1
-            before = ring[place - phrases.lengths[number] & _RING - 1]
-            if before >= 0:
-                value = max(value, before + values[number])
-                if tables.points[number]:
-                    votes[tables.kind[number]] += tables.points[number]
-                if tables.open[number]:
-                    best = max(best, value)
-            match = phrases.shorter[match]
-        ring[place & _RING - 1] = value
-    best = max(best, ring[place & _RING - 1])
-    segments, longest = segments + (segment > 0), max(longest, segment)
+    terminal = is_terminal(codes, at, end, chars)
+    edges, sums, chains, opened = scratch
+    num, letters = find_edges(codes, at, end, chars, edges, sums)
+    best = cover(codes, end, tables, edges, sums, num, chains, opened, votes)
+    if best == _GIVEN_UP:
+        return PROSE
+    points, left = best >> POINTS & FIELD, letters - (best >> COVERED)
+    no_more = terminal or letters > MAX_UNSURE_LETTERS
+    if no_more and (points < FEW_POINTS or left > letters // 2 + explained(best)):
+        return PROSE
+    segments, longest, digits, code = shape(codes, at, end, chars)
     split = segments >= MIN_SEGMENTS and longest <= MAX_SEGMENT_LETTERS
-    if lower and not split:
-        return PROSE
-    code, terminal = seen & CODE != 0, ending & TERMINAL != 0
-    sorted_out = split or digits >= MIN_DIGITS or (segments > 1 and best >> _COVERED == letters)
-    enough = best >> _POINTS & _FIELD >= (FEW_POINTS if sorted_out else ENOUGH_POINTS)
+    sorted_out = split or digits >= MIN_DIGITS or (segments > 1 and left == 0)
+    enough = points >= (FEW_POINTS if sorted_out else ENOUGH_POINTS)
     if enough and is_boilerplate(letters, best, split, code, terminal):
         return 1 + np.argmax(votes)
-    if code or terminal or letters > MAX_UNSURE_LETTERS:
+    if code or no_more:
         return PROSE
-    weak = best >> _POINTS & _FIELD and letters - (best >> _COVERED) <= letters // 4
-    return WEAK - np.argmax(votes) if weak else UNSURE
+    return WEAK - np.argmax(votes) if points and left <= letters // 4 else UNSURE
+
+
+@njit(cache=True, nogil=True)
+def begins_like_prose(codes, at, end, chars):
+    """Whether a line cannot be boilerplate by how it begins: a heading, an item of a list, a small letter.
+
+    Wrapped prose begins with a small letter; a menu that does has short segments.
+    """
+    opening = chars[min(codes[at], _LAST)]
+    if opening & OPENER or is_listed(codes, at, end):
+        return True
+    if not opening & LOWER:
+        return False
+    if not may_split(codes, at, end):
+        return True
+    segments, longest, _, _ = shape(codes, at, end, chars)
+    return segments < MIN_SEGMENTS or longest > MAX_SEGMENT_LETTERS
+
+
+@njit(cache=True, nogil=True)
+def is_too_long(codes, at, end, chars):
+    """Whether a word ends or begins behind MAX_LINE_CHARS; a single word may be longer."""
+    for place in range(at + MAX_LINE_CHARS, end):
+        word = chars[min(codes[place], _LAST)] & WORD_CLASS
+        if word == 0 or word != chars[min(codes[place - 1], _LAST)] & WORD_CLASS:
+            return True
+    return False
+
+
+@njit(cache=True, nogil=True)
+def is_terminal(codes, at, end, chars):
+    """Whether a line ends a sentence, or says that it goes on."""
+    while end > at:
+        end -= 1
+        bits = chars[min(codes[end], _LAST)]
+        if not bits & (SPACE | CLOSER):
+            return bits & TERMINAL != 0
+    return False
+
+
+@njit(cache=True, nogil=True)
+def find_edges(codes, at, end, chars, edges, sums):
+    """Where words begin and what is no word stands: `edges` (characters), and `sums`, the letters before each.
+
+    A loop without branches, which a processor cannot mispredict.
+
+    Returns:
+        how many there are, and the letters of the line.
+    """
+    num = letters = before = np.int64(0)
+    for place in range(at, end):
+        word = np.int64(chars[min(codes[place], _LAST)]) & WORD_CLASS
+        edges[num], sums[num] = place, letters
+        num += (word == 0) | (word != before)
+        letters += letters_of(word)
+        before = word
+    return num, letters
+
+
+@njit(cache=True, nogil=True)
+def cover(codes, end, tables, edges, sums, num, chains, opened, votes):
+    """The value of the best chain of phrases in a line that has these edges; _GIVEN_UP where too much is left.
+
+    `votes` (num_kinds) are the points of all phrases that may be in a chain, by kind; `chains` and `opened`, the ring,
+    hold -1 before and after.
+    """
+    chars, phrases, value, kind = tables.chars, tables.phrases, tables.value, tables.kind
+    symbols, nodes = phrases.symbols, phrases.nodes
+    for number in range(len(votes)):
+        votes[number] = 0
+    best = np.int64(0)
+    most = np.int64(MAX_LEFT_LETTERS)
+    reach = add_phrases(
+        codes, edges[0], end, symbols, nodes, value, kind, _NEWLINE, best, chains, opened, votes
+    )
+    for edge in range(num):
+        place = edges[edge]
+        if place <= reach:
+            best = max(best, chains[place & _SLOT], opened[place & _SLOT])
+            chains[place & _SLOT] = opened[place & _SLOT] = -1
+            most = MAX_LEFT_LETTERS + 2 * (best >> COVERED) + explained(best)
+        if sums[edge] > most:
+            forget(chains, opened, place, reach)
+            return np.int64(_GIVEN_UP)
+        if chars[min(codes[place], _LAST)] & BEGINS:
+            reach = max(
+                reach,
+                add_phrases(codes, place, end, symbols, nodes, value, kind, 0, best, chains, opened, votes),
+            )
+        place += 1
+        stop = min(reach + 1, edges[edge + 1] if edge + 1 < num else end)
+        while place < stop:  # within a word, where a phrase has ended
+            chain = chains[place & _SLOT]
+            if chain >= 0:
+                best = max(best, opened[place & _SLOT])
+                chains[place & _SLOT] = opened[place & _SLOT] = -1
+                if chars[min(codes[place], _LAST)] & BEGINS:
+                    longest = add_phrases(
+                        codes, place, end, symbols, nodes, value, kind, 0, chain, chains, opened, votes
+                    )
+                    if longest > reach:
+                        reach = longest
+                        stop = min(reach + 1, edges[edge + 1] if edge + 1 < num else end)
+            place += 1
+    if end <= reach:
+        best = max(best, chains[end & _SLOT], opened[end & _SLOT])
+        chains[end & _SLOT] = opened[end & _SLOT] = -1
+    return best
+
+
+@njit(cache=True, nogil=True)
+def add_phrases(codes, at, end, symbols, nodes, value, kind, before, chain, chains, opened, votes):
+    """Add to a chain that ends before `at` each phrase that begins there; `before`: a letter before it, or 0.
+
+    Returns:
+        where the longest of them ends, 0 where there is none.
+    """
+    cell, node = np.int64(ROOT), nodes[ROOT]
+    if before:
+        cell, node = descend(symbols, nodes, cell, node, before)
+    reach = np.int64(0)
+    while node >= 0 and at < end:
+        cell, node = descend(symbols, nodes, cell, node, codes[at])
+        at += 1
+        if node >= 0 and node & PHRASE:
+            number, reach, slot = (node & PHRASE) - 1, at, at & _SLOT
+            chains[slot] = max(chains[slot], chain + value[number])
+            if value[number] >> POINTS & FIELD:
+                votes[kind[number]] += value[number] >> POINTS & FIELD
+            if value[number] >> NOTICE & FIELD:  # may go on in the same word
+                opened[slot] = chains[slot]
+    return reach
+
+
+@njit(cache=True, nogil=True)
+def forget(chains, opened, place, reach):
+    """Empty the slots from `place` to `reach`."""
+    for slot in range(place, reach + 1):
+        chains[slot & _SLOT] = opened[slot & _SLOT] = -1
+
+
+@njit(cache=True, nogil=True)
+def shape(codes, at, end, chars):
+    """Segments between separators, letters of the longest, digits, and whether there are marks of code."""
+    segments = segment = longest = digits = seen = before = np.int64(0)
+    for place in range(at, end):
+        bits = np.int64(chars[min(codes[place], _LAST)])
+        word = bits & WORD_CLASS
+        if bits & SEPARATOR and segment:
+            segments, longest, segment = segments + 1, max(longest, segment), np.int64(0)
+        segment += letters_of(word)
+        digits += word == NUMBER
+        seen |= bits
+        if word == 0 and is_code(codes, place, end, before):
+            seen |= CODE
+        before = word
+    return segments + (segment > 0), max(longest, segment), digits, seen & CODE != 0
 
 
 @njit(cache=True, nogil=True)
@@ -273,7 +301,7 @@ def is_boilerplate(letters, best, split, code, terminal):
     `split`: short segments between separators; `code`: it holds marks of code; `terminal`: it ends a sentence or goes
     on, so that a label explains nothing.
     """
-    left, points, notice = letters - (best >> _COVERED), best >> _POINTS & _FIELD, best >> _NOTICE & _FIELD
+    left, points, notice = letters - (best >> COVERED), best >> POINTS & FIELD, best >> NOTICE & FIELD
     if terminal or notice:
         few = left <= letters // (10 if terminal else 4) + min(notice, MAX_NOTICE_LETTERS)
         return (
@@ -287,52 +315,42 @@ def is_boilerplate(letters, best, split, code, terminal):
 
 
 @njit(cache=True, nogil=True)
-def is_code(data, i, end, point, word_before):
-    """Whether a mark before byte `i` is that of a call such as print(x), of a link of Markdown ](x), ]] or of a URL."""
-    if i >= end:
+def is_code(codes, at, end, before):
+    """Whether a mark is that of a call such as print(x), of a link of Markdown ](x), ]] or of a URL; `before`: the
+    class of the character before it."""
+    if at + 1 >= end:
         return False
-    if point == 0x3A:
-        return data[i] == 0x2F and i + 1 < end and data[i + 1] == 0x2F
-    if point == 0x5D:
-        return data[i] == 0x28 or data[i] == 0x5D
-    return point == 0x28 and word_before == LATIN_WORD and not 0x30 <= data[i] <= 0x39
+    mark, following = codes[at], codes[at + 1]
+    if mark == 0x3A:
+        return following == 0x2F and at + 2 < end and codes[at + 2] == 0x2F
+    if mark == 0x5D:
+        return following == 0x28 or following == 0x5D
+    return mark == 0x28 and before == LATIN_WORD and not 0x30 <= following <= 0x39
 
 
 @njit(cache=True, nogil=True)
 def explained(best):
     """Letters that the notices and labels of a chain explain beside their own."""
-    return (best >> _NOTICE & _FIELD) + (best & _FIELD)
+    return (best >> NOTICE & FIELD) + (best & FIELD)
 
 
 @njit(cache=True, nogil=True)
-def skip_space(data, i, end, chars):
-    """Where the first visible character or the line break is."""
-    while i < end and data[i] != _NEWLINE:
-        code, after = next_char(data, i)
-        if code > 0xFFFF or not chars[code] & SPACE:
-            break
-        i = after
-    return i
-
-
-@njit(cache=True, nogil=True)
-def may_split(data, i, end):
-    """Whether a line has bytes enough that may be separators, at a glance. Wrapped prose begins with a small letter."""
+def may_split(codes, at, end):
+    """Whether a line has characters enough that may be separators, at a glance."""
     marks = 0
-    while i < end and data[i] != _NEWLINE:
-        byte = data[i]
-        marks += byte >= 0xC0 or byte == 0x7C or byte == 0x3E or byte == 0x2F
-        i += 1
+    for place in range(at, end):
+        code = codes[place]
+        marks += (code >= 0x80) | (code == 0x7C) | (code == 0x3E) | (code == 0x2F)
     return marks >= MIN_SEGMENTS - 1
 
 
 @njit(cache=True, nogil=True)
-def is_listed(data, i, end):
+def is_listed(codes, at, end):
     """Whether a line begins as an item of a list does: - * + 1. 1)"""
-    byte, digits = data[i], 0
-    if byte == 0x2D or byte == 0x2A or byte == 0x2B:
-        return i + 1 >= end or data[i + 1] <= 0x20
-    while i < end and 0x30 <= data[i] <= 0x39 and digits < 3:
-        i, digits = i + 1, digits + 1
-    dotted = i + 1 < end and (data[i] == 0x2E or data[i] == 0x29) and data[i + 1] == 0x20
+    code, digits = codes[at], 0
+    if code == 0x2D or code == 0x2A or code == 0x2B:
+        return at + 1 >= end or codes[at + 1] <= _BLANK
+    while at < end and 0x30 <= codes[at] <= 0x39 and digits < 3:
+        at, digits = at + 1, digits + 1
+    dotted = at + 1 < end and (codes[at] == 0x2E or codes[at] == 0x29) and codes[at + 1] == _BLANK
     return 0 < digits < 3 and dotted

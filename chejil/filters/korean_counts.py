@@ -1,8 +1,9 @@
 """The pass over a text that counts what is particular to Korean eojeol, lines and sentences.
 
-One loop over the characters fills the state of an eojeol; it is judged where it ends, and its last suffix is kept
-for the line. No string is made and nothing is allocated, so the pass runs at about 80 MB/s of Korean. What the counts
-mean stands in `korean.py`.
+Words come from `word_table`, which tells of what classes their characters are: of three in four, Hangul alone, only
+the last syllables are looked at, and the others are read for what they can hold. What the line must know of a word is
+a note of 16 bits; a second loop over the notes counts lines and sentences. 4 ms a megabyte of Korean beside the shared
+tables. What the counts mean stands in `korean.py`.
 """
 
 from __future__ import annotations
@@ -13,18 +14,9 @@ import numpy as np
 from numba import njit
 
 from chejil.filters.lexicons import lexicon
+from chejil.filters.shared_tables import LETTERS
 from chejil.filters.suffixes import CLOSING, ENDING, FINAL, JOSA, POLITE, find_suffix
-from chejil.filters.unicode_classes import (
-    ALPHABETIC,
-    CLASS_BITS,
-    DIGIT,
-    HANGUL,
-    HANJA,
-    JAMO,
-    LATIN,
-    WHITESPACE,
-    next_char,
-)
+from chejil.filters.unicode_classes import ALPHABETIC, CLASS_BITS, DIGIT, HANGUL, HANJA, JAMO, LATIN
 
 COUNTERS = (
     "korean_eojeol", "josa_eojeol", "ending_eojeol", "mixed_script_eojeol", "initials_eojeol", "over_spaced_eojeol",
@@ -42,15 +34,15 @@ LAUGH, CONSONANT, TERMINAL, OPEN_QUOTE, CLOSE_QUOTE = (1 << bit for bit in range
 _QUOTE = OPEN_QUOTE | CLOSE_QUOTE
 _NEWLINE = ord("\n")
 
-# State of an eojeol.
-WORD_STATES = 11
-LETTERS, HANGULS, TAIL, RUN, GAP, SCRIPTS, JAMOS, LAUGHED, VOWELS, ENDS, QUOTES = range(WORD_STATES)
-_IN_HANGUL, _IN_OTHER, _ONE_CHANGE = 1, 2, 4  # SCRIPTS: the script that stands, and 4 for each change to one
+# What a word holds, as in `word_kinds`.
+_HANGUL_ONLY = 1 << HANGUL | LETTERS
+_JAMO, _FOREIGN = 1 << JAMO, 1 << LATIN | 1 << HANJA
 
-# State of a line. SUFFIX is the kind of the last eojeol with letters, ENDED whether its sentence is counted.
-LINE_STATES = 6
-HAS_HANGUL, SINGLES, SUFFIX, ENDED, REGISTER, QUOTED = range(LINE_STATES)
-_POLITE_REGISTER, _OTHER_REGISTER = 1, 2
+# What the line must know of a word: the bits of its suffix and these.
+LETTERED, KOREAN, SINGLE, ENDS, QUOTES, SETS, OPENS = (1 << bit for bit in range(6, 13))
+"""SETS: it ends with the quotation mark OPENS or closed, whatever was before; else OPENS turns what was."""
+
+_NO_REGISTER, _POLITE_REGISTER, _OTHER_REGISTER = range(3)
 
 
 @cache
@@ -68,147 +60,220 @@ def trait_table() -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def count_korean(data, offsets, has_hangul, table, traits, keys, lengths, kinds, places, by_last, counts):
+def count_korean(
+    codes, flags, word_kinds, begins, ends, starts, has_hangul, traits,
+    children, lengths, kinds, contexts, symbols, counts,
+):  # fmt: skip
     """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before; documents without Hangul are passed over."""
-    word, line = np.zeros(WORD_STATES, np.int64), np.zeros(LINE_STATES, np.int64)
+    notes = np.empty(len(begins), np.uint16)
     for doc in np.flatnonzero(has_hangul):
-        i, end, row = offsets[doc], offsets[doc + 1], counts[doc]
-        word[:] = 0
-        line[:] = 0
-        while i < end:
-            code, i = next_char(data, i)
-            flags = table[code]
-            kind = flags & CLASS_BITS
-            if kind == HANGUL:
-                add_syllable(row, word, code)
-            elif kind != WHITESPACE:
-                trait = np.int64(traits[code]) if code < 0x10000 else np.int64(0)
-                add_other(row, word, line, kind, flags & ALPHABETIC != 0 or kind == DIGIT, trait)
-            if kind == WHITESPACE or i == end:
-                end_eojeol(row, word, line, keys, lengths, kinds, places, by_last)
-                if code == _NEWLINE or i == end:
-                    end_line(row, line)
+        first, last = starts[doc], starts[doc + 1]
+        read_words(
+            codes, flags, word_kinds, begins, ends, first, last, traits,
+            children, lengths, kinds, contexts, symbols, notes, counts[doc],
+        )  # fmt: skip
+        count_lines(codes, begins, ends, notes, first, last, counts[doc])
 
 
 @njit(cache=True, nogil=True)
-def add_syllable(row, word, code):
-    """A Hangul syllable."""
-    if word[GAP]:
-        word[RUN] = word[TAIL] = word[GAP] = 0
-    if word[SCRIPTS] & 3 != _IN_HANGUL:
-        word[SCRIPTS] = (word[SCRIPTS] & ~3) + _ONE_CHANGE | _IN_HANGUL
-    word[LETTERS] += 1
-    word[HANGULS] += 1
-    word[TAIL] = word[TAIL] << 16 | code
-    word[RUN] += 1
-    if word[RUN] > LONG_RUN_SYLLABLES:
-        row[LONG_RUN] += word[RUN] if word[RUN] == LONG_RUN_SYLLABLES + 1 else 1
-    word[ENDS] = 0
+def read_words(
+    codes, flags, word_kinds, begins, ends, first, last, traits,
+    children, lengths, kinds, contexts, symbols, notes, row,
+):  # fmt: skip
+    """Fill `notes` of the words from `first` to `last`, and count what needs no line."""
+    eojeol = syllables = particles = endings = np.int64(0)
+    for word in range(first, last):
+        begin, end, held = np.int64(begins[word]), np.int64(ends[word]), word_kinds[word]
+        note, stem_end, letters, hanguls = np.int64(0), end, end - begin, end - begin
+        if held != _HANGUL_ONLY:
+            note, stem_end, letters, hanguls = survey(codes, flags, begin, end, held, traits, row)
+        if hanguls:
+            run = end_run(flags, begin, stem_end) if held != _HANGUL_ONLY else letters
+            tail = tail_of(codes, stem_end)
+            node = find_suffix(tail, run, letters, children, lengths, kinds, contexts, symbols)
+            kind = kinds[node] if node >= 0 else np.int64(0)
+            eojeol += 1
+            syllables += hanguls
+            particles += kind & JOSA
+            endings += kind & ENDING
+            note |= kind | KOREAN | (SINGLE if letters == 1 else 0)
+            if held & _FOREIGN:
+                is_inflection = kind != 0 and run <= lengths[node] + 1
+                row[MIXED_EOJEOL] += mixes_scripts(flags, begin, end, is_inflection)
+            if end - begin > LONG_RUN_SYLLABLES:
+                row[LONG_RUN] += long_runs(flags, begin, end)
+        notes[word] = note | (LETTERED if letters else 0)
+    row[EOJEOL], row[SYLLABLES] = eojeol, syllables
+    row[JOSA_EOJEOL], row[ENDING_EOJEOL] = particles // JOSA, endings // ENDING
 
 
 @njit(cache=True, nogil=True)
-def add_other(row, word, line, kind, is_letter, trait):
-    """Any other character that is seen. Laughing is no letter: 갔어요ㅎㅎ ends in 요.
+def tail_of(codes, end):
+    """The four characters before `end`, 16 bits each, the last one lowest."""
+    tail = np.int64(0)
+    for back in range(4, 0, -1):
+        tail = tail << 16 | np.int64(codes[max(end - back, 0)]) & 0xFFFF
+    return tail
 
-    A straight quotation mark opens what is closed, and closes what is open.
+
+@njit(cache=True, nogil=True)
+def end_run(flags, begin, end):
+    """Syllables without a break before `end`."""
+    at = end
+    while at > begin and flags[at - 1] & CLASS_BITS == HANGUL:
+        at -= 1
+    return end - at
+
+
+@njit(cache=True, nogil=True)
+def survey(codes, flags, begin, end, held, traits, row):
+    """Of a word that is not Hangul alone: its note, where its last letter ends, its letters, its Hangul.
+
+    Laughing is no letter: 갔어요ㅎㅎ ends in 요.
     """
-    word[GAP] = 1
-    if trait & LAUGH:
-        row[LAUGHS] += 1
-        word[LAUGHED] += 1
-        return
-    if is_letter:
-        word[LETTERS] += 1
-        word[TAIL] = word[RUN] = word[ENDS] = 0
-        if kind == JAMO:
-            word[JAMOS] += 1
-            word[VOWELS] += trait & CONSONANT == 0
-        elif kind in (LATIN, HANJA) and word[SCRIPTS] & 3 != _IN_OTHER:
-            word[SCRIPTS] = (word[SCRIPTS] & ~3) + _ONE_CHANGE | _IN_OTHER
-    elif trait & TERMINAL:
-        word[ENDS] = 1
-    elif trait & _QUOTE:
-        word[QUOTES] = 1
-        line[QUOTED] = 1 - line[QUOTED] if trait & _QUOTE == _QUOTE else trait & OPEN_QUOTE != 0
+    letters = hanguls = note = found = np.int64(0)
+    stem_end = begin
+    for at in range(begin, end):
+        trait = np.int64(traits[min(codes[at], 0xFFFF)])
+        letter = is_letter(flags[at]) & (trait & LAUGH == 0)
+        stem_end = at + 1 if letter else stem_end
+        letters += letter
+        hanguls += flags[at] & CLASS_BITS == HANGUL
+        found |= trait
+    if held & _JAMO:
+        read_jamo(codes, flags, begin, end, letters, traits, row)
+    if found & _QUOTE:
+        note |= quotes_of(codes, begin, end, traits)
+    if found & TERMINAL:
+        note |= ends_sentence(codes, stem_end, end, traits)
+    return note, stem_end, letters, hanguls
 
 
 @njit(cache=True, nogil=True)
-def end_eojeol(row, word, line, keys, lengths, kinds, places, by_last):
-    """Count an eojeol, if there is one, and the sentence that it ends."""
-    kind = np.int64(0)
-    if word[HANGULS]:
-        entry = find_suffix(word[TAIL], word[RUN], word[LETTERS], keys, lengths, kinds, places, by_last)
-        size = np.int64(0)
-        if entry >= 0:
-            kind, size = kinds[entry], lengths[entry]
-        end_korean_eojeol(row, word, kind, size)
-        line[HAS_HANGUL] = 1
-    row[INITIALS_EOJEOL] += (
-        word[JAMOS] > 0
-        and word[VOWELS] == 0
-        and word[JAMOS] == word[LETTERS]
-        and word[JAMOS] + word[LAUGHED] > 1
-    )
-    if word[LETTERS]:
-        if word[LETTERS] == 1 and word[HANGULS] == 1:
-            line[SINGLES] += 1
-        else:
-            end_singles(row, line)
-        line[SUFFIX] = kind & FINAL
-        line[ENDED] = 0
-    if word[ENDS] and line[SUFFIX] and not line[ENDED]:
-        end_sentence(row, line, line[QUOTED] or word[QUOTES])
-    word[:] = 0
+def ends_sentence(codes, stem_end, end, traits):
+    """ENDS where a mark that ends a sentence follows the last letter."""
+    for at in range(stem_end, end):
+        if traits[min(codes[at], 0xFFFF)] & TERMINAL:
+            return ENDS
+    return 0
 
 
 @njit(cache=True, nogil=True)
-def end_korean_eojeol(row, word, kind, size):
-    """Count an eojeol with Hangul, whose suffix is of this kind and size.
+def is_letter(flags):
+    """Whether these are flags of a letter or a digit."""
+    return (flags & ALPHABETIC != 0) | (flags & CLASS_BITS == DIGIT)
 
-    It mixes scripts unless it is Hangul alone or foreign letters with a suffix of Korean: API를, commit하고.
+
+@njit(cache=True, nogil=True)
+def read_jamo(codes, flags, begin, end, letters, traits, row):
+    """Count laughing, and a word of initials: so many letters, laughing apart, and all of them consonants."""
+    laughs = consonants = np.int64(0)
+    for at in range(begin, end):
+        if flags[at] & CLASS_BITS == JAMO:
+            trait = traits[min(codes[at], 0xFFFF)]
+            laughs += trait & LAUGH != 0
+            consonants += trait & (LAUGH | CONSONANT) == CONSONANT
+    row[LAUGHS] += laughs
+    row[INITIALS_EOJEOL] += consonants > 0 and consonants == letters and consonants + laughs > 1
+
+
+@njit(cache=True, nogil=True)
+def quotes_of(codes, begin, end, traits):
+    """QUOTES, SETS and OPENS. A straight mark opens what is closed, and closes what is open."""
+    note = np.int64(0)
+    for at in range(begin, end):
+        trait = traits[min(codes[at], 0xFFFF)] & _QUOTE
+        if trait == _QUOTE:
+            note = (note | QUOTES) ^ OPENS
+        elif trait:
+            note = QUOTES | SETS | (OPENS if trait == OPEN_QUOTE else 0)
+    return note
+
+
+@njit(cache=True, nogil=True)
+def mixes_scripts(flags, begin, end, is_inflection):
+    """Whether a word is neither Hangul alone nor foreign letters with a suffix of Korean: API를, commit하고."""
+    scripts, script = np.int64(0), np.int64(-1)
+    for at in range(begin, end):
+        kind = np.int64(flags[at] & CLASS_BITS)
+        if kind in (HANGUL, LATIN, HANJA) and (kind == HANGUL) != script:
+            scripts += 1
+            script = np.int64(kind == HANGUL)
+    return scripts > 1 and not (scripts == 2 and script == 1 and is_inflection)
+
+
+@njit(cache=True, nogil=True)
+def long_runs(flags, begin, end):
+    """Syllables in runs of more than LONG_RUN_SYLLABLES."""
+    syllables = run = np.int64(0)
+    for at in range(begin, end):
+        run = run + 1 if flags[at] & CLASS_BITS == HANGUL else 0
+        if run > LONG_RUN_SYLLABLES:
+            syllables += run if run == LONG_RUN_SYLLABLES + 1 else 1
+    return syllables
+
+
+@njit(cache=True, nogil=True)
+def count_lines(codes, begins, ends, notes, first, last, row):
+    """Count lines and sentences from the notes of the words from `first` to `last`."""
+    singles = suffix = register = np.int64(0)
+    has_hangul = ended = quoted = False
+    for word in range(first, last):
+        if word > first and has_newline(codes, ends[word - 1], begins[word]):
+            end_line(row, has_hangul, singles, 0 if ended else suffix, suffix, quoted, register)
+            singles = suffix = register = np.int64(0)
+            has_hangul = ended = quoted = False
+        note = np.int64(notes[word])
+        if note & LETTERED:
+            if note & SINGLE:
+                singles += 1
+            else:
+                row[OVER_SPACED] += singles if singles >= MIN_SINGLES else 0
+                singles = np.int64(0)
+            suffix, ended = note & FINAL, False
+            has_hangul |= note & KOREAN != 0
+        if note & QUOTES:
+            quoted = (note & OPENS != 0) != (quoted and not note & SETS)
+        if note & ENDS and suffix and not ended:
+            register, ended = end_sentence(row, suffix, quoted or note & QUOTES, register), True
+    end_line(row, has_hangul, singles, 0 if ended else suffix, suffix, quoted, register)
+
+
+@njit(cache=True, nogil=True)
+def has_newline(codes, begin, end):
+    """Whether the white space between two words has a newline."""
+    while begin < end and codes[begin] != _NEWLINE:
+        begin += 1
+    return begin < end
+
+
+@njit(cache=True, nogil=True)
+def end_sentence(row, suffix, quoted, register):
+    """Count a sentence by its last suffix; what stands in quotation marks does not switch registers.
+
+    Returns:
+        the register that the line speaks from here on.
     """
-    row[EOJEOL] += 1
-    row[SYLLABLES] += word[HANGULS]
-    row[JOSA_EOJEOL] += kind & JOSA != 0
-    row[ENDING_EOJEOL] += kind & ENDING != 0
-    scripts = word[SCRIPTS] // _ONE_CHANGE
-    inflected = scripts == 2 and word[SCRIPTS] & 3 == _IN_HANGUL and kind != 0 and word[RUN] <= size + 1
-    row[MIXED_EOJEOL] += scripts > 1 and not inflected
-
-
-@njit(cache=True, nogil=True)
-def end_singles(row, line):
-    """Count single syllables that stood in a row, where they are too many for 그 수 (that number)."""
-    if line[SINGLES] >= MIN_SINGLES:
-        row[OVER_SPACED] += line[SINGLES]
-    line[SINGLES] = 0
-
-
-@njit(cache=True, nogil=True)
-def end_sentence(row, line, quoted):
-    """Count a sentence by its last suffix; what stands in quotation marks does not switch registers."""
-    line[ENDED] = 1
-    if line[SUFFIX] & CLOSING:
-        return
-    is_polite = line[SUFFIX] & POLITE != 0
+    if suffix & CLOSING:
+        return register
+    is_polite = suffix & POLITE != 0
     row[KNOWN] += 1
     row[POLITE_SENTENCES] += is_polite
     if quoted:
-        return
-    register = _POLITE_REGISTER if is_polite else _OTHER_REGISTER
-    if line[REGISTER]:
+        return register
+    spoken = np.int64(_POLITE_REGISTER if is_polite else _OTHER_REGISTER)
+    if register != _NO_REGISTER:
         row[PAIRS] += 1
-        row[SWITCHES] += line[REGISTER] != register
-    line[REGISTER] = register
+        row[SWITCHES] += register != spoken
+    return spoken
 
 
 @njit(cache=True, nogil=True)
-def end_line(row, line):
-    """Count a line that holds Hangul, and the sentence that its end ends."""
-    end_singles(row, line)
-    if line[HAS_HANGUL]:
+def end_line(row, has_hangul, singles, open_suffix, suffix, quoted, register):
+    """Count a line that holds Hangul, the single syllables that it ends with, and the sentence that its end ends."""
+    row[OVER_SPACED] += singles if singles >= MIN_SINGLES else 0
+    if has_hangul:
         row[LINES] += 1
-        row[ENDING_LINES] += line[SUFFIX] != 0
-        if line[SUFFIX] and not line[ENDED]:
-            end_sentence(row, line, line[QUOTED])
-    line[:] = 0
+        row[ENDING_LINES] += suffix != 0
+        if open_suffix:
+            end_sentence(row, open_suffix, quoted, register)

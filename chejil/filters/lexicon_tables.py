@@ -84,6 +84,19 @@ class Tables(NamedTuple):
 @cache
 def tables() -> Tables:
     """Read and compile the four lexicons, once a process; about half a second."""
+    rules, apart = _rules()
+    fields = np.array([*rules.values(), *apart.values()], np.int64).T
+    return Tables(_compiled(list(rules)), _compiled(list(apart)), Rules(*np.ascontiguousarray(fields)))
+
+
+def spelled_phrases() -> list[str]:
+    """The phrases of `tables().phrases`, in its order."""
+    return list(_rules()[0])
+
+
+@cache
+def _rules() -> tuple[dict[str, Rule], dict[str, Rule]]:
+    """Rules by spelling: of phrases in whole text, and of those whose letters may stand apart."""
     rules: dict[str, Rule] = {}
     apart: dict[str, Rule] = {}
     for number, name in enumerate(LEXICONS):
@@ -95,8 +108,7 @@ def tables() -> Tables:
                     apart[entry] = rules[spelled(entry)] = Rule(number, column, 0, 1)
                 else:
                     _enter(rules, entry, Rule(number, column, edges(entry), 0))
-    fields = np.array([*rules.values(), *apart.values()], np.int64).T
-    return Tables(_compiled(list(rules)), _compiled(list(apart)), Rules(*np.ascontiguousarray(fields)))
+    return rules, apart
 
 
 def _home(name: str, category: str) -> str:

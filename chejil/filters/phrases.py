@@ -65,9 +65,15 @@ class Phrases(NamedTuple):
 @njit(cache=True, nogil=True, inline="always")
 def advance(phrases, state, code):
     """The state after the character `code` (a code point), for kernels. Begin with 0; 0 again breaks all matches."""
-    symbol = np.int64(phrases.symbols[code]) if code < 0x10000 else np.int64(0)
-    cell = np.int64(phrases.cells[phrases.row[state] + symbol])
-    return cell & 0xFFFF if cell >> 16 == symbol else np.int64(phrases.start[symbol])
+    return step(phrases.symbols, phrases.start, phrases.row, phrases.cells, state, code)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def step(symbols, start, row, cells, state, code):
+    """As `advance`, of the arrays themselves: a loop that holds them does not count references to them."""
+    symbol = np.int64(symbols[code]) if code < 0x10000 else np.int64(0)
+    cell = np.int64(cells[row[state] + symbol])
+    return cell & 0xFFFF if cell >> 16 == symbol else np.int64(start[symbol])
 
 
 def fold(text: str) -> str:
@@ -85,21 +91,33 @@ def compile_phrases(phrases: Sequence[str]) -> Phrases:
     Phrases must not be empty, nor equal once folded, nor hold characters beyond U+FFFF, and all their characters
     together must be fewer than 65,536: they are tables of ours, so anything else is a bug.
     """
-    folded = [fold(phrase) for phrase in phrases]
-    assert all(folded), "an empty phrase"
-    doubles = [phrase for phrase, times in Counter(folded).items() if times > 1]
-    assert not doubles, f"given twice: {doubles}"
-    alphabet = {char: symbol for symbol, char in enumerate(sorted(set("".join(folded))), 1)}
-    children, found = _trie([[alphabet[char] for char in phrase] for phrase in folded])
+    alphabet, folded = alphabet_of(phrases)
+    children, found = grow_trie(folded, alphabet)
     rows, shorter = _transitions(children, found)
     start, row, cells = _packed(rows, len(alphabet) + 1)
     lengths = np.array([len(phrase) for phrase in folded], np.int32)
     return Phrases(
-        _symbols(alphabet), np.array(found, np.int32), np.array(shorter, np.int32), lengths, start, row, cells
+        symbol_table(alphabet),
+        np.array(found, np.int32),
+        np.array(shorter, np.int32),
+        lengths,
+        start,
+        row,
+        cells,
     )
 
 
-def _symbols(alphabet: dict[str, int]) -> np.ndarray:
+def alphabet_of(phrases: Sequence[str]) -> tuple[dict[str, int], list[str]]:
+    """The symbol of each letter, from 1 on, and the phrases folded."""
+    folded = [fold(phrase) for phrase in phrases]
+    assert all(folded), "an empty phrase"
+    doubles = [phrase for phrase, times in Counter(folded).items() if times > 1]
+    assert not doubles, f"given twice: {doubles}"
+    return {char: symbol for symbol, char in enumerate(sorted(set("".join(folded))), 1)}, folded
+
+
+def symbol_table(alphabet: dict[str, int]) -> np.ndarray:
+    """The symbol of each code point below U+10000, (65536) uint16, 0 where it has none."""
     assert max(alphabet, default="") <= "\uffff", "a character beyond U+FFFF"
     symbols = np.zeros(1 << 16, np.uint16)
     for char, symbol in alphabet.items():
@@ -109,13 +127,14 @@ def _symbols(alphabet: dict[str, int]) -> np.ndarray:
     return symbols
 
 
-def _trie(phrases: list[list[int]]) -> tuple[list[dict[int, int]], list[int]]:
+def grow_trie(phrases: list[str], alphabet: dict[str, int]) -> tuple[list[dict[int, int]], list[int]]:
     """Children of each state by symbol, and 1 + the phrase that is its path from the start."""
     children: list[dict[int, int]] = [{}]
     found = [0]
     for number, phrase in enumerate(phrases, 1):
         state = 0
-        for symbol in phrase:
+        for char in phrase:
+            symbol = alphabet[char]
             if symbol not in children[state]:
                 children[state][symbol] = len(children)
                 children.append({})
@@ -126,7 +145,7 @@ def _trie(phrases: list[list[int]]) -> tuple[list[dict[int, int]], list[int]]:
     return children, found
 
 
-def _breadth_first(children: list[dict[int, int]]) -> Iterator[tuple[int, int, int]]:
+def breadth_first(children: list[dict[int, int]]) -> Iterator[tuple[int, int, int]]:
     """(state, symbol, child), shallow states first."""
     queue = [0]
     for state in queue:
@@ -142,7 +161,7 @@ def _transitions(children: list[dict[int, int]], found: list[int]) -> tuple[list
     """
     suffix, shorter = [0] * len(children), [0] * len(children)
     rows: list[dict[int, int]] = [dict(children[0])] + [{}] * (len(children) - 1)
-    for state, symbol, child in _breadth_first(children):
+    for state, symbol, child in breadth_first(children):
         if state:
             suffix[child] = rows[suffix[state]].get(symbol, children[0].get(symbol, 0))
         if found[child]:

@@ -142,8 +142,8 @@ def first_like(slots, grams, i):
 def measure(texts: TextBuffers, counts: Counts) -> dict[str, np.ndarray]:
     """COUNTERS of each text."""
     found = np.zeros((len(texts), len(COUNTERS)), np.int64)
-    words = (counts[f"word_{name}"] for name in ("hashes", "begins", "ends", "starts"))
-    count_repetition(*words, counts["char_starts"], MAX_WORDS, found)
+    names = ("word_hashes", "word_begins", "word_ends", "word_starts", "char_starts")
+    count_repetition(*[*(counts[name] for name in names), MAX_WORDS, found])
     return dict(zip(COUNTERS, np.ascontiguousarray(found.T), strict=True))
 
 

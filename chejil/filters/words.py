@@ -168,10 +168,8 @@ def last_letters(codes, flags, begin, end):
 def measure(texts: TextBuffers, counts: Counts) -> dict[str, np.ndarray]:
     """COUNTERS of each text; `function_word_set` has a bit for each entry of the lexicon that was found."""
     found = np.zeros((len(texts), len(COUNTERS)), np.int64)
-    table = (
-        counts[name] for name in ("codes", "flags", "word_kinds", "word_begins", "word_ends", "word_starts")
-    )
-    count_words(*table, *function_words(), found)
+    names = ("codes", "flags", "word_kinds", "word_begins", "word_ends", "word_starts")
+    count_words(*[*(counts[name] for name in names), *function_words(), found])
     return dict(zip(COUNTERS, np.ascontiguousarray(found.T), strict=True))
 
 

@@ -12,14 +12,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.filters.boilerplate import COUNTERS, measure, spans
-from chejil.filters.boilerplate_lines import KINDS, char_table, entries
+from chejil.filters.boilerplate import COUNTERS, spans
+from chejil.filters.boilerplate_tables import KINDS, char_table, entries
 from chejil.filters.buffers import TextBuffers
-from chejil.filters.engine import score
+from chejil.filters.engine import measure, score
 from chejil.filters.lexicons import lexicon
 from chejil.filters.phrases import fold
 from chejil.filters.prose import ENGLISH, KOREAN
-from chejil.filters.registry import Counts
 
 from . import reference
 from .strategies import prose_like, texts
@@ -151,7 +150,7 @@ def plain_counts(text: str) -> dict[str, int]:
 @given(st.lists(menu_like | texts, max_size=4))
 def test_kernel_agrees_with_the_reference(batch):
     """Every counter of every document equals the plain count."""
-    counts = measure(TextBuffers.of(batch), Counts({}))
+    counts = measure(TextBuffers.of(batch), ["boilerplate"])
     expected = [plain_counts(text) for text in batch]
     for name in COUNTERS:
         assert counts[name].tolist() == [counted[name] for counted in expected], name
@@ -160,7 +159,7 @@ def test_kernel_agrees_with_the_reference(batch):
 def judged(text: str) -> list[str]:
     """Kind of each line that is not blank, or "" where the kernel counts none."""
     lines = [line for line in text.split("\n") if line.strip()]
-    counted = measure(TextBuffers.of(lines), Counts({}))
+    counted = measure(TextBuffers.of(lines), ["boilerplate"])
     return [next((kind for kind in KINDS if counted[f"{kind}_lines"][at]), "") for at in range(len(lines))]
 
 

@@ -14,6 +14,7 @@ import pytest
 import zstandard
 from hypothesis import given, settings
 
+from chejil.curation.quality_training import zeroed_memory
 from chejil.errors import ChejilError
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.engine import measure, score
@@ -323,9 +324,10 @@ def test_another_model_is_asked_where_a_recipe_names_one(tmp_path):
         for other in words.split()
     ]
     (tmp_path / "train.txt").write_text("\n".join(lines * 5) + "\n", "utf-8")
-    model = fasttext.train_supervised(
-        str(tmp_path / "train.txt"), epoch=50, lr=0.5, dim=8, thread=1, verbose=0
-    )
+    with zeroed_memory():
+        model = fasttext.train_supervised(
+            str(tmp_path / "train.txt"), epoch=50, lr=0.5, dim=8, thread=1, verbose=0
+        )
     model.save_model(str(tmp_path / "lid.bin"))
     models = {"language": str(tmp_path / "lid.bin")}
 
