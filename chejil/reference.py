@@ -127,7 +127,7 @@ is `null` lifts the preset's bound. A preset is a name, or the path of a YAML fi
 writes one); a relative path starts where the command runs, as `data` does, and the run keeps the content.
 
 ```yaml
-ko: {preset: koen, num_words: {low: 30, unit: eojeol}, terminal_line_share: null}
+ko: {preset: koen, num_words: {low: 30, unit: eojeol}, sentence_line_share: null}
 ```
 
 A blocklist is a file of domains and URLs, one a line, plain or `.gz`, or a folder with the files `domains` and `urls`

@@ -101,14 +101,3 @@ def next_char(data, i):
     if lead < 0xF0:
         return (lead & 0x0F) << 12 | second << 6 | third, i + 3
     return (lead & 0x07) << 18 | second << 12 | third << 6 | np.int64(data[i + 3]) & 0x3F, i + 4
-
-
-@njit(cache=True, nogil=True)
-def previous_char(data, i, start):
-    """The code point that ends before byte `i`, or a space where the text starts there."""
-    if i <= start:
-        return np.int64(0x20)
-    i -= 1
-    while i > start and data[i] & 0xC0 == 0x80:
-        i -= 1
-    return next_char(data, i)[0]

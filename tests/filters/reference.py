@@ -120,13 +120,14 @@ def lines(text: str) -> dict[str, int]:
     dup_paragraphs, dup_paragraph_chars = duplicates(paragraphs)
     marks = lexicon("line_marks")
     bare = [line.rstrip("".join(marks["closer"]) + whitespace()) for line in shown]
+    terminal = [line.endswith((*marks["terminal"], *marks["korean_final"])) for line in bare]
     return {
         "text_chars": len(text),
         "newlines": text.count("\n"),
         "lines": len(shown),
         "line_chars": sum(map(len, shown)),
         "paragraphs": len(paragraphs),
-        "terminal_lines": sum(line.endswith((*marks["terminal"], *marks["korean_final"])) for line in bare),
+        "terminal_lines": sum(terminal),
         "short_lines": sum(len(line) <= 30 for line in shown),
         "bullet_lines": sum(_is_bullet(line.lstrip(), marks["bullet"]) for line in shown),
         "ellipsis_lines": sum(line.endswith(("...", "…")) for line in bare),
@@ -135,7 +136,21 @@ def lines(text: str) -> dict[str, int]:
         "dup_paragraphs": dup_paragraphs,
         "dup_paragraph_chars": dup_paragraph_chars,
         "punct_lines": sum(map(ends_a_sentence, shown)),
+        "sentence_lines": sum(
+            ends or holds_a_sentence(line.strip(whitespace()), marks)
+            for ends, line in zip(terminal, shown, strict=True)
+        ),
     }
+
+
+def holds_a_sentence(line: str, marks: dict[str, list[str]]) -> bool:
+    """Whether a mark stands between a letter and what may follow a sentence."""
+    return any(
+        mark in marks["terminal"]
+        and is_letter(before)
+        and (following in marks["closer"] or following in whitespace())
+        for before, mark, following in zip(line, line[1:], line[2:], strict=False)
+    )
 
 
 def ends_a_sentence(line: str) -> bool:

@@ -14,7 +14,6 @@ from chejil.filters.unicode_classes import (
     CLASS_NAMES,
     class_table,
     next_char,
-    previous_char,
 )
 
 from .reference import char_class, is_letter
@@ -87,18 +86,11 @@ def test_scripts_are_their_true_blocks(char, name):
 @given(free_text)
 @example("가a\u07ff\u0800\uffff\U00010000\U0010ffff")
 def test_decoding_gives_back_the_text(text):
-    """Walking the bytes forwards gives every code point, and backwards the one before."""
+    """Walking the bytes gives every code point."""
     data = np.frombuffer(text.encode(), np.uint8)
     i, walked = 0, []
     while i < len(data):
         code, after = next_char(data, i)
-        assert previous_char(data, after, 0) == code
         walked.append(chr(code))
         i = after
     assert "".join(walked) == text
-
-
-def test_before_the_text_stands_a_space():
-    """The character before the first one is a space, whatever document stands before it in the buffer."""
-    data = np.frombuffer("가나".encode(), np.uint8)
-    assert previous_char(data, 3, 3) == ord(" ")
