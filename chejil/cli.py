@@ -142,18 +142,18 @@ def calibrate(
 ) -> None:
     """Propose bounds that a trusted reference passes, and say what they would do to a run."""
     from chejil import terminal
-    from chejil.curation import calibration, calibration_report, shards, views
+    from chejil.curation import calibration, calibration_presets, calibration_report, shards, views
 
     if by not in ("lang", "source,lang"):
         raise ChejilError(f"cannot calibrate by '{by}'", mend="--by lang or --by source,lang")
     names = [name.strip() for name in signals.split(",")] if signals else None
     found = calibration.calibrate(run, reference, share, by, names)  # type: ignore[arg-type]
-    written = calibration.write_presets(found, out) if out else []
+    written = calibration_presets.write_presets(found, out) if out else []
     if html:
         shards.write_bytes(str(html.parent), html.name, calibration_report.page(found).encode())
     terminal.show(found, json, views.calibration)
     for path in [*written, *([html] if html else [])]:
-        terminal.STDERR.print(f"written: {path}", highlight=False, markup=False)
+        terminal.STDERR.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 @app.command()
@@ -247,14 +247,14 @@ def train(
     settings = quality_training.Training(
         lang, seed=seed, dim=dim, epochs=epochs, held_out=held_out, limit=limit
     )
-    with _progress() as bars:
+    with _progress(after="nothing was written") as bars:
         card = quality_training.train({"high": positive, "low": negative}, settings, out, bars)
     terminal.show(card, json, lambda _: quality_report.summary(card, out))
 
 
 @contextmanager
-def _progress() -> Iterator[Any]:
-    """Bars while the block goes on; Ctrl-C ends it with what to do next and the shell's own exit code for it."""
+def _progress(after: str = "the same command goes on where it stopped") -> Iterator[Any]:
+    """Bars while the block goes on; Ctrl-C ends it with what holds `after` it and the shell's own exit code for it."""
     from chejil import terminal
     from chejil.curation.progress import Terminal
 
@@ -262,7 +262,7 @@ def _progress() -> Iterator[Any]:
         try:
             yield bars
         except KeyboardInterrupt:
-            terminal.STDERR.print("interrupted: the same command goes on where it stopped", highlight=False)
+            terminal.STDERR.print(f"interrupted: {after}", highlight=False)
             raise typer.Exit(EXIT_INTERRUPTED) from None
 
 

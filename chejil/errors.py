@@ -15,6 +15,9 @@ import difflib
 from collections.abc import Iterable
 from typing import Any
 
+MAX_NAMES = 20
+"""Names that an error lists where none is near; of signals there are more than a screen holds."""
+
 
 class ChejilError(Exception):
     """Something that the user can mend: `what` was wrong, `where`, and how to `mend` it."""
@@ -73,7 +76,14 @@ def near_name(name: str, known: Iterable[str]) -> str | None:
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """How to mend an unknown name: the nearest known one, else all of them."""
+    """How to mend an unknown name: the nearest known one, else all of them, or the first MAX_NAMES.
+
+    >>> did_you_mean("zz", ["law-ko", "wiki-ko"])
+    'known: law-ko, wiki-ko'
+    """
     known = sorted(known)
     near = near_name(name, known)
-    return f"did you mean '{near}'?" if near else f"known: {', '.join(known)}"
+    if near:
+        return f"did you mean '{near}'?"
+    more = f", … and {len(known) - MAX_NAMES} more" if len(known) > MAX_NAMES else ""
+    return f"known: {', '.join(known[:MAX_NAMES])}{more}"

@@ -100,6 +100,32 @@ def test_verify_gives_exit_code_1_for_a_changed_file(small_run, tmp_path):
     assert path.name in done.stdout
 
 
+def test_calibrate_writes_a_preset_that_a_recipe_can_name(small_run, tmp_path):
+    """The run as its own reference: the table in JSON, the preset and the page as files."""
+    preset, page = tmp_path / "trusted.yaml", tmp_path / "trusted.html"
+
+    done = chejil(
+        "calibrate", small_run, "--reference", small_run, "--signals", "num_words, hangul_share",
+        "--share", 0.9, "--out", preset, "--html", page, "--json",
+    )  # fmt: skip
+
+    found = json.loads(done.stdout)
+    assert done.returncode == 0, done.stderr
+    assert {one["signal"] for group in found["groups"] for one in group["proposals"]} >= {"num_words"}
+    assert all(group["passes"] >= 0.9 for group in found["groups"])
+    assert "num_words: {low:" in preset.read_text("utf-8")
+    assert "<svg" in page.read_text("utf-8")
+    assert [line.split(": ")[0] for line in done.stderr.splitlines()] == ["written", "written"]
+
+
+def test_calibrate_refuses_what_it_cannot_split_by(small_run):
+    """With the two ways there are."""
+    done = chejil("calibrate", small_run, "--reference", small_run, "--by", "host")
+
+    assert done.returncode == 2
+    assert "--by lang or --by source,lang" in done.stderr
+
+
 def test_the_schema_knows_every_signal_and_stage():
     """Editors complete names from it."""
     schema = json.loads(chejil("schema").stdout)
@@ -117,7 +143,7 @@ def test_signals_lists_all_and_describes_one():
 
     assert {"num_chars", "lang"} <= {row["name"] for row in rows}
     assert "hangul_share" in one
-    assert "default for ko" in one
+    assert "0.1 ≤ x" in one
 
 
 def test_output_can_be_cut_off_by_its_reader():

@@ -32,13 +32,14 @@ def test_links_lead_to_files(page):
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)
 def test_commands_and_options_in_the_docs_exist(page):
     """`chejil NAME --option` in any page is a command with that option."""
-    commands = get_command(cli.app).commands
     for line in re.findall(r"^\$? ?chejil (.+)$", page.read_text("utf-8"), re.MULTILINE):
-        name, *rest = line.split("#")[0].split()
-        assert name in commands or name.startswith("-"), line
-        if name in commands:
-            known = {option for parameter in commands[name].params for option in parameter.opts} | {"--help"}
-            assert {word.split("=")[0] for word in rest if word.startswith("--")} <= known, line
+        command, rest = get_command(cli.app), line.split("#")[0].split()
+        while hasattr(command, "commands") and not rest[0].startswith("-"):
+            name = rest.pop(0)
+            assert name in command.commands, line
+            command = command.commands[name]
+        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        assert {word.split("=")[0] for word in rest if word.startswith("--")} <= known, line
 
 
 def test_every_command_stands_in_the_readme():

@@ -15,16 +15,15 @@ thresholds by comparing such distributions.
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
-from chejil.curation import shards
-from chejil.curation.calibration_data import Documents, Group, bins_of, counted
+from chejil.curation.calibration_data import Documents, Group
+from chejil.curation.calibration_effects import bins_of, counted
+from chejil.curation.calibration_tails import bound_of, depths, tail_of
 from chejil.errors import ChejilError
 from chejil.filters import bounds
 from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound, find_signal
@@ -33,8 +32,6 @@ By = Literal["lang", "source,lang"]
 
 FEW_DOCUMENTS = 50
 """Below it a tail of one per cent is less than a document: the bounds are those of chance."""
-
-_DIGITS = 3
 
 
 @dataclass(frozen=True)
@@ -169,10 +166,10 @@ def _calibrated(
         )
     names, undefined = _defined(group, trusted, names, share)
     warnings += undefined
-    tail = _tail(_depths(group, trusted, names), share)
+    tail = tail_of(depths(group, trusted, names), share)
     before = judged.present(group) or bounds.preset(bounds.DEFAULTS).languages.get(group.lang, {})
     found = {
-        name: _bound(name, trusted.column(name, group), tail, before.get(name, Bound())) for name in names
+        name: bound_of(name, trusted.column(name, group), tail, before.get(name, Bound())) for name in names
     }
     found = {name: bound for name, bound in found.items() if bound != Bound()}
     effect = counted(trusted, group, found, None)
@@ -242,143 +239,3 @@ def _defined(group: Group, trusted: Documents, names: list[str], share: float) -
             what = f"{name} is undefined for {missing[name].mean():.1%} of {group} in the reference: left out"
             warnings.append(what)
     return [name for name in names if name in kept], warnings
-
-
-def sides(name: str) -> tuple[bool, bool]:
-    """Whether a signal has a low and a high side: those that any preset bounds; both where none does.
-
-    >>> sides("num_words"), sides("digit_share")
-    ((True, True), (False, True))
-    """
-    every = [bound for limits in bounds.by_preset(name).values() for bound in limits.values()]
-    low, high = any(bound.low is not None for bound in every), any(bound.high is not None for bound in every)
-    return (low, high) if low or high else (True, True)
-
-
-def _depths(group: Group, trusted: Documents, names: Iterable[str]) -> np.ndarray:
-    """Smallest rank of each document on any side of any signal, 0 where one is undefined; (num_docs) int64."""
-    depth = np.full(trusted.count(group), np.iinfo(np.int64).max)
-    for name in names:
-        column = trusted.column(name, group)
-        ordered = np.sort(column)  # NaN last
-        ordered = ordered[: np.count_nonzero(~np.isnan(column))]
-        low, high = sides(name)
-        if low:
-            np.minimum(depth, np.searchsorted(ordered, column, "right"), out=depth)
-        if high:
-            np.minimum(depth, len(ordered) - np.searchsorted(ordered, column, "left"), out=depth)
-        depth[np.isnan(column)] = 0
-    return depth
-
-
-def _tail(depths: np.ndarray, share: float) -> int:
-    """The largest number of documents to cut from each side so that at least `share` of all remain."""
-    may_fall = math.floor(len(depths) * (1 - share) + 1e-9)
-    # Those of depth <= tail fall: the tail stays below the depth of the first that may not.
-    return max(0, int(np.sort(depths)[min(may_fall, len(depths) - 1)]) - 1)
-
-
-def _bound(name: str, column: np.ndarray, tail: int, before: Bound) -> Bound:
-    """What is left when `tail` documents are cut from each side; an edge that no value can pass is open.
-
-    Where half of the reference lies on the edge there is no tail to cut: it has no repeated line at all, say, which
-    does not make one repeated line bad. There the bound that was before stands, if the edge lies within it.
-    """
-    ordered = np.sort(column[~np.isnan(column)])
-    tail = min(tail, len(ordered) - 1)
-    low_side, high_side = sides(name)
-    median = ordered[len(ordered) // 2]
-    low, high = float(ordered[tail]), float(ordered[-1 - tail])
-    looser_low = outward(low, down=True) if low < median else before.low if (before.low or 0) <= low else None
-    looser_high = (
-        outward(high, down=False) if high > median else before.high if (before.high or 0) >= high else None
-    )
-    return _of_kind(name, looser_low if low_side else None, looser_high if high_side else None)
-
-
-def _of_kind(name: str, low: float | None, high: float | None) -> Bound:
-    """No value lies below 0, and no share above 1."""
-    is_share = SIGNALS[name].kind in ("share", "score")
-    return Bound(None if (low or 0) <= 0 else low, None if is_share and (high or 0) >= 1 else high)
-
-
-def outward(value: float, *, down: bool) -> float:
-    """Rounded to three digits, away from what passes.
-
-    >>> outward(0.123456, down=True), outward(0.123456, down=False), outward(1234567.0, down=False)
-    (0.123, 0.124, 1240000.0)
-    """
-    if value == 0:
-        return 0.0
-    exponent = math.floor(math.log10(abs(value))) - _DIGITS + 1
-    scaled = value / 10.0**exponent
-    nearest = round(scaled)
-    whole = (
-        nearest
-        if math.isclose(scaled, nearest, rel_tol=1e-12)
-        else (math.floor if down else math.ceil)(scaled)
-    )
-    rounded = float(f"{whole}e{exponent}")
-    # What is close to a round number may lie on its other side by the last bit.
-    return value if (rounded > value if down else rounded < value) else rounded
-
-
-def presets(found: Calibration) -> dict[str | None, str]:
-    """A preset's YAML by source (None: for all sources), each line with where its bound comes from."""
-    sources = list(dict.fromkeys(group.source for group in found.groups))
-    return {source: _preset(found, source) for source in sources}
-
-
-def _preset(found: Calibration, source: str | None) -> str:
-    groups = [group for group in found.groups if group.source == source]
-    of = f" of {source}" if source else ""
-    # JSON strings are YAML strings, whatever a name holds.
-    about = json.dumps(f"Bounds that {found.share:.4g} of {found.reference} pass{of}", ensure_ascii=False)
-    lines = [f"about: {about}"]
-    lines += [f"# {_one_line(warning)}" for group in groups for warning in group.warnings]
-    lines.append("bounds:")
-    for group in groups:
-        lines.append(
-            f"  {group.lang}:   # {group.passes:.2%} of {group.reference_documents:,} documents pass all"
-        )
-        lines += [_line(one, group, found.reference) for one in group.proposals]
-    return "\n".join(lines) + "\n"
-
-
-def _line(one: Proposal, group: Calibrated, reference: str) -> str:
-    edges = [
-        f"{side}: {_number(edge)}"
-        for side, edge in (("low", one.low), ("high", one.high))
-        if edge is not None
-    ]
-    entry = f"    {one.signal}: {{{', '.join([*edges, f'unit: {one.unit}'])}}}"
-    quantiles = [f"{q:.2%}" for q in (one.low_quantile, one.high_quantile) if q is not None]
-    origin = f"at {' and '.join(quantiles)} of {reference}, n = {group.reference_documents:,}"
-    return f"{entry:<70}  # {_one_line(origin)}"
-
-
-def _number(edge: float) -> str:
-    """To YAML 1.1 what Python writes as 1e-05 is a word.
-
-    >>> _number(0.00001), _number(110.0)
-    ('0.00001', '110')
-    """
-    return np.format_float_positional(edge, trim="-")
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())
-
-
-def write_presets(found: Calibration, out: str) -> list[str]:
-    """Write the presets: one file, or by source a file SOURCE.yaml each in a folder; returns their paths."""
-    texts = presets(found)
-    if found.by == "lang":
-        return [_written(out, texts[None])]
-    return [_written(shards.join(out, f"{source}.yaml"), text) for source, text in texts.items()]
-
-
-def _written(path: str, text: str) -> str:
-    folder, _, name = path.rpartition("/")
-    shards.write_bytes(folder or ("/" if path.startswith("/") else "."), name, text.encode())
-    return path

@@ -26,6 +26,7 @@ from chejil.curation.shingles import shingle_set
 from chejil.errors import RunError, did_you_mean
 from chejil.filters import bounds
 from chejil.filters.catalogue import SIGNALS, Bound
+from chejil.filters.rules import FIXED_COLUMNS
 
 MAX_MATES = 20
 _MAX_SPANS = 12
@@ -187,7 +188,7 @@ def _judged(
     if settings is None:
         return [_measured(name, values[name][0], None) for name in values.columns if name in SIGNALS], []
     policy = settings.policy(str(decision["source"]))
-    fixed = _table(root, f"documents/{shard}", list(bounds.FIXED_COLUMNS)).drop("id").slice(row, 1)
+    fixed = _table(root, f"documents/{shard}", list(FIXED_COLUMNS)).drop("id").slice(row, 1)
     judged_row = values.hstack(fixed)
     again = bounds.judge(judged_row, policy)[0].to_list()
     said = [reason for reason in decision["reasons"] if not reason.startswith(("duplicate:", "url:"))]

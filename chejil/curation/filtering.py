@@ -22,8 +22,9 @@ from chejil.curation import blocklists, model_files, preset_files, shards
 from chejil.curation.blocklists import Blocklist
 from chejil.curation.stage import Tally, Unit
 from chejil.filters import bounds
-from chejil.filters.bounds import Policy, Rule
+from chejil.filters.bounds import Policy
 from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound, Language
+from chejil.filters.rules import Rule
 
 VERDICTS = pa.schema([("reasons", pa.list_(pa.string()))])
 

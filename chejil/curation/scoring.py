@@ -19,11 +19,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from chejil.curation import edits, model_files, shards
 from chejil.curation.stage import Tally, Unit
 from chejil.errors import ChejilError, did_you_mean
-from chejil.filters.bounds import FIXED_COLUMNS, Rule, check_rule, columns_of
 from chejil.filters.catalogue import FAMILIES, SIGNALS, find_signal
 from chejil.filters.engine import in_order, score, versions
 from chejil.filters.morphemes import kiwi_versions
 from chejil.filters.quality import QUALITY_LANGUAGES, classifier, slot_of
+from chejil.filters.rules import FIXED_COLUMNS, Rule, check_rule, columns_of
 
 NEEDED = ("num_chars", "lang")
 """Scored whether asked for or not: bounds are by language, and an empty text has its own reason."""

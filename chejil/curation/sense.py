@@ -16,7 +16,7 @@ from chejil.curation.marked_yaml import MarkedYaml, Path
 from chejil.curation.scoring import Score
 from chejil.curation.survivors import Keep
 from chejil.errors import ChejilError, RecipeError, did_you_mean
-from chejil.filters import bounds
+from chejil.filters import bounds, rules
 from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound, Language
 
 
@@ -142,11 +142,11 @@ class Sense:
     def _rule(self, path: Path, name: str, text: RuleText) -> Iterator[ChejilError]:
         rule = text.named(name)
         try:
-            bounds.check_rule(rule)
+            rules.check_rule(rule)
         except ChejilError as error:
             yield self._problem(path, error.what, error.mend)
             return
-        for column in bounds.columns_of(rule.condition):
+        for column in rules.columns_of(rule.condition):
             yield from self._unscored(path, column)
 
     def _unscored(self, path: Path, name: str) -> Iterator[ChejilError]:

@@ -12,8 +12,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation import calibration, calibration_report, preset_files
-from chejil.curation.calibration import calibrate, outward, write_presets
+from chejil.curation import calibration_presets, calibration_report, calibration_tails, preset_files
+from chejil.curation.calibration import calibrate
+from chejil.curation.calibration_presets import write_presets
+from chejil.curation.calibration_tails import outward
 from chejil.errors import ChejilError
 from chejil.filters.catalogue import SIGNALS
 from chejil.filters.engine import score
@@ -187,12 +189,12 @@ def test_outward_never_drops_what_the_value_passes(value, down):
 
     assert (rounded <= value) if down else (rounded >= value)
     assert rounded == pytest.approx(value, rel=0.011)
-    assert yaml.safe_load(calibration._number(rounded)) == pytest.approx(rounded, rel=1e-15)
+    assert yaml.safe_load(calibration_presets._number(rounded)) == pytest.approx(rounded, rel=1e-15)
 
 
 def test_sides_are_those_of_the_presets():
     """A share of repetition has no low side, an undecided signal both."""
-    assert calibration.sides("dup_line_share") == (False, True)
-    assert calibration.sides("mean_word_chars") == (True, True)
-    assert calibration.sides("num_lines") == (True, True)
-    assert all(any(calibration.sides(name)) for name in SIGNALS)
+    assert calibration_tails.sides("dup_line_share") == (False, True)
+    assert calibration_tails.sides("mean_word_chars") == (True, True)
+    assert calibration_tails.sides("num_lines") == (True, True)
+    assert all(any(calibration_tails.sides(name)) for name in SIGNALS)

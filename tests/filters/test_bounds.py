@@ -9,9 +9,7 @@ from hypothesis import strategies as st
 from chejil.errors import ChejilError
 from chejil.filters.bounds import (
     Policy,
-    Rule,
     by_preset,
-    check_rule,
     check_unit,
     judge,
     preset,
@@ -19,6 +17,7 @@ from chejil.filters.bounds import (
     read_preset,
 )
 from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound
+from chejil.filters.rules import Rule, check_rule
 
 NAMES = ["num_chars", "num_words", "mean_word_chars", "hangul_share"]
 VALUES = st.none() | st.floats(-5, 5) | st.integers(-5, 5).map(float)
