@@ -20,23 +20,35 @@ COUNTERS = (
     "text_chars", "newlines", "lines", "line_chars", "paragraphs",
     "terminal_lines", "short_lines", "bullet_lines", "ellipsis_lines",
     "dup_lines", "dup_line_chars", "dup_paragraphs", "dup_paragraph_chars", "punct_lines",
-    "sentence_lines",
+    "sentence_lines", "data_line_chars",
 )  # fmt: skip
 TEXT_CHARS, NEWLINES, LINES, LINE_CHARS, PARAGRAPHS = range(5)
 TERMINAL_LINES, SHORT_LINES, BULLET_LINES, ELLIPSIS_LINES = range(5, 9)
-DUP_LINES, DUP_LINE_CHARS, DUP_PARAGRAPHS, DUP_PARAGRAPH_CHARS, PUNCT_LINES, SENTENCE_LINES = range(9, 15)
+(
+    DUP_LINES,
+    DUP_LINE_CHARS,
+    DUP_PARAGRAPHS,
+    DUP_PARAGRAPH_CHARS,
+    PUNCT_LINES,
+    SENTENCE_LINES,
+    DATA_LINE_CHARS,
+) = range(9, 16)
 
 SHORT_LINE_CHARS = 30  # FineWeb's code compares with <= where its paper says "shorter than"
-TERMINAL, CLOSER, BULLET, ELLIPSIS, PUNCT, SENTENCE = 1, 2, 4, 8, 16, 32
+TERMINAL, CLOSER, BULLET, ELLIPSIS, PUNCT, SENTENCE, DATA = 1, 2, 4, 8, 16, 32, 64
+BRACKET = 128
+_QUOTE, _COMMA, _COLON = ord('"'), ord(","), ord(":")
 _NEWLINE, _SPACE, _STAR, _DOT, _ELLIPSIS = ord("\n"), ord(" "), ord("*"), ord("."), ord("…")
 _BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, here over code points
 
 
 @cache
 def mark_table() -> np.ndarray:
-    """TERMINAL, CLOSER, BULLET and PUNCT bits of each code point below U+10000, (65536) uint8, read-only."""
+    """TERMINAL, CLOSER, BULLET, PUNCT and BRACKET bits of each code point below U+10000, (65536) uint8, read-only."""
     table = np.zeros(1 << 16, np.uint8)
-    kinds = {"terminal": TERMINAL, "korean_final": TERMINAL, "closer": CLOSER, "bullet": BULLET}
+    kinds = {
+        "terminal": TERMINAL, "korean_final": TERMINAL, "closer": CLOSER, "bullet": BULLET, "bracket": BRACKET
+    }  # fmt: skip
     for name, bit in kinds.items():
         for char in lexicon("line_marks")[name]:
             table[ord(char)] |= bit
@@ -127,8 +139,8 @@ def hash_of(codes, at, end):
 
 @njit(cache=True, nogil=True)
 def bits_of(codes, flags, first, last, end, marks):
-    """TERMINAL, BULLET, ELLIPSIS, PUNCT and SENTENCE bits of the line that is seen from `first` to `last`; `end`: of
-    the text."""
+    """TERMINAL, BULLET, ELLIPSIS, PUNCT, SENTENCE and DATA bits of the line seen from `first` to `last`; `end`: of the
+    text."""
     bits = marks_of(codes[first], marks) & BULLET | marks_of(codes[last - 1], marks) & PUNCT
     if codes[first] == _STAR and (first + 1 >= end or codes[first + 1] != _SPACE):
         bits &= ~BULLET
@@ -139,7 +151,22 @@ def bits_of(codes, flags, first, last, end, marks):
         bits |= marks_of(codes[ending], marks) & TERMINAL | trails_off(codes, first, ending) * ELLIPSIS
     if bits & TERMINAL or holds_sentence(codes, flags, first, last, marks):
         bits |= SENTENCE
-    return bits
+    return bits | DATA if is_data(codes, first, last, marks) else bits
+
+
+@njit(cache=True, nogil=True)
+def is_data(codes, first, last, marks):
+    """Whether a line is one of JSON: brackets alone, or a quotation mark first and then a name or an item of a list."""
+    if codes[first] != _QUOTE:
+        while first < last and marks_of(codes[first], marks) & BRACKET:
+            first += 1
+        return first == last
+    if last - first > 2 and codes[last - 1] == _COMMA and codes[last - 2] == _QUOTE:
+        return True
+    for at in range(first + 1, last - 1):
+        if codes[at] == _QUOTE:
+            return codes[at + 1] == _COLON
+    return False
 
 
 @njit(cache=True, nogil=True)
@@ -183,6 +210,7 @@ def end_line(row, chars, line, bits, seen):
     row[ELLIPSIS_LINES] += bits & ELLIPSIS != 0
     row[PUNCT_LINES] += bits & PUNCT != 0
     row[SENTENCE_LINES] += bits & SENTENCE != 0
+    row[DATA_LINE_CHARS] += chars if bits & DATA else 0
     if was_seen(seen, line):
         row[DUP_LINES] += 1
         row[DUP_LINE_CHARS] += chars

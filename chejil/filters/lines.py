@@ -165,6 +165,29 @@ add_signal(
 )
 add_signal(
     Signal(
+        name="data_line_char_share",
+        family="lines",
+        unit="char",
+        kind="share",
+        about="Characters of lines of JSON (brackets alone, a name and its value, an item of a list), among those "
+        "of all lines.",
+        source="Own. Schemas of data sets and dumped scenes pass every rule of the field; beside 682 such pages 11 of "
+        "24,000 other documents have more than 0.3, by lines 30, most of them tutorials.",
+        value=lambda counts: counts.ratio("data_line_chars", "line_chars"),
+        kept=both(
+            "설정 파일은 다음과 같다.\n{\n값을 바꾼 뒤 서버를 다시 켠다.\n설정은 바로 적용된다.",  # a file of settings
+            '"Well," she said.\n"It rained."\nThey waited until noon.',
+        ),
+        # Fields of a table; a fragment of a schema.
+        dropped=both(
+            '표의 필드\n{\n"이름": "문자열",\n"나이": "정수"\n}',
+            'Features\n{\n"text": {\n"dtype": "string",\n"id": null\n}\n}',
+        ),
+        bounds={"ko": Bound(high=0.4), "en": Bound(high=0.4)},
+    )
+)
+add_signal(
+    Signal(
         name="ellipsis_line_share",
         family="lines",
         unit="line",

@@ -140,7 +140,16 @@ def lines(text: str) -> dict[str, int]:
             ends or holds_a_sentence(line.strip(whitespace()), marks)
             for ends, line in zip(terminal, shown, strict=True)
         ),
+        "data_line_chars": sum(len(line) for line in shown if is_data(line.strip(whitespace()), marks)),
     }
+
+
+def is_data(line: str, marks: dict[str, list[str]]) -> bool:
+    """Whether a line is brackets, or begins with a name or an item of JSON."""
+    if not line.startswith('"'):
+        return all(char in marks["bracket"] for char in line)
+    closed = line.find('"', 1)
+    return (line.endswith('",') and len(line) > 2) or (closed > 0 and line[closed + 1 : closed + 2] == ":")
 
 
 def holds_a_sentence(line: str, marks: dict[str, list[str]]) -> bool:
