@@ -10,7 +10,8 @@ import polars as pl
 import pyarrow as pa
 
 from chejil.curation import shards
-from chejil.curation.stage import Tally, Unit
+from chejil.curation.place import Place
+from chejil.curation.stage import Stage, Tally, Unit
 from chejil.curation.verdicts import Verdicts
 
 SCHEMA = pa.schema(
@@ -36,6 +37,13 @@ SCHEMA = pa.schema(
 
 A cluster is null, its size 1, for a document that has no duplicates, and null in a run that does not look for any.
 """
+
+
+def stage(place: Place) -> Stage:
+    """The stage that adds up what every decider said."""
+    reads = ("documents", *(["signals"] if place.scored else []), *place.verdicts)
+    settings = {"before": list(place.deciders), "scored": place.scored}
+    return Stage("decisions", "map", decide_shard, settings, reads)
 
 
 def decide_shard(unit: Unit) -> Tally:

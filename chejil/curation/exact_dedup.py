@@ -12,10 +12,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chejil.curation import edits, shards
 from chejil.curation.clusters import equal_groups
+from chejil.curation.place import Place
 from chejil.curation.shingles import content_hashes
 from chejil.curation.side_tables import Members, fixed_bytes, matrix_of, read_members, write_members
-from chejil.curation.stage import Tally, Unit
-from chejil.curation.survivors import Keep, mark
+from chejil.curation.stage import Stage, Tally, Unit
+from chejil.curation.survivors import Keep, deduplication, mark
 from chejil.filters.buffers import TextBuffers
 
 HASHES = pa.schema([("hash", pa.binary(16))])
@@ -28,6 +29,13 @@ class ExactDedup(BaseModel):
 
     keep: Keep = Field(
         default_factory=lambda: Keep(by="longest"), description="Which of the copies survives."
+    )
+
+
+def stages(settings: ExactDedup, place: Place) -> list[Stage]:
+    """Hashes, clusters, verdicts."""
+    return deduplication(
+        "exact_dedup", settings.keep, {}, place, ("hashes", hash_contents), find_clusters, choose_survivors
     )
 
 

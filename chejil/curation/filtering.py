@@ -20,7 +20,8 @@ from pydantic.json_schema import JsonSchemaValue
 
 from chejil.curation import blocklists, model_files, preset_files, shards
 from chejil.curation.blocklists import Blocklist
-from chejil.curation.stage import Tally, Unit
+from chejil.curation.place import Place, verdicts_of
+from chejil.curation.stage import Stage, Tally, Unit
 from chejil.filters import bounds
 from chejil.filters.bounds import Policy
 from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound, Language
@@ -162,6 +163,14 @@ class Filter(BaseModel):
 
 def _written_out(choice: Mapping[Language, LanguageLimits]) -> dict[Language, LanguageLimits]:
     return {lang: limits.written_out(lang) for lang, limits in choice.items()}
+
+
+def stages(settings: Filter, place: Place) -> list[Stage]:
+    """The stage that judges; where the blocklists lie is in no key, their content is."""
+    urls = list_urls(settings, place.data)
+    own = place.for_every_shard({"list_urls": urls}) if urls else {}
+    key, reads = resolved(settings, place.data), ("documents", "signals")
+    return [Stage(verdicts_of("filter"), "map", filter_shard, key, reads, own_settings=own)]
 
 
 def resolved(settings: Filter, data_root: str = ".") -> dict[str, Any]:

@@ -8,9 +8,9 @@ record's file and line, what was changed by kind, and the text as it was, where 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +19,10 @@ import pyarrow.compute as pc
 from chejil.curation import shards
 from chejil.curation.documents import MAX_BATCH_ROWS, QUARANTINE, SCHEMA, Batch
 from chejil.curation.normalise import CHANGES, Normalise, Normalised, normalise
+from chejil.curation.place import made_with, resource_hash
 from chejil.curation.shards import ROW_GROUP_BYTES
 from chejil.curation.sources import InputFile, Source, read
-from chejil.curation.stage import Tally, Unit
+from chejil.curation.stage import Stage, Tally, Unit
 
 ORIGINS = pa.schema(
     [
@@ -36,6 +37,21 @@ ORIGINS = pa.schema(
 """`num_bytes` is that of the normalised text; `original` is the text as it was read, null where nothing changed."""
 
 _TEXT = SCHEMA.get_field_index("text")
+
+
+def stage(
+    named: Mapping[str, Source], settings: Normalise, inputs: Mapping[str, tuple[InputFile, ...]]
+) -> Stage:
+    """The stage that reads the files of every shard; where they lie is in no key: a moved corpus is the same corpus."""
+    own, prints = {}, {}
+    for shard, files in inputs.items():
+        source = named[shard.split("/")[0]].model_dump(mode="json")
+        own[shard] = {"source": source, "files": [asdict(file) for file in files]}
+        read_as = {key: value for key, value in source.items() if key != "paths"}
+        prints[shard] = {**read_as, "files": [[file.name, file.size, file.fingerprint] for file in files]}
+    tables = resource_hash("chejil.curation", "formats.yaml", "common_syllables.txt")
+    key = {"normalise": settings.model_dump(mode="json"), "made_with": made_with("ftfy"), "tables": tables}
+    return Stage("documents", "map", ingest_files, key, own_settings=own, fingerprints=prints)
 
 
 def ingest_files(unit: Unit) -> Tally:

@@ -7,12 +7,14 @@ Stages after this one see the masked text: put it behind `score` and `filter` if
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from chejil.curation import edits
 from chejil.curation.edits import Edited, write_edits
-from chejil.curation.stage import Tally, Unit
+from chejil.curation.place import Place, made_with, resource_hash
+from chejil.curation.stage import Stage, Tally, Unit
 from chejil.filters import pii
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.registry import FAMILIES
@@ -38,9 +40,16 @@ class MaskPii(BaseModel):
     )
 
 
-def resolved(settings: MaskPii) -> dict[str, Any]:
-    """Settings for the stage key."""
-    return {**settings.model_dump(), "version": FAMILIES["pii"].version}
+def stages(settings: MaskPii, place: Place) -> list[Stage]:
+    """The stage that finds what to change."""
+    key = {
+        **settings.model_dump(),
+        **place.edited,
+        "version": FAMILIES["pii"].version,
+        "made_with": made_with(),
+        "tables": resource_hash("chejil.filters.lexicons"),
+    }
+    return [Stage(edits.folder("mask_pii"), "map", mask_shard, key, place.reads)]
 
 
 def mask_shard(unit: Unit) -> Tally:

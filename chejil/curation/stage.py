@@ -55,6 +55,9 @@ class Unit:
         return f"{folder}/{shard or self.shard}.parquet"
 
 
+Function = Callable[[Unit], Tally]
+
+
 @dataclass(frozen=True)
 class Stage:
     """One step of a run.
@@ -69,7 +72,7 @@ class Stage:
 
     name: str
     kind: Literal["map", "gather"]
-    function: Callable[[Unit], Tally]
+    function: Function
     settings: Mapping[str, Any]
     inputs: tuple[str, ...] = ()
     version: int = 1
@@ -111,7 +114,7 @@ def read_record(root: str, stage: str, shard: str) -> Record | None:
     return Record(stage, shard, content["key"], files, content["counts"])
 
 
-def do(unit: Unit, name: str, key: str, function: Callable[[Unit], Tally]) -> Record:
+def do(unit: Unit, name: str, key: str, function: Function) -> Record:
     """Do a unit and write its record, last; what an earlier record vouches for is removed first."""
     forget(unit.root, unit.stage, name)
     tally = function(unit)

@@ -7,12 +7,12 @@ at the first '주소:' or '©' throws the rest of the article away (EleutherAI/d
 
 from __future__ import annotations
 
-from typing import Any
-
 from pydantic import BaseModel, ConfigDict, Field
 
+from chejil.curation import edits
 from chejil.curation.edits import Edited, write_edits
-from chejil.curation.stage import Tally, Unit
+from chejil.curation.place import Place, made_with, resource_hash
+from chejil.curation.stage import Stage, Tally, Unit
 from chejil.filters import boilerplate
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.registry import FAMILIES
@@ -27,9 +27,16 @@ class StripBoilerplate(BaseModel):
     tail_lines: int = Field(60, ge=0, description="Lines from the bottom that may be removed.")
 
 
-def resolved(settings: StripBoilerplate) -> dict[str, Any]:
-    """Settings for the stage key."""
-    return {**settings.model_dump(), "version": FAMILIES["boilerplate"].version}
+def stages(settings: StripBoilerplate, place: Place) -> list[Stage]:
+    """The stage that finds what to change."""
+    key = {
+        **settings.model_dump(),
+        **place.edited,
+        "version": FAMILIES["boilerplate"].version,
+        "made_with": made_with(),
+        "tables": resource_hash("chejil.filters.lexicons"),
+    }
+    return [Stage(edits.folder("strip_boilerplate"), "map", strip_shard, key, place.reads)]
 
 
 def strip_shard(unit: Unit) -> Tally:

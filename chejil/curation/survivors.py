@@ -7,7 +7,7 @@ one that it keeps.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_v
 from pydantic.json_schema import JsonSchemaValue
 
 from chejil.curation import shards
-from chejil.curation.stage import Tally, Unit
+from chejil.curation.place import Place, verdicts_of
+from chejil.curation.stage import Function, Stage, Tally, Unit
 from chejil.curation.verdicts import Verdicts
 
 MARKS = pa.schema(
@@ -66,6 +67,28 @@ class Keep(BaseModel):
         if self.lowest and self.by != "signal":
             raise ValueError("'lowest' belongs to keep by: signal")
         return self
+
+
+def deduplication(
+    name: str, keep: Keep, similarity: Mapping[str, Any], place: Place, measure: tuple[str, Function],
+    clusters: Function, survivors: Function,
+) -> list[Stage]:  # fmt: skip
+    """Map (`measure`: what its files are called, and its function) → gather (clusters) → gather (verdicts).
+
+    Only the last one knows who is preferred and what was dropped before: a moved bound does not cluster again.
+    """
+    called, measures = measure
+    measured, clustered = f"{name}/{called}", f"{name}/clusters"
+    scored = ("signals",) if keep.by == "signal" else ()
+    key = {**similarity, "keep": keep.model_dump(mode="json"), "before": list(place.deciders)}
+    return [
+        Stage(measured, "map", measures, {**similarity, **place.edited}, place.reads),
+        Stage(clustered, "gather", clusters, similarity, (measured,)),
+        Stage(
+            verdicts_of(name), "gather", survivors, key,
+            (clustered, measured, "documents", *place.verdicts, *scored),
+        ),
+    ]  # fmt: skip
 
 
 def mark(unit: Unit, members: pl.DataFrame, stand_ins: StandIns) -> Tally:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict
 
 from chejil.curation import edits, shards
 from chejil.curation.documents import SCHEMA
-from chejil.curation.stage import Tally, Unit
+from chejil.curation.place import Place
+from chejil.curation.stage import Stage, Tally, Unit
 
 CLEAN = SCHEMA.append(pa.field("cluster_size", pa.int32()))
 """The canonical columns, `lang` filled in, and the size of the near (else exact) cluster for rehydration."""
@@ -20,6 +21,11 @@ class Write(BaseModel):
     """Write what is kept to clean/, by source and language."""
 
     model_config = ConfigDict(extra="forbid")
+
+
+def stages(_: Write, place: Place) -> list[Stage]:
+    """The stage that writes what is kept, with every edit that stands before it."""
+    return [Stage("clean", "map", write_shard, place.edited, (*place.reads, "decisions"))]
 
 
 def write_shard(unit: Unit) -> Tally:

@@ -258,10 +258,10 @@ def test_a_recipe_that_reads_its_own_run_is_refused(small_recipe, tmp_path):
 
 def test_a_changed_lexicon_is_another_signal(small_run, small_recipe, monkeypatch):
     """What signals rest on is in their key, not only what the recipe says."""
-    from chejil.curation import plan
+    from chejil.curation import ingest, place, scoring
 
-    real = plan.resource_hash
-    monkeypatch.setattr(plan, "resource_hash", lambda package, *names: real(package, *names) + package[-8:])
+    for module in (ingest, scoring):
+        monkeypatch.setattr(module, "resource_hash", lambda *names: place.resource_hash(*names) + "changed")
 
     assert {"documents", "signals"} <= redone(dry_run(small_recipe(), small_run))
 
