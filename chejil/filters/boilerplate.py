@@ -3,8 +3,8 @@
 Peers drop a line that holds a word of a list (C4: "javascript", "lorem ipsum"; FineWeb-2: policy phrases), or cut a
 Korean text at the first 주소: or ⓒ wherever it stands (EleutherAI/dps: a © in the first line empties the document).
 Here a line is judged by what its boilerplate phrases leave over (`boilerplate_lines.py`); a share drops a document
-that is nothing else, and a cut is made at the two ends only. The pass runs at 150 MB/s on Korean and at 70 on
-English, with 4,850 phrases in 1.5 MB.
+that is nothing else, and a cut is made at the two ends only. A megabyte takes 4.3 ms of Korean and 7 of English, with
+4,850 phrases in 0.55 MB.
 
 Raffel et al. 2020 (C4), section 2.2; Penedo et al. 2025 (FineWeb-2), appendix on filters; dps `korean/modify.py`.
 """

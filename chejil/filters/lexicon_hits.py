@@ -9,7 +9,8 @@ apart ("카.지.노", "토 토", "바♥카♥라"), for the phrases that a lexi
 alone, on one line, at most three characters from the next. Dropping all symbols instead would find 카지노 in
 "카드 지노" and swear words in tables.
 
-Passes 143,829 documents at 90 to 110 MB/s on one core. How lexicons are written: `lexicon_tables.py`.
+1.8 ms a megabyte of Korean web text and 3.1 of English, on one core: nearly all of it in `lexicon_starts.py`, which
+finds where to look at all. How lexicons are written: `lexicon_tables.py`.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy as np
 from numba import njit
 
 from chejil.filters.buffers import TextBuffers
-from chejil.filters.lexicon_starts import MAX_GAP_CHARS, find_starts, left_edge, right_edge, starts
+from chejil.filters.lexicon_starts import find_starts, left_edge, right_edge, starts
 from chejil.filters.lexicon_tables import (
     CATEGORIES,
     COLUMNS,
@@ -26,7 +27,8 @@ from chejil.filters.lexicon_tables import (
     NO_COLUMN,
     tables,
 )
-from chejil.filters.phrases import advance
+from chejil.filters.phrase_tree import PHRASE as PHRASE_BITS
+from chejil.filters.phrase_tree import ROOT, descend
 from chejil.filters.registry import Counts, Family, add_family
 from chejil.filters.unicode_classes import (
     ALPHABETIC,
@@ -41,70 +43,107 @@ HITS, CHARS, EOJEOL, DISGUISED = range(4)
 _TOTALS = len(COLUMNS)
 COUNTERS = (*COLUMNS, *(f"{name}_{measure}" for name in LEXICONS for measure in MEASURES))
 
-_APART_KEPT = 32  # starts of the last letters that stood alone; a power of two, longer than any phrase
+MAX_GAP_CHARS = 3  # between letters set apart
+WAITING = 1024
+"""Matches that may wait for others that begin later and end before them; a test counts that no text has so many."""
 _NEWLINE = ord("\n")
 _FULL_WIDTH = (0xFF10, 0xFF5A)
-START, END, PHRASE, TRICKS, LAST_END = range(5)
+START, END, PHRASE, TRICKS, APART, LAST_END = *range(5), 4  # of a match, and of one that is pending
 
 
 @njit(cache=True, nogil=True)
-def count_hits(codes, flags, char_starts, places, phrases, apart, rules, depths, counts):
+def count_hits(codes, flags, char_starts, starts, phrases, apart, rules, counts):
     """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before."""
+    places = np.empty(longest(char_starts), np.int32)
+    waiting = np.empty((WAITING, APART + 1), np.int64)
     pending = np.empty((len(LEXICONS), LAST_END + 1), np.int64)
-    letters = np.empty(_APART_KEPT, np.int64)
-    k = np.int64(0)
     for doc in range(len(char_starts) - 1):
-        begin, end, row = char_starts[doc], char_starts[doc + 1], counts[doc]
-        pending[:] = -1
-        at = begin
-        while k < len(places) and places[k] < end:
-            if places[k] >= at:
-                at = follow(
-                    codes, flags, places[k], begin, end, phrases, apart, rules, depths, letters, pending, row
-                )
-            k += 1
-        for number in range(len(LEXICONS)):
-            commit(pending[number], number, codes, flags, rules, row)
+        chars = slice(char_starts[doc], char_starts[doc + 1])
+        num = find_starts(codes[chars], flags[chars], starts, phrases, apart, places)
+        if num:
+            count_text(
+                codes[chars], flags[chars], places[:num], phrases, apart, rules, waiting, pending, counts[doc]
+            )
 
 
 @njit(cache=True, nogil=True)
-def follow(codes, flags, first, begin, end, phrases, apart, rules, depths, letters, pending, row):
-    """Read on from `first`, before which no phrase begins that is not over, until none may be under way.
+def longest(char_starts):
+    """Characters of the longest document."""
+    most = np.int64(0)
+    for doc in range(len(char_starts) - 1):
+        most = max(most, char_starts[doc + 1] - char_starts[doc])
+    return most
 
-    Returns where the next may begin, behind `first`.
+
+@njit(cache=True, nogil=True)
+def count_text(codes, flags, places, phrases, apart, rules, waiting, pending, row):
+    """Count the phrases that begin at `places`: matches are found by where they begin, and chosen by where they end.
+
+    `waiting`: matches found, not yet chosen from. `pending`: of each lexicon the last one chosen, not yet counted.
     """
-    state = apart_state = gap = lone = seen = np.int64(0)
-    run = 2 * follows_letter(flags, first, begin)
-    for at in range(first, end):
-        here, code = flags[at], codes[at]
-        if here & CLASS_BITS == CONTROL:
-            continue
-        if not here & ALPHABETIC:
-            if run == 1:
-                apart_state, seen = end_lone_letter(
-                    apart_state, lone, seen, codes, flags, phrases, apart, rules, letters, pending, row
-                )
-            run = 0
-            gap = MAX_GAP_CHARS + 1 if code == _NEWLINE else gap + 1
-        elif run:
-            run, apart_state = 2, np.int64(0)
-        else:
-            apart_state = apart_state if gap <= MAX_GAP_CHARS else np.int64(0)
-            run, gap, lone = 1, 0, at
-        state = advance(phrases, state, code)
-        if phrases.found[state]:
-            end_phrases(state, codes, flags, begin, at + 1, end, phrases, rules, pending, row)
-        if depths[state] <= 1 and at > first and run != 1 and apart_state == 0:
-            return at + (depths[state] == 0)
-    if run == 1:
-        end_lone_letter(apart_state, lone, seen, codes, flags, phrases, apart, rules, letters, pending, row)
-    return end
+    num, seen = np.int64(0), np.zeros(len(LEXICONS) + 1, np.int64)
+    pending[:] = -1
+    for at in places:
+        num = choose(waiting, num, at, seen, flags, rules, pending, row)
+        num = match_whole(codes, flags, at, phrases, rules, waiting, num)
+        num = match_apart(codes, flags, at, apart, rules, waiting, num)
+    choose(waiting, num, len(flags), seen, flags, rules, pending, row)
+    for number in range(len(LEXICONS)):
+        commit(pending[number], number, flags, rules, row)
 
 
 @njit(cache=True, nogil=True)
-def follows_letter(flags, at, begin):
+def match_whole(codes, flags, start, phrases, rules, waiting, num):
+    """Add the phrases that begin at `start` with their edges to the `num` matches that wait; returns how many do."""
+    before = flags[start - 1] if start else np.uint8(WHITESPACE)
+    cell, node, tricks = np.int64(ROOT), phrases.nodes[ROOT], np.int64(0)
+    for at in range(start, len(flags)):
+        if flags[at] & CLASS_BITS == CONTROL:
+            tricks = np.int64(1)
+            continue
+        cell, node = descend(phrases.symbols, phrases.nodes, cell, node, codes[at])
+        if node < 0:
+            break
+        tricks |= np.int64(_FULL_WIDTH[0] <= codes[at] <= _FULL_WIDTH[1])
+        if node & PHRASE_BITS:
+            phrase, after = (
+                (node & PHRASE_BITS) - 1,
+                flags[at + 1] if at + 1 < len(flags) else np.uint8(WHITESPACE),
+            )
+            if left_edge(rules.edges[phrase], before) and right_edge(rules.edges[phrase], after):
+                num = wait(waiting, num, start, at + 1, phrase, tricks | rules.disguised[phrase], 0)
+    return num
+
+
+@njit(cache=True, nogil=True)
+def match_apart(codes, flags, start, apart, rules, waiting, num):
+    """The same of phrases of which every letter stands alone."""
+    if follows_letter(flags, start):
+        return num
+    cell, node, end, gap = np.int64(ROOT), apart.nodes[ROOT], start, 1
+    for at in range(start, len(flags)):
+        if flags[at] & CLASS_BITS == CONTROL:
+            continue
+        if flags[at] & ALPHABETIC:
+            cell, node = descend(apart.symbols, apart.nodes, cell, node, codes[at])
+            if node < 0 or gap == 0:
+                return num
+            end, gap = at + 1, 0
+            continue
+        if gap == 0 and node & PHRASE_BITS:
+            num = wait(waiting, num, start, end, rules.num_whole + (node & PHRASE_BITS) - 1, 1, 1)
+        gap += 1
+        if gap > MAX_GAP_CHARS or codes[at] == _NEWLINE:
+            return num
+    if gap == 0 and node & PHRASE_BITS:
+        num = wait(waiting, num, start, end, rules.num_whole + (node & PHRASE_BITS) - 1, 1, 1)
+    return num
+
+
+@njit(cache=True, nogil=True)
+def follows_letter(flags, at):
     """Whether the last visible character before `at` is a letter."""
-    while at > begin:
+    while at > 0:
         at -= 1
         if flags[at] & CLASS_BITS != CONTROL:
             return flags[at] & ALPHABETIC != 0
@@ -112,65 +151,50 @@ def follows_letter(flags, at, begin):
 
 
 @njit(cache=True, nogil=True)
-def end_phrases(state, codes, flags, begin, after, end, phrases, rules, pending, row):
-    """Look at the phrases that end before `after`: the longest of each lexicon that has its edges."""
-    following = flags[after] if after < end else np.uint8(WHITESPACE)
-    served = 0
-    while phrases.found[state]:
-        phrase = np.int64(phrases.found[state]) - 1
-        lexicon = rules.lexicon[phrase]
-        if not served >> lexicon & 1 and right_edge(rules.edges[phrase], following):
-            start, tricks = walk_back(codes, flags, begin, after, phrases.lengths[phrase])
-            before = flags[start - 1] if start > begin else np.uint8(WHITESPACE)
-            if left_edge(rules.edges[phrase], before):
-                served |= 1 << lexicon
-                tricks |= rules.disguised[phrase]
-                enter(start, after, phrase, tricks, lexicon, codes, flags, rules, pending, row)
-        state = phrases.shorter[state]
+def wait(waiting, num, start, end, phrase, tricks, apart):
+    """Add a match to the `num` that wait, by its end, one set apart behind a whole one; returns how many wait."""
+    place = num
+    while place > 0 and 2 * waiting[place - 1, END] + waiting[place - 1, APART] > 2 * end + apart:
+        waiting[place] = waiting[place - 1]
+        place -= 1
+    last = waiting[place]
+    last[START], last[END], last[PHRASE], last[TRICKS], last[APART] = start, end, phrase, tricks, apart
+    return num + 1
 
 
 @njit(cache=True, nogil=True)
-def walk_back(codes, flags, begin, after, num_chars):
-    """Where a match of `num_chars` that ends before `after` begins; 1 where it holds invisible or full-width ones."""
-    at, tricks = after, np.int64(0)
-    while num_chars > 0 and at > begin:
-        at -= 1
-        if flags[at] & CLASS_BITS == CONTROL:
-            tricks = np.int64(1)
-        else:
-            num_chars -= 1
-            tricks |= np.int64(_FULL_WIDTH[0] <= codes[at] <= _FULL_WIDTH[1])
-    return at, tricks
+def choose(waiting, num, at, seen, flags, rules, pending, row):
+    """Enter the matches that end up to `at`: none that begins there or later ends before them. Returns how many wait.
+
+    Of a lexicon's that end together the longest counts, which comes first; of those set apart none that begins before
+    the last one's end. `seen`: the last end of each lexicon's whole matches and, behind them, of those set apart.
+    """
+    done = 0
+    while done < num and waiting[done, END] <= at:
+        match = waiting[done]
+        lexicon = rules.lexicon[match[PHRASE]]
+        number = len(LEXICONS) if match[APART] else lexicon
+        if match[START] >= seen[number] if match[APART] else match[END] > seen[number]:
+            seen[number] = match[END]
+            enter(match, pending[lexicon], lexicon, flags, rules, row)
+        done += 1
+    for place in range(done, num):
+        waiting[place - done] = waiting[place]
+    return num - done
 
 
 @njit(cache=True, nogil=True)
-def end_lone_letter(state, at, seen, codes, flags, phrases, apart, rules, letters, pending, row):
-    """Step over a letter that stands alone. Returns the state after it and how many were seen."""
-    letters[seen & (_APART_KEPT - 1)] = at
-    seen += 1
-    state = advance(apart, state, codes[at])
-    if apart.found[state]:
-        phrase = np.int64(apart.found[state]) - 1
-        first = letters[(seen - apart.lengths[phrase]) & (_APART_KEPT - 1)]
-        phrase += len(phrases.lengths)
-        enter(first, at + 1, phrase, np.int64(1), rules.lexicon[phrase], codes, flags, rules, pending, row)
-        state = np.int64(0)
-    return state, seen
-
-
-@njit(cache=True, nogil=True)
-def enter(start, end, phrase, tricks, lexicon, codes, flags, rules, pending, row):
+def enter(match, last, lexicon, flags, rules, row):
     """Take a match: instead of the pending one that it holds, after one that it does not meet, else not at all."""
-    last = pending[lexicon]
-    if start >= last[END]:
-        commit(last, lexicon, codes, flags, rules, row)
-    elif start > last[START] or start < last[LAST_END]:
+    if match[START] >= last[END]:
+        commit(last, lexicon, flags, rules, row)
+    elif match[START] > last[START] or match[START] < last[LAST_END]:
         return
-    last[START], last[END], last[PHRASE], last[TRICKS] = start, end, phrase, tricks
+    last[:LAST_END] = match[:LAST_END]
 
 
 @njit(cache=True, nogil=True)
-def commit(last, lexicon, codes, flags, rules, row):
+def commit(last, lexicon, flags, rules, row):
     """Count the pending match of a lexicon, if there is one and it is not safe."""
     if last[PHRASE] < 0 or rules.column[last[PHRASE]] == NO_COLUMN:
         return
@@ -205,9 +229,7 @@ def measure(texts: TextBuffers, counts: Counts) -> dict[str, np.ndarray]:
     found = np.zeros((len(texts), len(COUNTERS)), np.int64)
     codes, flags, char_starts = counts["codes"], counts["flags"], counts["char_starts"]
     phrases, apart, rules = tables()
-    places = np.empty(len(codes), np.int32)
-    num = find_starts(codes, flags, char_starts, phrases, apart, rules.edges, starts(), places)
-    count_hits(codes, flags, char_starts, places[:num], phrases, apart, rules, starts().depths, found)
+    count_hits(codes, flags, char_starts, starts(), phrases, apart, rules, found)
     return dict(zip(COUNTERS, np.ascontiguousarray(found.T), strict=True))
 
 

@@ -1,4 +1,4 @@
-"""The lexicons of spam, abuse, law and generated pages as one automaton, and the rules of each phrase.
+"""The lexicons of spam, abuse, law and generated pages as one tree, and the rules of each phrase.
 
 All four are looked for in one pass, so a signal of a fifth lexicon costs a YAML file and no time. In a file each
 list is a category; one called `safe` holds harmless words that contain a phrase ("시발점", starting point).
@@ -6,7 +6,7 @@ list is a category; one called `safe` holds harmless words that contain a phrase
 How phrases are written:
 
 - `_` is a space or nothing: Korean compounds are spaced at will ("개인 회생" is "개인회생"). Written out before the
-  automaton is built, which three of them in a phrase make eight.
+  tree is built, which three of them in a phrase make eight.
 - `0` is any digit: "제0조" finds article 7, "시0발" any digit that hides a swear word.
 - `^` first and `$` last: only at the edge of a word. A Latin letter at an edge always wants one, so "ass" is not in
   "class"; Hangul does not, because particles and endings follow and compounds precede.
@@ -24,7 +24,7 @@ from typing import NamedTuple
 import numpy as np
 
 from chejil.filters.lexicons import lexicon
-from chejil.filters.phrases import Phrases, compile_phrases, fold
+from chejil.filters.phrase_tree import Tree, compile_tree, fold
 
 LEXICONS = ("spam", "toxic", "legal", "generated")
 SAFE, LETTER_BY_LETTER = "safe", "letter_by_letter"
@@ -37,7 +37,7 @@ CATEGORIES: dict[str, tuple[str, ...]] = {
     "legal": ("provisions", "enactment", "drafting", "judgment"),
     "generated": ("machine_translation", "language_model", "template", "error_page", "doorway"),
 }  # fmt: skip
-"""Lists of each file. Named here too, because reading the files (0.3 s) can wait until a text is measured."""
+"""Lists of each file. Named here too, because reading the files (0.07 s) can wait until a text is measured."""
 
 COLUMNS = tuple(f"{name}_{key}" for name, keys in CATEGORIES.items() for key in keys)
 NO_COLUMN = -1  # of a safe phrase
@@ -65,38 +65,35 @@ class Rule(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """The fields of Rule for all phrases, arrays (num_phrases) int64."""
+    """The fields of Rule for all phrases, arrays (num_phrases) int64; those of letters set apart follow `num_whole`."""
 
     lexicon: np.ndarray
     column: np.ndarray
     edges: np.ndarray
     disguised: np.ndarray
+    num_whole: int
 
 
 class Tables(NamedTuple):
-    """`phrases` over whole text, `apart` over letters that stand alone; the rules of `apart` follow the others'."""
+    """`phrases` over whole text, `apart` over letters that stand alone."""
 
-    phrases: Phrases
-    apart: Phrases
+    phrases: Tree
+    apart: Tree
     rules: Rules
 
 
 @cache
 def tables() -> Tables:
-    """Read and compile the four lexicons, once a process; about half a second."""
-    rules, apart = _rules()
-    fields = np.array([*rules.values(), *apart.values()], np.int64).T
-    return Tables(_compiled(list(rules)), _compiled(list(apart)), Rules(*np.ascontiguousarray(fields)))
-
-
-def spelled_phrases() -> list[str]:
-    """The phrases of `tables().phrases`, in its order."""
-    return list(_rules()[0])
+    """Read and compile the four lexicons, once a process; 0.11 s, with compiled kernels in the cache."""
+    whole, apart = phrase_rules()
+    fields = np.array([*whole.values(), *apart.values()], np.int64).T.copy()
+    rules = Rules(fields[0], fields[1], fields[2], fields[3], len(whole))
+    return Tables(_compiled(list(whole)), _compiled(list(apart)), rules)
 
 
 @cache
-def _rules() -> tuple[dict[str, Rule], dict[str, Rule]]:
-    """Rules by spelling: of phrases in whole text, and of those whose letters may stand apart."""
+def phrase_rules() -> tuple[dict[str, Rule], dict[str, Rule]]:
+    """Rules by spelling: of phrases in whole text, and of those whose letters may stand apart; as `tables` has them."""
     rules: dict[str, Rule] = {}
     apart: dict[str, Rule] = {}
     for number, name in enumerate(LEXICONS):
@@ -124,7 +121,7 @@ def _enter(rules: dict[str, Rule], entry: str, rule: Rule) -> None:
 
 
 def spellings(entry: str) -> list[str]:
-    """An entry as the automaton takes it: folded, digits as 0, each `_` a space or nothing.
+    """An entry as the tree takes it: folded, digits as 0, each `_` a space or nothing.
 
     >>> spellings("^개인_회생")
     ['개인 회생', '개인회생']
@@ -165,9 +162,9 @@ def spelled(syllables: str) -> str:
     return "".join(jamo)
 
 
-def _compiled(phrases: list[str]) -> Phrases:
-    """The automaton, with digits, line breaks and curly apostrophes read as what they stand for."""
-    compiled = compile_phrases(phrases)
+def _compiled(phrases: list[str]) -> Tree:
+    """The tree, with digits, line breaks and curly apostrophes read as what they stand for."""
+    compiled = compile_tree(phrases)
     symbols = compiled.symbols.copy()
     for char, stand_in in _SAME.items():
         symbols[ord(char)] = symbols[ord(stand_in)]

@@ -17,7 +17,7 @@ from chejil.filters.boilerplate_tables import KINDS, char_table, entries
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.engine import measure, score
 from chejil.filters.lexicons import lexicon
-from chejil.filters.phrases import fold
+from chejil.filters.phrase_tree import fold
 from chejil.filters.prose import ENGLISH, KOREAN
 
 from . import reference

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.engine import measure
-from chejil.filters.lexicon_hits import COUNTERS
-from chejil.filters.lexicon_tables import LEXICONS, spellings
+from chejil.filters.lexicon_hits import COUNTERS, MAX_GAP_CHARS, WAITING
+from chejil.filters.lexicon_tables import LEXICONS, phrase_rules, spellings
 from chejil.filters.lexicons import lexicon
 
 from . import reference_lexicons
@@ -135,3 +135,28 @@ def test_lexicons_do_not_see_one_another():
     """A phrase of one lexicon neither hides nor cuts one of another."""
     found = counters("제3조 카지노 404 Not Found")  # Article 3, casino
     assert (found["legal_hits"], found["spam_hits"], found["generated_hits"]) == (1, 1, 1)
+
+
+@pytest.mark.parametrize("batch", [[], [""], ["", ""], ["", "카지노", ""]])
+def test_empty_texts_have_no_phrase(batch):
+    """Nor does a batch without a single character, in which there is nothing to look at."""
+    hits = measure(TextBuffers.of(batch), ["lexicons"])["spam_hits"]
+    assert hits.tolist() == [int(text != "") for text in batch]  # casino
+
+
+def test_a_phrase_may_end_where_the_batch_ends():
+    """The characters behind a beginning are looked at only as far as the text goes."""
+    texts = [text[:size] for text in ("카지노", "casino bonus", "븅") for size in range(len(text) + 1)]
+    for text in texts:
+        hits = measure(TextBuffers.of([text]), ["lexicons"])
+        expected = reference_lexicons.lexicon_hits(text)
+        assert all(hits[name][0] == expected[name] for name in COUNTERS), text
+
+
+def test_the_matches_that_wait_have_room():
+    """As many phrases as may begin in the longest stretch of text that one can cover are fewer than the rows."""
+    whole, apart = phrase_rules()
+    most_here = max(sum(phrase[:size] in whole for size in range(1, len(phrase) + 1)) for phrase in whole)
+    longest = max(max(map(len, whole)), max(map(len, apart)) * (MAX_GAP_CHARS + 1))
+    most_apart = max(sum(phrase[:size] in apart for size in range(1, len(phrase) + 1)) for phrase in apart)
+    assert (most_here + most_apart) * longest < WAITING

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numba import njit
 
-from chejil.filters.phrase_tree import PHRASE, ROOT, compile_tree, descend
-from chejil.filters.phrases import fold
+from chejil.filters.phrase_tree import PHRASE, ROOT, compile_tree, descend, fold
 
 from .strategies import texts
 
@@ -61,6 +60,27 @@ def test_thousands_of_phrases():
         "0쪽",
         "1번",
     ]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text"),
+    [
+        ("rss", "RSS"),
+        ("RSS", "ｒｓｓ"),
+        ("010", "０１０"),
+        ("a b", "a\u00a0b"),
+        ("a b", "A\u3000B"),
+        ("[광고]", "［광고］"),  # advertisement
+    ],
+)
+def test_forms_that_look_alike_are_the_same(phrase, text):
+    """Case and width make no difference, nor does which single space it is."""
+    assert begins([phrase], text)[0] == [phrase]
+
+
+def test_no_phrases_find_nothing():
+    """An empty list is a valid one."""
+    assert not any(begins([], "가나다 abc"))
 
 
 @pytest.mark.parametrize("phrases", [["", "a"], ["a", "Ａ"], ["\U0001f600"]])
