@@ -24,13 +24,17 @@ from chejil.filters.c4_lines import COUNTERS, count_c4, phrases
 from chejil.filters.line_counts import mark_table
 from chejil.filters.prose import PROSE
 from chejil.filters.registry import Counts, Family, Signal, add_family, add_signal
-from chejil.filters.unicode_classes import class_table
+
+_TABLES = (
+    "codes", "flags", "char_starts", "word_begins", "word_ends", "line_words", "line_starts",
+)  # fmt: skip
 
 
-def measure(texts: TextBuffers, _: Counts) -> dict[str, np.ndarray]:
+def measure(texts: TextBuffers, shared: Counts) -> dict[str, np.ndarray]:
     """COUNTERS of each text."""
     counts = np.zeros((len(texts), len(COUNTERS)), np.int64)
-    count_c4(texts.data, texts.offsets, class_table(), mark_table(), *phrases(), counts)
+    tables = [shared[name] for name in _TABLES]
+    count_c4(*[texts.data, texts.offsets, *tables, mark_table(), *phrases(), counts])
     return dict(zip(COUNTERS, np.ascontiguousarray(counts.T), strict=True))
 
 
@@ -43,6 +47,7 @@ add_family(
         name="c4",
         counters=COUNTERS,
         measure=measure,
+        needs=("word_table",),
         about="What C4's rules would do to each line that is not blank. No text is changed.",
     )
 )

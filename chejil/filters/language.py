@@ -30,11 +30,10 @@ import numpy as np
 from chejil.errors import ChejilError
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.language_switches import COUNTERS as SWITCH_COUNTERS
-from chejil.filters.language_switches import count_switches
+from chejil.filters.language_switches import measure as measure_switches
 from chejil.filters.lexicons import lexicon
 from chejil.filters.prose import PROSE
 from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, add_signal
-from chejil.filters.unicode_classes import class_table
 
 MIN_LETTERS = 10  # "Yes" and "OK!" are of no language that a rule should act on
 MIN_SYLLABLES = 4  # a syllable is written with two to four letters, and none but Korean is written in them
@@ -240,21 +239,6 @@ add_signal(
 )
 
 
-def measure_switches(texts: TextBuffers, _: Counts) -> dict[str, np.ndarray]:
-    """SWITCH_COUNTERS of each text."""
-    counts = np.zeros((len(texts), len(SWITCH_COUNTERS)), np.int64)
-    count_switches(texts.data, texts.offsets, class_table(), english_words(), counts)
-    return dict(zip(SWITCH_COUNTERS, np.ascontiguousarray(counts.T), strict=True))
-
-
-@cache
-def english_words() -> np.ndarray:
-    """The English function words, four characters at most, packed in 16 bits each; sorted int64."""
-    words = lexicon("function_words")["en"]
-    packed = [sum(ord(char) << 16 * place for place, char in enumerate(reversed(word))) for word in words]
-    return np.array(sorted(packed), np.int64)
-
-
 def _switch_share(counts: Counts) -> np.ndarray:
     korean, english = counts["korean_lines"], counts["english_lines"]
     both = korean + english
@@ -266,6 +250,7 @@ add_family(
         name="language_switches",
         counters=SWITCH_COUNTERS,
         measure=measure_switches,
+        needs=("words",),
         about="Lines of Korean and of English prose, and where one language follows the other.",
     )
 )

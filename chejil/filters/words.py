@@ -10,167 +10,26 @@ Rae et al. 2021 (Gopher), appendix A1.1, "Quality filtering".
 
 from __future__ import annotations
 
-from functools import cache
-from typing import NamedTuple
-
 import numpy as np
-from numba import njit
 
 from chejil.filters.buffers import TextBuffers
-from chejil.filters.lexicons import lexicon
 from chejil.filters.prose import PROSE, both
 from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, add_signal
-from chejil.filters.shared_tables import LETTERS
-from chejil.filters.unicode_classes import (
-    ALPHABETIC,
-    BROKEN,
-    CLASS_BITS,
-    CONJOINING,
-    CONTROL,
-    DIGIT,
-    HANGUL,
-    LATIN,
-    MARK,
-    PUNCT,
-)
+from chejil.filters.word_counts import COUNTERS, count_words, function_words
 
-COUNTERS = (
-    "words", "word_chars", "longest_word", "alpha_words", "hangul_words", "latin_words",
-    "hashes", "ellipses", "symbol_words", "symbol_word_chars",
-    "english_function_words", "korean_function_words", "function_word_set",
-)  # fmt: skip
-WORDS, WORD_CHARS, LONGEST, ALPHA, HANGUL_WORDS, LATIN_WORDS = range(6)
-HASHES, ELLIPSES, SYMBOL_WORDS, SYMBOL_WORD_CHARS, ENGLISH, KOREAN, FOUND = range(6, 13)
-
-MAX_ENTRY_CHARS = 4
-_HANGUL_KINDS = 1 << HANGUL | 1 << CONJOINING
-_LATIN_KIND = 1 << LATIN
-_SYMBOLS = 1 << PUNCT
-_NO_LETTERS = 1 << PUNCT | 1 << MARK | 1 << CONTROL | 1 << BROKEN
-_HASH, _DOT, _ELLIPSIS = ord("#"), ord("."), ord("…")
+_TABLES = ("codes", "flags", "word_hashes", "word_kinds", "word_begins", "word_ends", "word_starts")
 
 
-class FunctionWords(NamedTuple):
-    """The lexicon as a kernel reads it: entries of one last character stand together, the longest first.
+def measure(texts: TextBuffers, shared: Counts) -> dict[str, np.ndarray]:
+    """COUNTERS of each text; `function_word_set` has a bit for each entry of the lexicon that was found.
 
-    `keys` (num_entries) int64: characters packed in 16 bits each; `lengths` (num_entries) int64; `by_last`
-    (65536) uint8: 1 + the first entry that ends in this character, or 0. English entries end in ASCII.
+    `word_entries` (num_words) uint8 has the number of the entry that each word of the table is or ends in, or 0.
     """
-
-    keys: np.ndarray
-    lengths: np.ndarray
-    by_last: np.ndarray
-
-
-@cache
-def function_words() -> FunctionWords:
-    """Read `lexicons/function_words.yaml`, once a process."""
-    entries = [word for lang in ("en", "ko") for word in lexicon("function_words")[lang]]
-    assert len(entries) < 64
-    assert all(len(word) <= MAX_ENTRY_CHARS for word in entries)
-    entries.sort(key=lambda word: (word[-1], -len(word)))
-    by_last = np.zeros(1 << 16, np.uint8)
-    for number, word in reversed(list(enumerate(entries, 1))):
-        by_last[ord(word[-1])] = number
-    keys = [sum(ord(char) << 16 * place for place, char in enumerate(reversed(word))) for word in entries]
-    return FunctionWords(np.array(keys), np.array([len(word) for word in entries]), by_last)
-
-
-_IS_LETTER = np.array(
-    [flags & ALPHABETIC != 0 or flags & CLASS_BITS == DIGIT for flags in range(32)], np.bool_
-)
-
-
-@njit(cache=True, nogil=True)
-def count_words(codes, flags, kinds, begins, ends, starts, keys, lengths, by_last, counts):
-    """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before, from the table of words."""
-    for doc in range(len(starts) - 1):
-        row = counts[doc]
-        row[WORDS] = starts[doc + 1] - starts[doc]
-        chars = longest = np.int64(0)
-        for word in range(starts[doc], starts[doc + 1]):
-            begin, end = np.int64(begins[word]), np.int64(ends[word])
-            chars += end - begin
-            longest = max(longest, end - begin)
-            count_kinds(row, np.int64(kinds[word]), end - begin)
-            if kinds[word] & _SYMBOLS:
-                count_symbols(codes, begin, end, row)
-            last = last_letter(codes, flags, begin, end)
-            # Most English words are too long to be one.
-            too_long = last < 0x80 and end - begin > MAX_ENTRY_CHARS and kinds[word] & _NO_LETTERS == 0
-            if not too_long and by_last[last]:
-                end_function_word(codes, flags, begin, end, keys, lengths, by_last[last], row)
-        row[WORD_CHARS], row[LONGEST] = chars, longest
-
-
-@njit(cache=True, nogil=True)
-def count_kinds(row, kinds, chars):
-    """Count a word by the classes of its characters."""
-    row[ALPHA] += kinds & LETTERS != 0
-    if kinds & (LETTERS | 1 << DIGIT) == 0:
-        row[SYMBOL_WORDS] += 1
-        row[SYMBOL_WORD_CHARS] += chars
-    if kinds & _HANGUL_KINDS:
-        row[HANGUL_WORDS] += 1
-    elif kinds & _LATIN_KIND:
-        row[LATIN_WORDS] += 1
-
-
-@njit(cache=True, nogil=True)
-def count_symbols(codes, begin, end, row):
-    """Count the hash signs and ellipses of a word."""
-    dots = 0
-    for at in range(begin, end):
-        code = codes[at]
-        dots = dots + 1 if code == _DOT else 0
-        row[ELLIPSES] += (dots > 0 and dots % 3 == 0) or code == _ELLIPSIS
-        row[HASHES] += code == _HASH
-
-
-@njit(cache=True, nogil=True)
-def last_letter(codes, flags, begin, end):
-    """The last letter or digit of a word, 0 if it has none."""
-    for at in range(end - 1, begin - 1, -1):
-        if _IS_LETTER[flags[at] & 31]:
-            return min(np.int64(codes[at]), 0xFFFF)
-    return np.int64(0)
-
-
-@njit(cache=True, nogil=True)
-def end_function_word(codes, flags, begin, end, keys, lengths, entry, row):
-    """Count a function word, looking from entry number `entry` on: an English one is the whole word, a Korean one
-    ends a longer one."""
-    tail, letters = last_letters(codes, flags, begin, end)
-    entry, last = np.int64(entry) - 1, tail & 0xFFFF
-    while entry < len(keys) and keys[entry] & 0xFFFF == last:
-        size = lengths[entry]
-        mask = -1 if size == MAX_ENTRY_CHARS else (1 << 16 * size) - 1
-        if tail & mask == keys[entry] and (letters == size if last < 0x80 else letters > size):
-            row[ENGLISH if last < 0x80 else KOREAN] += 1
-            row[FOUND] |= 1 << entry
-            return
-        entry += 1
-
-
-@njit(cache=True, nogil=True)
-def last_letters(codes, flags, begin, end):
-    """The last MAX_ENTRY_CHARS letters and digits of a word, packed, and how many it has, one more at most."""
-    tail = letters = np.int64(0)
-    for at in range(end - 1, begin - 1, -1):
-        if _IS_LETTER[flags[at] & 31]:
-            if letters == MAX_ENTRY_CHARS:
-                return tail, letters + 1
-            tail |= min(np.int64(codes[at]), 0xFFFF) << 16 * letters
-            letters += 1
-    return tail, letters
-
-
-def measure(texts: TextBuffers, counts: Counts) -> dict[str, np.ndarray]:
-    """COUNTERS of each text; `function_word_set` has a bit for each entry of the lexicon that was found."""
-    found = np.zeros((len(texts), len(COUNTERS)), np.int64)
-    names = ("codes", "flags", "word_kinds", "word_begins", "word_ends", "word_starts")
-    count_words(*[*(counts[name] for name in names), *function_words(), found])
-    return dict(zip(COUNTERS, np.ascontiguousarray(found.T), strict=True))
+    counts = np.zeros((len(texts), len(COUNTERS)), np.int64)
+    found = np.zeros(len(shared["word_kinds"]), np.uint8)
+    tables = [shared[name] for name in _TABLES]
+    count_words(*[texts.data, texts.offsets, *tables, *function_words(), found, counts])
+    return dict(zip(COUNTERS, np.ascontiguousarray(counts.T), strict=True)) | {"word_entries": found}
 
 
 def _distinct(counts: Counts) -> np.ndarray:
@@ -197,7 +56,7 @@ def _symbol_ratio(counts: Counts) -> np.ndarray:
 add_family(
     Family(
         name="words",
-        counters=COUNTERS,
+        counters=(*COUNTERS, "word_entries"),
         measure=measure,
         needs=("word_table",),
         version=2,  # 2: a Hangul filler is no letter

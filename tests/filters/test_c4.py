@@ -30,7 +30,8 @@ LINE = "The ferry leaves at noon."
 
 
 def counts(text: str) -> dict[str, int]:
-    return {name: int(column[0]) for name, column in measure(TextBuffers.of([text]), ["c4"]).columns.items()}
+    measured = measure(TextBuffers.of([text]), ["c4"])
+    return {name: int(measured[name][0]) for name in COUNTERS}
 
 
 def value(name: str, text: str) -> float:

@@ -44,7 +44,7 @@ def reference(text):
 
 
 accents = st.text(st.sampled_from("Ã¬ì¢ë¹\x82\x85€ž’é a가"), max_size=30)
-hangul = st.text(st.sampled_from("가한뷁쒉源媛\u1112\u1161\u11ab\u1100 a"), max_size=30)
+hangul = st.text(st.sampled_from("가한뷁쒉源媛힣\ud7b0\u1112\u1161\u11ab\u1100 a"), max_size=30)
 
 
 @given(st.lists(texts | accents | hangul, max_size=5))

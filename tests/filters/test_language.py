@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import subprocess
 import sys
 import unicodedata
 from collections import Counter
-from pathlib import Path
 
 import pytest
-import zstandard
-from hypothesis import given, settings
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from chejil.curation.quality_training import zeroed_memory
 from chejil.errors import ChejilError
@@ -24,6 +22,7 @@ from chejil.filters.lexicons import lexicon
 from chejil.filters.prose import ENGLISH, KOREAN
 
 from . import reference
+from .real_texts import read_texts, texts_of
 from .strategies import batches
 
 CHINESE = (
@@ -135,15 +134,6 @@ def test_plain_text_needs_no_model():
     subprocess.run([sys.executable, "-c", program], check=True)
 
 
-def read_texts(shard: Path) -> list[str]:
-    packed = shard.read_bytes()
-    if shard.suffix == ".gz":
-        content = gzip.decompress(packed)
-    else:
-        content = zstandard.ZstdDecompressor().decompressobj().decompress(packed)
-    return [json.loads(line)["text"] for line in content.split(b"\n") if line]
-
-
 @pytest.mark.corpus
 @pytest.mark.parametrize(
     ("shards", "lang", "least"),
@@ -158,8 +148,7 @@ def read_texts(shard: Path) -> list[str]:
 )
 def test_language_of_real_shards(shards, lang, least, corpus):
     """Nearly every document of a shard has the language that the shard is known for."""
-    texts = [text for shard in sorted(corpus.glob(shards)) for text in read_texts(shard)]
-    assert texts
+    texts = texts_of(corpus, shards)
     assert Counter(languages(*texts))[lang] / len(texts) >= least
 
 
@@ -254,8 +243,14 @@ def test_a_korean_lesson_of_japanese_is_korean():
     ) == ["ko"]
 
 
+odd_lines = st.lists(st.sampled_from(["the", "the漢", "漢of,", "(to)", "a", "가", "\n"]), max_size=30).map(
+    " ".join
+)
+
+
 @settings(deadline=None)
-@given(batches)
+@given(batches | st.lists(odd_lines, max_size=4))
+@example(["the漢 to漢 a b c", "the漢 b c d e 가나 다라 마바"])
 def test_switches_agree_with_the_reference(texts):
     """Every counter of every document equals the plain count."""
     counts = measure(TextBuffers.of(texts), ["language_switches"])

@@ -67,3 +67,16 @@ def test_a_longer_word_in_the_next_document_does_not_leak():
     """Documents that share a buffer share nothing else."""
     together = score(["가나다", "", "라"], ["num_words", "longest_word_chars"]).to_pydict()
     assert together == {"num_words": [1, None, 1], "longest_word_chars": [3, None, 1]}
+
+
+@given(batches)
+def test_lines_of_the_word_table(texts):
+    """Words stand by the line as they do in the text; blank lines have none."""
+    table = measure(TextBuffers.of(texts), ["word_table"])
+    words = np.split(table["word_ends"] - table["word_begins"], table["line_words"][1:-1])
+    expected = [
+        [len(word) for word in line.split()] for text in texts for line in text.split("\n") if line.split()
+    ]
+    assert [line.tolist() for line in words if len(line)] == expected
+    shown = [sum(bool(line.split()) for line in text.split("\n")) for text in texts]
+    assert np.diff(table["line_starts"]).tolist() == shown
