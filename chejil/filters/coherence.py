@@ -16,10 +16,8 @@ import numpy as np
 
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.coherence_counts import COUNTERS, common_stems, count_coherence, mark_table
-from chejil.filters.korean_counts import trait_table
 from chejil.filters.prose import PROSE, both
 from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, add_signal
-from chejil.filters.unicode_classes import class_table
 
 MIN_TOPIC_WORDS = 60
 LOW_RECURRENCE, HIGH_SEAMS = 0.1, 0.25
@@ -27,11 +25,11 @@ SURE_PLACES = 5  # places without a seam that are added to those seen: one brack
 MIN_SEAMS = 3  # a page of short comments has one or two by chance
 
 
-def measure(texts: TextBuffers, _: Counts) -> dict[str, np.ndarray]:
+def measure(texts: TextBuffers, shared: Counts) -> dict[str, np.ndarray]:
     """COUNTERS of each text."""
     counts = np.zeros((len(texts), len(COUNTERS)), np.int64)
-    tables = class_table(), trait_table(), mark_table(), common_stems()
-    count_coherence(texts.data, texts.offsets, *tables, counts)
+    names = ("codes", "flags", "word_kinds", "word_begins", "word_ends", "word_starts", "char_starts")
+    count_coherence(*[*(shared[name] for name in names), mark_table(), common_stems(), counts])
     return dict(zip(COUNTERS, np.ascontiguousarray(counts.T), strict=True))
 
 
@@ -63,7 +61,7 @@ add_family(
         name="coherence",
         counters=COUNTERS,
         measure=measure,
-        needs=("korean",),
+        needs=("korean", "word_table"),
         about="Whether words come back, brackets close and the register holds.",
     )
 )

@@ -1,7 +1,9 @@
-"""The pass over a text that counts words that recur, marks without a partner, and the lengths of sentences.
+"""The passes over a table of words that count words that recur, marks without a partner, and the lengths of sentences.
 
-A word is a 64-bit hash of its beginning, in a table sized to the document: linear, 150 MB/s. Of a document the
-first 4,194,304 topic words are looked at. What the counts mean stands in `coherence.py`.
+A word is a 64-bit hash of its beginning; of three words in four, letters alone, it is a sum over six characters
+without a branch, and only the others are looked through. A table sized to the document holds where a beginning stood
+last. 3 ms a megabyte of Korean and 4 of English beside the shared tables, half of it for words with marks. Of a
+document the first 1,048,576 topic words are looked at. What the counts mean stands in `coherence.py`.
 """
 
 from __future__ import annotations
@@ -11,11 +13,11 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from chejil.filters.korean_counts import TERMINAL
+from chejil.filters.korean_counts import TERMINAL, trait_table
 from chejil.filters.lexicons import lexicon
-from chejil.filters.repetition import first_like, power_of_two
-from chejil.filters.stuffing_counts import finish, hash_of
-from chejil.filters.unicode_classes import ALPHABETIC, CLASS_BITS, DIGIT, HANGUL, WHITESPACE, next_char
+from chejil.filters.repetition import power_of_two
+from chejil.filters.unicode_classes import CLASS_BITS, HANGUL, class_table
+from chejil.filters.word_letters import OTHER_KINDS, enter, finish, is_letter, lower, newlines, slot_of
 
 COUNTERS = (
     "topic_words", "recurring_topic_words", "paired_marks", "unpaired_marks",
@@ -25,24 +27,31 @@ TOPIC_WORDS, RECURRING, MARKS, UNPAIRED, SENTENCES, SENTENCE_WORDS, SQUARES = ra
 
 RECURRENCE_WINDOW = 50
 HANGUL_STEM, OTHER_STEM = 2, 6
-MAX_WORDS = 1 << 22
+MAX_WORDS = 1 << 20
 MAX_LABEL = 4  # 1) 가) iv) at the beginning of a word
 
-OPEN, CLOSE, FACE, STRAIGHT = 16, 32, 64, 128  # and the number of the pair in the low four bits
+OPEN, CLOSE, FACE, STRAIGHT, ENDS = (
+    1 << bit for bit in range(4, 9)
+)  # and the number of the pair in the low four bits
+_PAIRED = OPEN | CLOSE | STRAIGHT
 _KIND = 15
-_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, here over code points
-_NEWLINE = ord("\n")
+_FACTORS = np.array([0x9E3779B97F4A7C15 ** (at + 1) % 2**64 for at in range(OTHER_STEM)], np.uint64)
 
 
 @cache
 def mark_table() -> np.ndarray:
-    """OPEN or CLOSE with the number of the pair, FACE, STRAIGHT, for the points below U+10000, uint8, read-only."""
-    table = np.zeros(1 << 16, np.uint8)
+    """OPEN or CLOSE with the number of the pair, FACE, STRAIGHT, and ENDS (a sentence), uint16, read-only.
+
+    Of the points below U+FFFF; the last entry stands for all from there on.
+    """
+    table = np.zeros(1 << 16, np.uint16)
+    table[trait_table() & TERMINAL != 0] = ENDS
     for number, (opening, closing) in enumerate(lexicon("paired_marks")["pairs"]):
-        table[ord(opening)], table[ord(closing)] = OPEN | number, CLOSE | number
+        table[ord(opening)] |= OPEN | number
+        table[ord(closing)] |= CLOSE | number
     for char in lexicon("paired_marks")["faces"]:
-        table[ord(char)] = FACE
-    table[ord('"')] = STRAIGHT
+        table[ord(char)] |= FACE
+    table[ord('"')] |= STRAIGHT
     table.flags.writeable = False
     return table
 
@@ -50,123 +59,193 @@ def mark_table() -> np.ndarray:
 @cache
 def common_stems() -> np.ndarray:
     """Hashes of `lexicons/common_stems.yaml` in an open-addressing table, uint64, read-only."""
-    table = np.zeros(1 << 12, np.uint64)
+    table = np.zeros(1 << 13, np.uint64)
     for lang in ("ko", "en"):
         for stem in lexicon("common_stems")[lang].split():
-            enter(table, np.uint64(hash_of(np.array([ord(char) for char in stem]))))
+            codes = np.array([ord(char) for char in stem], np.uint32)
+            enter(table, np.uint64(walk(codes, class_table()[codes], 0, len(codes), mark_table())[0]))
     table.flags.writeable = False
     return table
 
 
 @njit(cache=True, nogil=True)
-def slot_of(table, key):
-    """Where `key` is or would be."""
-    slot = np.int64(key >> np.uint64(40)) & (len(table) - 1)
-    while table[slot] != 0 and table[slot] != key:
-        slot = (slot + 1) & (len(table) - 1)
-    return slot
-
-
-@njit(cache=True, nogil=True)
-def enter(table, key):
-    """Put `key` into the table."""
-    table[slot_of(table, key)] = key
-
-
-@njit(cache=True, nogil=True)
-def count_coherence(data, offsets, table, traits, marks, common, counts):
+def count_coherence(codes, flags, kinds, begins, ends, starts, char_starts, marks, common, counts):
     """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before."""
-    stems, last, slots = np.zeros(1024, np.uint64), np.zeros(1024, np.int64), np.zeros(2048, np.int32)
-    for doc in range(len(offsets) - 1):
-        start, end, row = offsets[doc], offsets[doc + 1], counts[doc]
-        room = min((end - start) // 3 + 1, MAX_WORDS)
-        if room > len(stems):
-            stems, last = np.zeros(room, np.uint64), np.zeros(room, np.int64)
-            slots = np.zeros(power_of_two(2 * room), np.int32)
-        num = read_stems(data, start, end, table, traits, common, stems[:room], row)
-        row[TOPIC_WORDS] = num
-        row[RECURRING] = count_recurring(stems[:num], last, slots[: power_of_two(2 * num + 1)])
-        count_marks(data, start, end, table, marks, row)
+    stems, slots, marked = scratch(1024)
+    for doc in range(len(starts) - 1):
+        first, last = starts[doc], starts[doc + 1]
+        if last - first > len(marked):
+            stems, slots, marked = scratch(last - first)
+        num, num_marked = read_words(
+            codes,
+            flags,
+            kinds,
+            begins[:last],
+            ends,
+            first,
+            char_starts[doc + 1],
+            marks,
+            common,
+            stems,
+            marked,
+            counts[doc],
+        )
+        counts[doc, TOPIC_WORDS] = num
+        counts[doc, RECURRING] = count_recurring(stems[:num], slots[: power_of_two(2 * num + 1)])
+        if num_marked:
+            count_marks(codes, begins, ends, marked[:num_marked], marks, counts[doc])
 
 
 @njit(cache=True, nogil=True)
-def read_stems(data, i, end, table, traits, common, stems, row):
-    """Hash of the beginning of each word that is not common, in order; counts sentences on the way."""
-    num = letters = limit = in_sentence = np.int64(0)
-    running, ends = _BASIS, False
-    while i < end:
-        code, i = next_char(data, i)
-        kind = table[code] & CLASS_BITS
-        if kind != WHITESPACE:
-            if table[code] & ALPHABETIC or kind == DIGIT:
-                ends = False
-                letters += 1
-                if letters == 1:
-                    limit = HANGUL_STEM if kind == HANGUL else OTHER_STEM
-                if letters <= limit:
-                    lower = code + 32 if ord("A") <= code <= ord("Z") else code
-                    running = (running ^ np.uint64(lower)) * _PRIME
-            elif code < 0x10000 and traits[code] & TERMINAL:
-                ends = True
-            if i < end:
-                continue
-        if letters:
-            in_sentence += 1
-            if letters > 1 and num < len(stems):
-                stem = finish(running)
-                if common[slot_of(common, stem)] == 0:
-                    stems[num] = stem
-                    num += 1
-        if in_sentence and (ends or code == _NEWLINE or i == end):
-            row[SENTENCES] += 1
+def scratch(num_words):
+    """Stems (one more than are looked at), their table, words with marks and their paragraphs, for so many words."""
+    room = min(num_words, MAX_WORDS)
+    slots = np.zeros(power_of_two(2 * room + 1), np.int32)
+    return np.zeros(room + 1, np.uint64), slots, np.zeros((num_words, 2), np.int32)
+
+
+@njit(cache=True, nogil=True)
+def read_words(codes, flags, kinds, begins, ends, first, text_end, marks, common, stems, marked, row):
+    """Fill `stems`, of words that are not common, and `marked`: words that hold marks, with their paragraphs.
+
+    Returns how many of both; sentences are counted in `row`.
+    """
+    num = num_marked = in_sentence = paragraph = np.int64(0)
+    for word in range(first, len(begins)):
+        begin, end, found = np.int64(begins[word]), np.int64(ends[word]), np.int64(0)
+        if kinds[word] & OTHER_KINDS or end + OTHER_STEM > len(codes):
+            letters, stem, found = survey(codes, flags, begin, end, marks)
+        else:
+            letters, stem = end - begin, stem_of(codes, flags, begin, end)
+        stems[num] = stem
+        num += (letters > 1) & (num < len(stems) - 1) & (common[slot_of(common, stem)] == 0)
+        if found & _PAIRED:
+            marked[num_marked, 0], marked[num_marked, 1] = word, paragraph
+            num_marked += 1
+        in_sentence += letters > 0
+        breaks = newlines(codes, end, np.int64(begins[word + 1]) if word + 1 < len(begins) else text_end)
+        paragraph += breaks > 1
+        if (found & ENDS) | breaks | (word + 1 == len(begins)):
+            row[SENTENCES] += in_sentence > 0
             row[SENTENCE_WORDS] += in_sentence
             row[SQUARES] += in_sentence * in_sentence
-            in_sentence = 0
-        letters, running, ends = 0, _BASIS, False
-    return num
+            in_sentence = np.int64(0)
+    return num, num_marked
 
 
 @njit(cache=True, nogil=True)
-def count_recurring(stems, last, slots):
-    """Stems that stood among the RECURRENCE_WINDOW before; `last` and `slots` are scratch."""
+def stem_of(codes, flags, begin, end):
+    """Hash of the beginning of a word of letters, OTHER_STEM characters before the end of `codes` or more.
+
+    Without branches, since the lengths of words are not foretold.
+    """
+    limit = np.int64(HANGUL_STEM if flags[begin] & CLASS_BITS == HANGUL else OTHER_STEM)
+    num, total = min(end - begin, limit), np.uint64(0)
+    for at in range(OTHER_STEM):
+        total += lower(codes[np.uint64(begin + at)]) * np.uint64(at < num) * _FACTORS[at]
+    return finish(total)
+
+
+@njit(cache=True, nogil=True)
+def survey(codes, flags, begin, end, marks):
+    """Of a word that is not letters alone: its letters (2 for more), its stem, and what its marks are.
+
+    Most have a mark or two at the end; ENDS: one there ends a sentence.
+    """
+    found = inner = np.int64(0)
+    while end > begin and not is_letter(flags[end - 1]):
+        end -= 1
+        found |= np.int64(marks[min(codes[end], 0xFFFF)])
+    while begin < end and not is_letter(flags[begin]):
+        inner |= np.int64(marks[min(codes[begin], 0xFFFF)])
+        begin += 1
+    if begin == end:
+        return np.int64(0), np.uint64(1), found
+    broken = end + OTHER_STEM > len(codes)
+    for at in range(begin, end):
+        broken |= not is_letter(flags[at])
+    if broken:
+        stem, held = walk(codes, flags, begin, end, marks)
+        inner |= held
+    else:
+        stem = stem_of(codes, flags, begin, end)
+    return min(end - begin, 2), stem, found | inner & ~ENDS
+
+
+@njit(cache=True, nogil=True)
+def walk(codes, flags, begin, end, marks):
+    """Stem of a word that has other characters among its letters, and what they are."""
+    letters = found = np.int64(0)
+    limit = np.int64(HANGUL_STEM if flags[begin] & CLASS_BITS == HANGUL else OTHER_STEM)
+    total = np.uint64(0)
+    for at in range(begin, end):
+        if not is_letter(flags[at]):
+            found |= np.int64(marks[min(codes[at], 0xFFFF)])
+        elif letters < limit:
+            total += lower(codes[at]) * _FACTORS[letters]
+            letters += 1
+    return finish(total), found
+
+
+@njit(cache=True, nogil=True)
+def count_recurring(stems, slots):
+    """Stems that stood among the RECURRENCE_WINDOW before; `slots`, scratch, hold 1 + the last place of a stem.
+
+    An empty slot reads as the place itself, so that a new stem and an old one take the same way.
+    """
     slots[:] = 0
+    mask = len(slots) - 1
     recurring = np.int64(0)
     for i in range(len(stems)):
-        first = first_like(slots, stems, i)
-        recurring += first < i and i - last[first] <= RECURRENCE_WINDOW
-        last[first] = i
+        slot = np.int64(stems[i] >> np.uint64(40)) & mask
+        last = np.int64(slots[slot]) - 1 if slots[slot] else i
+        while stems[last] != stems[i]:
+            slot = (slot + 1) & mask
+            last = np.int64(slots[slot]) - 1 if slots[slot] else i
+        recurring += (last < i) & (i - last <= RECURRENCE_WINDOW)
+        slots[slot] = i + 1
     return recurring
 
 
 @njit(cache=True, nogil=True)
-def count_marks(data, i, end, table, marks, row):
-    """Brackets and quotation marks, and those without a partner in their paragraph."""
+def count_marks(codes, begins, ends, marked, marks, row):
+    """Brackets and quotation marks of a document, and those without a partner in their paragraph."""
     is_open = np.zeros(_KIND + 1, np.int64)
-    straight, label, before, blank = 0, 0, 0, True
-    while i < end:
-        code, i = next_char(data, i)
-        mark = np.int64(marks[code]) if code < 0x10000 else np.int64(0)
-        if mark & OPEN:
-            if not before & FACE:
-                row[MARKS] += 1
-                is_open[mark & _KIND] += 1
-        elif mark & CLOSE:
-            if is_open[mark & _KIND] > 0:
-                row[MARKS] += 1
-                is_open[mark & _KIND] -= 1
-            elif not before & FACE and not 0 < label < MAX_LABEL:
-                row[MARKS] += 1
-                row[UNPAIRED] += 1
-        elif mark & STRAIGHT:
+    paragraph = np.int64(0)
+    for k in range(len(marked)):
+        if marked[k, 1] != paragraph:
+            row[UNPAIRED] += close_all(is_open)
+            paragraph = np.int64(marked[k, 1])
+        read_marks(codes, begins[marked[k, 0]], ends[marked[k, 0]], marks, is_open, row)
+    row[UNPAIRED] += close_all(is_open)
+
+
+@njit(cache=True, nogil=True)
+def close_all(is_open):
+    """How many are open; none is then. Straight marks, the last kind, are open where their number is odd."""
+    is_open[_KIND] &= 1
+    total = np.sum(is_open)
+    is_open[:] = 0
+    return total
+
+
+@njit(cache=True, nogil=True)
+def read_marks(codes, begin, end, marks, is_open, row):
+    """Count the marks of a word."""
+    before = np.int64(0)
+    for at in range(begin, end):
+        mark = np.int64(marks[min(codes[at], 0xFFFF)])
+        kind = mark & _KIND
+        if mark & STRAIGHT:
             row[MARKS] += 1
-            straight += 1
-        if (code == _NEWLINE and blank) or i == end:
-            row[UNPAIRED] += straight & 1
-            straight = 0
-            for kind in range(_KIND + 1):
-                row[UNPAIRED] += is_open[kind]
-                is_open[kind] = 0
-        white = table[code] & CLASS_BITS == WHITESPACE
-        blank = code == _NEWLINE or (blank and white)
-        label = 0 if white else label + 1
+            is_open[_KIND] += 1
+        elif mark & CLOSE and is_open[kind] > 0:
+            row[MARKS] += 1
+            is_open[kind] -= 1
+        elif mark & OPEN and not before & FACE:
+            row[MARKS] += 1
+            is_open[kind] += 1
+        elif mark & CLOSE and not before & FACE and not 0 < at - begin < MAX_LABEL:
+            row[MARKS] += 1
+            row[UNPAIRED] += 1
         before = mark

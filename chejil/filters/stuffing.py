@@ -23,14 +23,24 @@ from chejil.filters.prose import PROSE, both
 from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, add_signal
 from chejil.filters.stuffing_counts import COUNTERS, MIN_WORDS, count_stuffing, frequent_words
 from chejil.filters.suffixes import suffixes
-from chejil.filters.unicode_classes import class_table
+from chejil.filters.word_letters import odd_bits
 
 
-def measure(texts: TextBuffers, _: Counts) -> dict[str, np.ndarray]:
+def measure(texts: TextBuffers, shared: Counts) -> dict[str, np.ndarray]:
     """COUNTERS of each text."""
     counts = np.zeros((len(texts), len(COUNTERS)), np.int64)
-    tables = class_table(), trait_table(), frequent_words(), *suffixes()
-    count_stuffing(texts.data, texts.offsets, *tables, counts)
+    names = (
+        "codes",
+        "flags",
+        "word_hashes",
+        "word_kinds",
+        "word_begins",
+        "word_ends",
+        "word_starts",
+        "char_starts",
+    )
+    tables = odd_bits(shared["codes"], shared["flags"]), trait_table(), frequent_words(), *suffixes()
+    count_stuffing(*[*(shared[name] for name in names), *tables, counts])
     return dict(zip(COUNTERS, np.ascontiguousarray(counts.T), strict=True))
 
 
@@ -43,6 +53,7 @@ add_family(
         name="stuffing",
         counters=COUNTERS,
         measure=measure,
+        needs=("word_table",),
         about="One word over and over, lists of compound keywords, sentences of one template.",
     )
 )

@@ -1,8 +1,9 @@
-"""The pass over a text that finds frequent words, templates and compound keywords.
+"""The passes over a table of words that find frequent words, templates and compound keywords.
 
-A word is a 64-bit hash of its letters; the tables are those of `repetition.py`, sized to the document and used again
-for the next one, and each is gone through once: linear, 150 MB/s. Of a document the first 4,194,304 words are looked
-at. What the counts mean stands in `stuffing.py`.
+A word is a 64-bit hash of its letters: that of the table of words where it holds nothing else and no capital, as two
+in three do. Where it stands first is found in a table sized to the document, and its numbers are kept there; whether
+it is a keyword is asked once of each. 4 ms a megabyte of Korean and 5 of English beside the shared tables. Of a
+document the first 1,048,576 words are looked at. What the counts mean stands in `stuffing.py`.
 """
 
 from __future__ import annotations
@@ -12,11 +13,22 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from chejil.filters.korean_counts import TERMINAL
+from chejil.filters.korean_counts import TERMINAL, tail_of
 from chejil.filters.lexicons import lexicon
 from chejil.filters.repetition import first_like, power_of_two
 from chejil.filters.suffixes import find_suffix
-from chejil.filters.unicode_classes import ALPHABETIC, CLASS_BITS, DIGIT, HANGUL, WHITESPACE, next_char
+from chejil.filters.unicode_classes import HANGUL
+from chejil.filters.word_letters import (
+    LETTER_CLASSES,
+    OTHER_KINDS,
+    any_bit,
+    enter,
+    finish,
+    is_letter,
+    lower,
+    newlines,
+    slot_of,
+)  # fmt: skip
 
 COUNTERS = (
     "stuffing_words", "top_word_times", "window_words", "window_distinct_words", "template_words", "keyword_words",
@@ -31,20 +43,24 @@ KEPT_NUMERATOR, KEPT_DENOMINATOR = (
     10,
 )  # of the sentences of the second most widespread word: fewer make a slot
 MIN_KEYWORD_SYLLABLES, MAX_KEYWORD_SYLLABLES, MIN_PARTNERS = 4, 12, 4
-MAX_WORDS = 1 << 22
+MAX_WORDS = 1 << 20
 
-ENDS_SENTENCE = 1
-_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, here over code points
-_MIX = np.uint64(0x9E3779B97F4A7C15)
+_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, as in `shared_tables.py`
 _SLOT = np.uint64(0x5107)
-_NEWLINE = ord("\n")
+
+# What is kept of a word at the place where it stands first.
+TIMES, LAST_WINDOW, SPREAD, LAST_SENTENCE = range(4)
 
 
 @cache
 def frequent_words() -> np.ndarray:
-    """Sorted hashes of `lexicons/frequent_words.yaml`, (num_words) uint64."""
+    """Hashes of `lexicons/frequent_words.yaml` in an open-addressing table, uint64, read-only."""
     words = [word for lang in ("en", "ko") for word in lexicon("frequent_words")[lang]]
-    return np.unique(np.array([hash_of(np.array([ord(char) for char in word])) for word in words], np.uint64))
+    table = np.zeros(power_of_two(4 * len(words)), np.uint64)
+    for word in words:
+        enter(table, np.uint64(hash_of(np.array([ord(char) for char in word]))))
+    table.flags.writeable = False
+    return table
 
 
 @njit(cache=True, nogil=True)
@@ -57,201 +73,207 @@ def hash_of(codes):
 
 
 @njit(cache=True, nogil=True)
-def finish(running):
-    """Spread a running hash over all bits; never 0, which means no word."""
-    return (running ^ running >> np.uint64(32)) * _MIX | np.uint64(1)
+def count_stuffing(
+    codes, flags, hashes, kinds, begins, ends, starts, char_starts, odd, traits, frequent,
+    children, lengths, meanings, contexts, symbols, counts,
+):  # fmt: skip
+    """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before."""
+    words, places, closing, firsts, stats, slots = scratch(1024)
+    for doc in range(len(starts) - 1):
+        first, last, row = starts[doc], starts[doc + 1], counts[doc]
+        if last - first > len(stats) and len(stats) < MAX_WORDS:
+            words, places, closing, firsts, stats, slots = scratch(min(last - first, MAX_WORDS))
+        num, num_hangul = read_words(
+            codes, flags, hashes, kinds, begins[:last], ends, first, char_starts[doc + 1], odd, traits,
+            words, places, closing, firsts,
+        )  # fmt: skip
+        few = slots[: power_of_two(2 * num + 1)]
+        row[WORDS] = num
+        hanguls = firsts[:num_hangul].copy()
+        num_sentences = count_words(words[:num], closing, firsts, stats, few, row)
+        row[TOP_TIMES] = top_times(words[:num], frequent, stats)
+        if num_hangul >= MIN_PARTNERS:
+            row[KEYWORDS] = count_keywords(
+                codes, flags, kinds, begins, ends, places, hanguls, stats, few,
+                children, lengths, meanings, contexts, symbols,
+            )  # fmt: skip
+        if num_sentences >= MIN_TIMES:
+            row[TEMPLATE_WORDS] = count_templates(words[:num], closing, firsts, stats, few)
 
 
 @njit(cache=True, nogil=True)
-def count_stuffing(data, offsets, table, traits, frequent, keys, lengths, kinds, places, by_last, counts):
-    """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before."""
-    words, heads, tails = np.zeros(1024, np.uint64), np.zeros(1024, np.uint64), np.zeros(1024, np.uint64)
-    flags, firsts, times = np.zeros(1024, np.uint8), np.zeros(1024, np.int64), np.zeros(1024, np.int64)
-    slots = np.zeros(2048, np.int32)
-    for doc in range(len(offsets) - 1):
-        room = min((offsets[doc + 1] - offsets[doc]) // 2 + 1, MAX_WORDS)
-        if room > len(words):
-            words, heads, tails = (
-                np.zeros(room, np.uint64),
-                np.zeros(room, np.uint64),
-                np.zeros(room, np.uint64),
-            )
-            flags, firsts, times = (
-                np.zeros(room, np.uint8),
-                np.zeros(room, np.int64),
-                np.zeros(room, np.int64),
-            )
-            slots = np.zeros(power_of_two(2 * room), np.int32)
-        num = read_words(
-            data, offsets[doc], offsets[doc + 1], table, traits, keys, lengths, kinds, places, by_last,
-            words[:room], heads, tails, flags,
-        )  # fmt: skip
-        few = slots[: power_of_two(2 * num + 1)]
-        row = counts[doc]
-        row[WORDS] = num
-        count_times(words[:num], firsts, times, few)
-        row[TOP_TIMES] = top_times(words[:num], frequent, firsts, times)
-        count_windows(firsts[:num], row, few)
-        row[KEYWORDS] = count_keywords(words[:num], heads, tails, firsts, few)
-        row[TEMPLATE_WORDS] = count_templates(words[:num], flags, firsts, times, heads, tails, few)
+def scratch(num_words):
+    """For so many words: hashes and places in the table of words, one more; ends of sentences, one before; where a
+    word stands first; numbers of a word; hash table."""
+    words, places = np.zeros(num_words + 1, np.uint64), np.zeros(num_words + 1, np.int32)
+    closing, firsts = np.zeros(num_words + 1, np.uint8), np.zeros(num_words + 1, np.int32)
+    stats, slots = np.zeros((num_words, 4), np.int32), np.zeros(power_of_two(2 * num_words + 1), np.int32)
+    return words, places, closing, firsts, stats, slots
 
 
 @njit(cache=True, nogil=True)
 def read_words(
-    data, i, end, table, traits, keys, lengths, kinds, places, by_last, words, heads, tails, flags
+    codes, flags, hashes, kinds, begins, ends, first, text_end, odd, traits, words, places, closing, hanguls
 ):
-    """Hash of the letters and digits of each word, in lower case (ASCII); words without any are none.
-
-    `heads` and `tails` hold the first and last two syllables of a word that may be a keyword, else 0.
+    """Hash and place of each word with letters, in lower case (ASCII); `closing` of the next index: a sentence ends.
 
     Returns:
-        number of words; reading stops when `words` is full.
+        number of words, and of those in `hanguls`: no letters but Hangul, and as long as a keyword or longer.
     """
-    num = letters = syllables = np.int64(0)
-    head = tail = np.int64(0)
-    running, ends = _BASIS, False
-    while i < end and num < len(words):
-        code, i = next_char(data, i)
-        kind = table[code] & CLASS_BITS
-        if kind != WHITESPACE:
-            if table[code] & ALPHABETIC or kind == DIGIT:
-                ends = False
-                letters += 1
-                if ord("A") <= code <= ord("Z"):
-                    code += 32
-                running = (running ^ np.uint64(code)) * _PRIME
-                if kind == HANGUL:
-                    syllables += 1
-                    tail = tail << 16 | code
-                    if syllables == 2:
-                        head = tail
-            elif code < 0x10000 and traits[code] & TERMINAL:
-                ends = True
-        if kind == WHITESPACE or i == end:
-            if letters:
-                words[num] = finish(running)
-                heads[num] = tails[num] = 0
-                if letters == syllables and MIN_KEYWORD_SYLLABLES <= syllables <= MAX_KEYWORD_SYLLABLES:
-                    entry = find_suffix(tail, syllables, letters, keys, lengths, kinds, places, by_last)
-                    if entry < 0 or kinds[entry] == 0:
-                        heads[num], tails[num] = np.uint64(head), np.uint64(tail & 0xFFFFFFFF)
-                flags[num] = 0
-                num += 1
-            if num and (ends or code == _NEWLINE):
-                flags[num - 1] |= ENDS_SENTENCE
-            running, ends = _BASIS, False
-            letters = syllables = head = tail = np.int64(0)
-    return num
+    num = num_hangul = np.int64(0)
+    for word in range(first, len(begins)):
+        begin, end = np.int64(begins[word]), np.int64(ends[word])
+        letters, key, closes = end - begin, hashes[word] | np.uint64(1), False
+        if end - begin > 64 or any_bit(odd, begin, end):
+            letters, key, closes = spell(codes, flags, begin, end, traits)
+        breaks = newlines(codes, end, np.int64(begins[word + 1]) if word + 1 < len(begins) else text_end)
+        words[num], places[num], hanguls[num_hangul] = key, word, num
+        num += letters > 0
+        num_hangul += (kinds[word] & LETTER_CLASSES == 1 << HANGUL) & (letters >= MIN_KEYWORD_SYLLABLES)
+        before = np.int64(0) if letters else np.int64(closing[num])
+        closing[num] = before | closes | (breaks > 0)
+        if num + 1 == len(words):
+            break
+    return num, num_hangul
 
 
 @njit(cache=True, nogil=True)
-def count_times(words, firsts, times, slots):
-    """`firsts[i]`: where the word of `i` stands first; `times` of that place: how often it stands."""
+def spell(codes, flags, begin, end, traits):
+    """Letters of a word, their hash in lower case, and whether a mark that ends a sentence follows the last one."""
+    letters, running, closes = np.int64(0), _BASIS, False
+    for at in range(begin, end):
+        if is_letter(flags[at]):
+            letters += 1
+            running = (running ^ lower(codes[at])) * _PRIME
+            closes = False
+        else:
+            closes |= traits[min(codes[at], 0xFFFF)] & TERMINAL != 0
+    return letters, finish(running), closes
+
+
+@njit(cache=True, nogil=True)
+def count_words(words, closing, firsts, stats, slots, row):
+    """Where each word stands first, its numbers there, and different words of whole windows; returns sentences.
+
+    A short text is a window. An empty slot reads as the place itself: a new word and an old one go the same way.
+    """
     slots[:] = 0
-    times[: len(words)] = 0
+    stats[: len(words)] = 0
+    mask, sentence, distinct = len(slots) - 1, np.int64(1), np.int64(0)
+    whole = len(words) // WINDOW * WINDOW if len(words) >= WINDOW else len(words)
     for i in range(len(words)):
-        firsts[i] = first_like(slots, words, i)
-        times[firsts[i]] += 1
+        slot = np.int64(words[i] >> np.uint64(40)) & mask
+        first = np.int64(slots[slot]) - 1 if slots[slot] else i
+        while words[first] != words[i]:
+            slot = (slot + 1) & mask
+            first = np.int64(slots[slot]) - 1 if slots[slot] else i
+        slots[slot], firsts[i] = first + 1, first
+        window = i // WINDOW + 1
+        stats[first, TIMES] += 1
+        distinct += (stats[first, LAST_WINDOW] != window) & (i < whole)
+        stats[first, LAST_WINDOW] = window
+        stats[first, SPREAD] += stats[first, LAST_SENTENCE] != sentence
+        stats[first, LAST_SENTENCE] = sentence
+        sentence += closing[i + 1]
+    row[WINDOW_WORDS], row[WINDOW_DISTINCT] = whole, distinct
+    return sentence
 
 
 @njit(cache=True, nogil=True)
-def top_times(words, frequent, firsts, times):
+def top_times(words, frequent, stats):
     """How often the most frequent word stands that is not one of `frequent`."""
     top = np.int64(0)
     for i in range(len(words)):
-        if firsts[i] == i and times[i] > top:
-            at = np.searchsorted(frequent, words[i])
-            if at == len(frequent) or frequent[at] != words[i]:
-                top = times[i]
+        if stats[i, TIMES] > top and frequent[slot_of(frequent, words[i])] == 0:
+            top = np.int64(stats[i, TIMES])
     return top
 
 
 @njit(cache=True, nogil=True)
-def count_windows(firsts, row, last_window):
-    """Different words of whole windows, or of the one that a short text is; `last_window` is scratch."""
-    last_window[: len(firsts)] = -1
-    whole = len(firsts) // WINDOW * WINDOW if len(firsts) >= WINDOW else len(firsts)
-    row[WINDOW_WORDS] = whole
-    for i in range(whole):
-        window = i // WINDOW
-        row[WINDOW_DISTINCT] += last_window[firsts[i]] != window
-        last_window[firsts[i]] = window
-
-
-@njit(cache=True, nogil=True)
-def count_keywords(words, heads, tails, firsts, slots):
-    """Words of which both halves are combined with three others and more."""
+def count_keywords(
+    codes, flags, kinds, begins, ends, places, hanguls, stats, slots, children, lengths, meanings, contexts, symbols,
+):  # fmt: skip
+    """Words of which both halves are combined with three others and more; `hanguls` is scratch then."""
+    heads, tails = np.empty(len(hanguls), np.uint64), np.empty(len(hanguls), np.uint64)
     num = np.int64(0)
-    partners = np.zeros((2, len(words)), np.int32)
-    where = np.zeros((2, len(words)), np.int32)
-    for side in range(2):
-        halves = heads[: len(words)] if side == 0 else tails[: len(words)]
-        slots[:] = 0
-        for i in range(len(words)):
-            if heads[i] and firsts[i] == i:
-                where[side, i] = first_like(slots, halves, i)
-                partners[side, where[side, i]] += 1
-    for i in range(len(words)):
-        if heads[i]:
-            first = firsts[i]
-            num += (
-                partners[0, where[0, first]] >= MIN_PARTNERS and partners[1, where[1, first]] >= MIN_PARTNERS
-            )
-    return num
-
-
-@njit(cache=True, nogil=True)
-def count_sentences(words, flags, firsts, sentences, last_sentence):
-    """`sentences` of the place where a word stands first: in how many it is; `last_sentence` is scratch."""
-    sentences[: len(words)] = 0
-    last_sentence[: len(words)] = -1
-    sentence = 0
-    for i in range(len(words)):
-        first = firsts[i]
-        sentences[first] += last_sentence[first] != sentence
-        last_sentence[first] = sentence
-        sentence += flags[i] & ENDS_SENTENCE
-
-
-@njit(cache=True, nogil=True)
-def count_templates(words, flags, firsts, sentences, templates, sizes, slots):
-    """Words of sentences that are equal but for their slots; `templates`, `sizes` and `slots` are scratch."""
-    count_sentences(words, flags, firsts, sentences, slots)
-    num = start = np.int64(0)
-    for i in range(len(words)):
-        if flags[i] & ENDS_SENTENCE or i + 1 == len(words):
-            template = template_of(words, firsts, sentences, start, i + 1)
-            if template:
-                templates[num], sizes[num] = template, np.uint64(i + 1 - start)
+    for i in hanguls:
+        if stats[i, TIMES]:
+            place = places[i]
+            head, tail, letters = halves_of(codes, flags, begins[place], ends[place], kinds[place])
+            node = find_suffix(tail, letters, letters, children, lengths, meanings, contexts, symbols)
+            if letters <= MAX_KEYWORD_SYLLABLES and (node < 0 or meanings[node] == 0):
+                heads[num], tails[num], hanguls[num] = head, np.uint64(tail & 0xFFFFFFFF), i
                 num += 1
-            start = i + 1
-    slots[:] = 0
-    occurrences, found = np.zeros(num, np.int32), np.zeros(num, np.int32)
-    for k in range(num):
-        found[k] = first_like(slots, templates[:num], k)
-        occurrences[found[k]] += 1
+    by_head, by_tail = count_equal(heads[:num], slots), count_equal(tails[:num], slots)
     covered = np.int64(0)
     for k in range(num):
-        if occurrences[found[k]] >= MIN_TIMES:
-            covered += np.int64(sizes[k])
+        if by_head[k] >= MIN_PARTNERS and by_tail[k] >= MIN_PARTNERS:
+            covered += stats[hanguls[k], TIMES]
     return covered
 
 
 @njit(cache=True, nogil=True)
-def template_of(words, firsts, sentences, start, end):
+def halves_of(codes, flags, begin, end, held):
+    """First two syllables of a word, last four, and how many letters it has."""
+    if held & OTHER_KINDS == 0:
+        head = np.uint64(codes[begin]) << np.uint64(16) | np.uint64(codes[begin + 1])
+        return head, tail_of(codes, np.int64(end)), np.int64(end - begin)
+    head, tail, letters = np.uint64(0), np.int64(0), np.int64(0)
+    for at in range(begin, end):
+        if is_letter(flags[at]):
+            tail = tail << 16 | np.int64(codes[at])
+            letters += 1
+            if letters == 2:
+                head = np.uint64(tail)
+    return head, tail, letters
+
+
+@njit(cache=True, nogil=True)
+def count_equal(values, slots):
+    """Of each value how many are equal to it; `slots` is scratch."""
+    firsts, times = np.empty(len(values), np.int32), np.zeros(len(values), np.int32)
+    few = slots[: power_of_two(2 * len(values) + 1)]
+    few[:] = 0
+    for k in range(len(values)):
+        firsts[k] = first_like(few, values, k)
+        times[firsts[k]] += 1
+    return times[firsts]
+
+
+@njit(cache=True, nogil=True)
+def count_templates(words, closing, firsts, stats, slots):
+    """Words of sentences that are equal but for their slots."""
+    spreads, room = np.empty(len(words), np.int32), len(words) // MIN_TEMPLATE_WORDS
+    templates, sizes = np.empty(room, np.uint64), np.empty(room, np.int64)
+    num = start = top = second = np.int64(0)
+    for i in range(len(words)):
+        spread = np.int64(stats[firsts[i], SPREAD])
+        spreads[i] = spread
+        second, top = max(second, min(top, spread)), max(top, spread)
+        if closing[i + 1] or i + 1 == len(words):
+            if second >= MIN_TIMES and i + 1 - start >= MIN_TEMPLATE_WORDS:
+                template = template_of(words[start : i + 1], spreads[start : i + 1], second)
+                if template:
+                    templates[num], sizes[num] = template, i + 1 - start
+                    num += 1
+            start, top, second = i + 1, np.int64(0), np.int64(0)
+    return np.sum(sizes[:num][count_equal(templates[:num], slots) >= MIN_TIMES])
+
+
+@njit(cache=True, nogil=True)
+def template_of(words, spreads, second):
     """Hash of a sentence with its slots blanked; 0 where too little stays."""
-    top = second = np.int64(0)
-    for i in range(start, end):
-        second = max(second, min(top, sentences[firsts[i]]))
-        top = max(top, sentences[firsts[i]])
-    kept, slot, running = np.int64(0), False, _BASIS
-    for i in range(start, end):
-        if KEPT_DENOMINATOR * sentences[firsts[i]] >= KEPT_NUMERATOR * second:
-            kept += 1
-            slot = False
+    least = (KEPT_NUMERATOR * second + KEPT_DENOMINATOR - 1) // KEPT_DENOMINATOR
+    kept = np.int64(0)
+    for i in range(len(words)):
+        kept += spreads[i] >= least
+    if kept < MIN_KEPT or 2 * kept < len(words):
+        return np.uint64(0)
+    slot, running = False, _BASIS
+    for i in range(len(words)):
+        if spreads[i] >= least:
             running = (running ^ words[i]) * _PRIME
         elif not slot:
-            slot = True
             running = (running ^ _SLOT) * _PRIME
-    enough = kept >= MIN_KEPT and end - start >= MIN_TEMPLATE_WORDS and 2 * kept >= end - start
-    return finish(running) if enough and second >= MIN_TIMES else np.uint64(0)
+        slot = spreads[i] < least
+    return finish(running)

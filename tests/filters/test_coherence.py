@@ -18,7 +18,7 @@ from chejil.filters.lexicons import lexicon
 from chejil.filters.prose import ENGLISH, KOREAN
 
 from .strategies import texts
-from .test_stuffing import letters_of, sentences_of
+from .test_stuffing import letters_of, sentences_of, spelled
 
 COMMON = {stem for lang in ("ko", "en") for stem in lexicon("common_stems")[lang].split()}
 PAIRS = dict(lexicon("paired_marks")["pairs"])
@@ -89,7 +89,7 @@ topics = st.lists(
 ).map(" ".join)
 
 
-@given(st.lists(marked | topics | texts, max_size=4))
+@given(st.lists(marked | topics | spelled | texts, max_size=4))
 def test_kernel_agrees_with_the_reference(batch):
     """Every counter of every document equals the plain count."""
     counts = measure(TextBuffers.of(batch), ["coherence"])

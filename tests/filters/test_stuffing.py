@@ -111,7 +111,14 @@ templates = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=8
 )
 
 
-@given(st.lists(sentences | keywords | templates | texts, max_size=4))
+spelled = st.lists(  # words in which marks stand anywhere, capitals too, and some are very long
+    st.text(st.sampled_from("aBz가나1.!-’(é漢𠀀"), min_size=1, max_size=9)
+    | st.sampled_from(["b" * 64, "b" * 65, "B" * 70]),
+    max_size=30,
+).map(" ".join)
+
+
+@given(st.lists(sentences | keywords | templates | spelled | texts, max_size=4))
 def test_kernel_agrees_with_the_reference(batch):
     """Every counter of every document equals the plain count."""
     counts = measure(TextBuffers.of(batch), ["stuffing"])
