@@ -224,15 +224,17 @@ def _mates(
 ) -> Iterator[Mate]:
     """Documents of the same exact or near cluster, at most MAX_MATES: `duplicate_of`, kept ones, the rest."""
     compared = recipe.stage("near_dedup")
-    eojeol = (compared or NearDedup()).shingle_eojeol
+    shingle = (compared or NearDedup()).shingle
     transforms = recipe.transforms(before="near_dedup") if compared else []
-    own = shingle_set(_text(root, *place, transforms), eojeol)
+    own = shingle_set(_text(root, *place, transforms), shingle.size, shingle.unit)
     for mate in _nearest_members(root, content, decision):
         # Exact copies may be spaced otherwise: the same text to the run, though its eojeol differ.
         exact = decision["exact_cluster"] is not None and mate["exact_cluster"] == decision["exact_cluster"]
         similarity = 1.0
         if not exact:
-            other = shingle_set(_text(root, mate["shard"], mate["row"], transforms), eojeol)
+            other = shingle_set(
+                _text(root, mate["shard"], mate["row"], transforms), shingle.size, shingle.unit
+            )
             similarity = len(own & other) / max(1, len(own | other))
         yield Mate(mate["id"], "exact" if exact else "near", similarity, mate["kept"])
 

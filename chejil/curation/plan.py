@@ -46,6 +46,10 @@ class Plan:
     inputs: Mapping[str, tuple[InputFile, ...]]
     stages: tuple[Stage, ...]
 
+    def stage(self, name: str) -> Stage:
+        """The stage of that name."""
+        return next(stage for stage in self.stages if stage.name == name)
+
 
 def plan(recipe: Recipe) -> Plan:
     """The stages of a recipe; the files are looked for now.

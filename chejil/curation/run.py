@@ -17,7 +17,17 @@ from chejil.curation.progress import Progress, Silent
 from chejil.curation.recipe import Recipe
 from chejil.curation.run_folder import locked
 from chejil.curation.shards import FileRecord
-from chejil.curation.stage import ALL_SHARDS, Record, Stage, do, is_done, read_record, record_path, unit_key
+from chejil.curation.stage import (
+    ALL_SHARDS,
+    Part,
+    Record,
+    Stage,
+    do,
+    is_done,
+    read_record,
+    record_path,
+    unit_key,
+)
 from chejil.errors import ChejilError, RunError
 
 
@@ -38,23 +48,40 @@ class Run:
         return tuple(shard for shard in self.plan.inputs if shard not in self.failed)
 
     def names(self, stage: Stage) -> tuple[str, ...]:
-        """Units of a stage."""
+        """Units of a stage; of a split whose input is not there yet, one."""
+        if stage.kind == "split":
+            return tuple(part.name for part in self.parts(stage))
         return self.shards if stage.kind == "map" else (ALL_SHARDS,)
+
+    def parts(self, stage: Stage) -> tuple[Part, ...]:
+        """Parts of a split stage: as many as the rows of its first input need."""
+        files = self._every_file(stage.inputs[0]) or []
+        return Part.all(sum(file.rows for file in files), stage.rows_a_part)
 
     def inputs(self, stage: Stage, name: str) -> list[FileRecord] | None:
         """Files that a unit reads, or None while one of the stages that write them has not been done."""
         found: list[FileRecord] = []
         for other in stage.inputs:
-            records = self.records.get(other, {})
-            if name in records:
-                found += records[name].files
-            elif ALL_SHARDS in records and stage.kind == "map":
-                found += records[ALL_SHARDS].files_of(name)
-            elif ALL_SHARDS in records or (stage.kind == "gather" and set(self.shards) <= set(records)):
-                found += [file for record in records.values() for file in record.files]
-            else:
+            files = self._every_file(other) if stage.kind != "map" else self._files_for(other, name)
+            if files is None:
                 return None
+            found += files
         return found
+
+    def _files_for(self, other: str, shard: str) -> list[FileRecord] | None:
+        """Files of another stage that a map's unit reads: its shard's, and of a split all."""
+        records = self.records.get(other, {})
+        if shard in records:
+            return list(records[shard].files)
+        if ALL_SHARDS in records:
+            return records[ALL_SHARDS].files_of(shard)
+        return self._every_file(other) if self.plan.stage(other).kind == "split" else None
+
+    def _every_file(self, other: str) -> list[FileRecord] | None:
+        records = self.records.get(other, {})
+        if not set(self.names(self.plan.stage(other))) <= set(records):
+            return None
+        return [file for record in records.values() for file in record.files]
 
     def todo(self, stage: Stage) -> dict[str, str | None]:
         """Units that must be done, with their key (None: not known before an earlier stage is done)."""
@@ -125,10 +152,13 @@ def _do_stage(state: Run, stage: Stage, executor: Executor, progress: Progress) 
 
 
 def _calls(state: Run, stage: Stage, todo: dict[str, str | None]) -> Iterator[tuple[str, Callable, tuple]]:
+    split = {name: state.plan.stage(name) for name in stage.inputs}
+    parts = {name: state.parts(other) for name, other in split.items() if other.kind == "split"}
+    own = {part.name: part for part in state.parts(stage)} if stage.kind == "split" else {}
     for name, key in todo.items():
         assert key is not None, f"{stage.name} reads what no stage before it writes"
-        unit = stage.unit(state.root, state.shards if stage.kind == "gather" else (name,))
-        yield name, do, (unit, name, key, stage.function)
+        names = (name,) if stage.kind == "map" else state.shards
+        yield name, do, (stage.unit(state.root, names, own.get(name), parts), name, key, stage.function)
 
 
 def _sweep(state: Run) -> None:

@@ -18,6 +18,7 @@ from typing import IO, Any
 import fsspec
 import orjson
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import xxhash
 from fsspec.implementations.local import LocalFileSystem
@@ -26,6 +27,9 @@ from chejil.errors import RunError
 
 ROW_GROUP_BYTES = 16 << 20
 """Text of one row group. The design allows 64 MiB; a quarter of it keeps a worker's batch in cache reach."""
+
+KEYED_ROWS = 1 << 16
+"""Rows of a row group of a table that is sorted by a key."""
 
 _HASH_BLOCK_BYTES = 4 << 20
 
@@ -97,10 +101,13 @@ def _renamed(path: str) -> Iterator[IO[bytes]]:
 
 
 class ShardWriter:
-    """Writes a Parquet file, a row group a table; a context manager. `record` is there when the block has ended."""
+    """Writes a Parquet file, a row group a table; a context manager. `record` is there when the block has ended.
 
-    def __init__(self, root: str, path: str, schema: pa.Schema) -> None:
-        self.root, self.path, self.schema = root, path, schema
+    `key`: an integer column by which the rows of a table are sorted; `rows_between` finds them by it.
+    """
+
+    def __init__(self, root: str, path: str, schema: pa.Schema, key: str | None = None) -> None:
+        self.root, self.path, self.schema, self.key = root, path, schema, key
         self.rows = 0
         self.record: FileRecord | None = None
         self._open = ExitStack()
@@ -109,16 +116,21 @@ class ShardWriter:
         # Numbers hardly repeat, and to find that out costs more than writing them.
         coded = [field.name for field in self.schema if pa.types.is_string(field.type)]
         stream = self._open.enter_context(new_file(join(self.root, self.path)))
+        known = [*coded, *([self.key] if self.key else [])]
+        # What is sorted differs little from the value before.
+        delta = {self.key: "DELTA_BINARY_PACKED"} if self.key else None
         writer = pq.ParquetWriter(
-            stream, self.schema, compression="zstd", use_dictionary=coded, write_statistics=coded
-        )
+            stream, self.schema, compression="zstd", use_dictionary=coded, write_statistics=known,
+            column_encoding=delta,
+        )  # fmt: skip
         self._writer = self._open.enter_context(writer)
         return self
 
     def write(self, table: pa.Table) -> None:
         """Write a row group; a table without rows writes nothing."""
         if table.num_rows:
-            self._writer.write_table(table.cast(self.schema), row_group_size=table.num_rows)
+            size = min(table.num_rows, KEYED_ROWS) if self.key else table.num_rows
+            self._writer.write_table(table.cast(self.schema), row_group_size=size)
             self.rows += table.num_rows
 
     def __exit__(self, *error: Any) -> None:
@@ -127,13 +139,16 @@ class ShardWriter:
             self.record = record_of(self.root, self.path, self.rows)
 
 
-def write_shard(root: str, path: str, tables: Iterable[pa.Table], schema: pa.Schema) -> FileRecord:
+def write_shard(
+    root: str, path: str, tables: Iterable[pa.Table], schema: pa.Schema, key: str | None = None
+) -> FileRecord:
     """Write tables as one Parquet file; returns what was written.
 
     Args:
         tables: each becomes a row group, so the caller bounds its size; none at all gives a file without rows.
+        key: an integer column by which each table is sorted, for `rows_between`.
     """
-    with ShardWriter(root, path, schema) as writer:
+    with ShardWriter(root, path, schema, key) as writer:
         for table in tables:
             writer.write(table)
     assert writer.record is not None
@@ -191,6 +206,21 @@ def row_groups(url: str, columns: Sequence[str] | None = None) -> Iterator[pa.Ta
     with files.open(path, "rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as parquet:
         for number in range(parquet.num_row_groups):
             yield parquet.read_row_group(number, columns=columns, use_threads=False)
+
+
+def rows_between(url: str, key: str, low: int, high: int) -> pa.Table:
+    """Rows of a shard whose key lies from `low` to `high`; of the others only whole row groups are read."""
+    files, path = file_system(url)
+    with files.open(path, "rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as parquet:
+        number = parquet.schema_arrow.get_field_index(key)
+        wanted = []
+        for group in range(parquet.num_row_groups):
+            bounds = parquet.metadata.row_group(group).column(number).statistics
+            if bounds.min <= high and bounds.max >= low:
+                wanted.append(group)
+        table = parquet.read_row_groups(wanted, use_threads=False)
+    first, last = (pa.scalar(bound, table.schema.field(key).type) for bound in (low, high))
+    return table.filter(pc.and_(pc.greater_equal(table[key], first), pc.less_equal(table[key], last)))
 
 
 def read_shard(url: str, columns: Sequence[str] | None = None) -> pa.Table:

@@ -1,7 +1,10 @@
 """A stage, its units of work, and the rule that says what need not be done again.
 
 A **map** stage turns one shard into one shard; a **gather** stage turns the side tables of all shards into one
-answer, written by shard. A unit's key is a hash of the stage's name, version and settings and of the *content* of
+answer, written by shard; each unit of a **split** stage reads the rows of all shards whose key lies in its range of
+the 64-bit integers, and writes one file of its own. How many ranges there are follows from the number of rows.
+
+A unit's key is a hash of the stage's name, version and settings and of the *content* of
 the files it reads. When a unit is done it writes a record with that key, last; a unit whose record holds the
 right key and whose files are there is skipped. Since keys follow content, a stage that is redone and gives the
 same bytes stops the wave: nothing after it is redone. Worker count, paths of the run and time are in no key.
@@ -32,6 +35,30 @@ class Tally:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of the equal ranges into which a split stage cuts the 64-bit integers."""
+
+    number: int
+    of: int
+
+    @property
+    def name(self) -> str:
+        """Name of the unit, and of its file."""
+        return f"part-{self.number:05}-of-{self.of:05}"
+
+    @property
+    def bounds(self) -> tuple[int, int]:
+        """Smallest and largest key."""
+        return (self.number << 64) // self.of, ((self.number + 1 << 64) // self.of) - 1
+
+    @classmethod
+    def all(cls, rows: int, rows_a_part: int) -> tuple[Part, ...]:
+        """Parts enough for so many rows."""
+        of = max(1, -(-rows // rows_a_part))
+        return tuple(cls(number, of) for number in range(of))
+
+
+@dataclass(frozen=True)
 class Unit:
     """What a stage's function gets: where the run is, which shards, and the settings."""
 
@@ -39,12 +66,19 @@ class Unit:
     stage: str
     shards: tuple[str, ...]
     settings: Mapping[str, Any]
+    part: Part | None = None
+    parts: Mapping[str, tuple[Part, ...]] = field(default_factory=dict)
+    """Of the split stages that it reads."""
 
     @property
     def shard(self) -> str:
         """The one shard of a map unit."""
         assert len(self.shards) == 1, self.shards
         return self.shards[0]
+
+    def part_urls(self, stage: str) -> list[str]:
+        """Files of a split stage."""
+        return [self.url(f"work/{stage}", part.name) for part in self.parts[stage]]
 
     def url(self, folder: str, shard: str | None = None) -> str:
         """URL of a shard's file in one of the run's folders."""
@@ -68,21 +102,26 @@ class Stage:
         own_settings: more settings by shard, which are in no key (where an input file lies).
         fingerprints: what is in the key of a shard beside the settings (an input file's name, size and date).
         version: raised when the same settings would give other bytes.
+        rows_a_part: split only; rows of its first input that one unit takes.
     """
 
     name: str
-    kind: Literal["map", "gather"]
+    kind: Literal["map", "gather", "split"]
     function: Function
     settings: Mapping[str, Any]
     inputs: tuple[str, ...] = ()
     version: int = 1
     own_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     fingerprints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    rows_a_part: int = 1 << 23
 
-    def unit(self, root: str, names: tuple[str, ...]) -> Unit:
-        """The unit for one shard of a map, or for all shards of a gather."""
+    def unit(
+        self, root: str, names: tuple[str, ...], part: Part | None, parts: Mapping[str, tuple[Part, ...]]
+    ) -> Unit:
+        """The unit for one shard of a map, for all shards of a gather, or for a part of all shards of a split."""
         own = self.own_settings.get(names[0], {}) if self.kind == "map" else {}
-        return Unit(root, self.name, names, {**self.settings, **own})
+        read = {name: parts[name] for name in self.inputs if name in parts}
+        return Unit(root, self.name, names, {**self.settings, **own}, part, read)
 
 
 @dataclass(frozen=True)

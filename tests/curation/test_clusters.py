@@ -1,106 +1,166 @@
-"""Clusters against brute force, and the laws that peers break (wrong transitive merges, order dependence)."""
+"""Edges, clusters and survivors against brute force, and the laws that peers break (wrong merges, order dependence)."""
+
+import itertools
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chejil.curation.clusters import bands_for, equal_groups, similar_groups, stand_ins
-from chejil.curation.shingles import band_keys
+from chejil.curation import choices
+from chejil.curation.choices import count_shared, stand_ins
+from chejil.curation.clusters import joined, named
+from chejil.curation.edges import connected
+from chejil.curation.sketches import band_keys, bands_for, equal_lanes, min_equal_lanes, similarity, sketches
 
-ALPHABET = st.integers(0, 3)
+SIGNATURES = st.lists(st.lists(st.integers(0, 3), min_size=16, max_size=16), min_size=1, max_size=14)
 
 
-def brute_force(lanes, keys, at_least):
+def grouped(lanes, at_least, bands=8, order=None):
+    """Root of each document by the functions that a run calls: buckets of equal band keys, edges, union-find."""
+    keys = band_keys(lanes, bands, 16 // bands)
+    content = np.arange(len(lanes)) if order is None else order
+    entries = sorted((int(key), int(content[doc]), doc) for doc in range(len(lanes)) for key in keys[doc])
+    found = connected(
+        np.array([key for key, _, _ in entries], np.uint64),
+        np.array([doc for _, _, doc in entries], np.int64),
+        sketches(lanes),
+        at_least,
+    )
+    docs, roots = joined(len(lanes), [(found[:, 0].astype(np.uint32), found[:, 1].astype(np.uint32))])
+    every = np.arange(len(lanes))
+    every[docs] = roots
+    return every
+
+
+def brute_force(lanes, at_least, bands=8):
     """Connected components over all pairs that share a band and enough lanes, by repeated relabelling."""
+    keys = band_keys(lanes, bands, 16 // bands)
     label = np.arange(len(lanes))
     for _ in range(len(lanes)):
-        for i in range(len(lanes)):
-            for j in range(i):
-                if (keys[i] == keys[j]).any() and (lanes[i] == lanes[j]).sum() >= at_least:
-                    label[i] = label[j] = min(label[i], label[j])
+        for i, j in itertools.combinations(range(len(lanes)), 2):
+            if (keys[i] == keys[j]).any() and (lanes[i] == lanes[j]).sum() >= at_least:
+                label[i] = label[j] = min(label[i], label[j])
     return label
 
 
 @settings(max_examples=60)
-@given(st.lists(st.lists(ALPHABET, min_size=8, max_size=8), min_size=1, max_size=14), st.integers(3, 8))
+@given(SIGNATURES, st.integers(3, 16))
 def test_clusters_are_those_of_brute_force(rows, at_least):
     """Few documents, few values: every similar pair that shares a band is joined, and no other."""
-    lanes = np.array(rows, np.uint16)
-    keys = band_keys(lanes.astype(np.uint64), 4)
+    lanes = np.array(rows, np.uint64)
 
-    roots = similar_groups(keys.T.copy(), lanes, np.arange(len(lanes)), at_least)
-
-    assert roots.tolist() == brute_force(lanes, keys, at_least).tolist()
+    assert grouped(lanes, at_least).tolist() == brute_force(lanes, at_least).tolist()
 
 
 @settings(max_examples=40)
-@given(st.lists(st.lists(ALPHABET, min_size=8, max_size=8), min_size=2, max_size=12), st.randoms())
+@given(SIGNATURES, st.randoms())
 def test_clusters_do_not_know_the_order_of_the_files(rows, rng):
-    """The same documents in another order are clustered alike."""
-    lanes = np.array(rows, np.uint16)
+    """The same documents in another order are clustered alike, and called alike."""
+    lanes = np.array(rows, np.uint64)
     content = np.unique(lanes, axis=0, return_inverse=True)[1].reshape(-1)
     shuffle = list(range(len(rows)))
     rng.shuffle(shuffle)
 
     def partition(order):
-        part = lanes[order]
-        roots = similar_groups(
-            band_keys(part.astype(np.uint64), 4).T.copy(), part, np.argsort(content[order]), 6
-        )
-        return {frozenset(order[i] for i in np.flatnonzero(roots == root)) for root in set(roots.tolist())}
+        roots = grouped(lanes[order], 12, order=content[order])
+        names, sizes = named(roots, (content[order] + 1).astype(np.uint64))
+        return {
+            (name, size, order[i]) for i, (name, size) in enumerate(zip(names.tolist(), sizes, strict=True))
+        }
 
     assert partition(list(range(len(rows)))) == partition(shuffle)
 
 
-def test_equal_hashes_are_one_group_and_empty_texts_are_alone():
-    """Documents without content have nothing in common."""
-    hashes = np.array([[1, 2], [0, 0], [1, 2], [1, 3], [0, 0]], np.uint64)
+@given(st.lists(st.integers(0, (1 << 64) - 1), min_size=32, max_size=32), st.integers(0, 31))
+def test_a_sketch_agrees_where_four_bits_agree(values, changed):
+    """Lanes are counted as one would count them by hand."""
+    one = np.array(values, np.uint64).reshape(1, -1)
+    other = one.copy()
+    other[0, : changed + 1] ^= np.uint64(5)
 
-    assert equal_groups(hashes).tolist() == [0, 1, 0, 3, 4]
+    assert equal_lanes(sketches(one)[0], sketches(one)[0]) == 32
+    assert equal_lanes(sketches(one)[0], sketches(other)[0]) == 31 - changed
 
 
-@pytest.mark.parametrize("hashes", [np.zeros((0, 2), np.uint64), np.array([[7, 7]], np.uint64)])
-def test_no_documents_and_no_duplicates_are_no_special_case(hashes):
+def test_chance_is_taken_off_a_similarity():
+    """Documents that have nothing in common agree in one lane of 16; a threshold asks for that on top."""
+    assert similarity(np.array([8, 68, 128]), 128).tolist() == [0, 0.5, 1]
+    assert min_equal_lanes(0.5, 128) == 68
+
+
+@pytest.mark.parametrize("num_docs", [0, 1, 5])
+def test_no_documents_and_no_duplicates_are_no_special_case(num_docs):
     """Peers crash where there is nothing to remove."""
-    assert equal_groups(hashes).tolist() == list(range(len(hashes)))
+    lanes = np.arange(16 * num_docs, dtype=np.uint64).reshape(num_docs, 16)
+
+    assert grouped(lanes, 8).tolist() == list(range(num_docs))
+
+
+def survivors(lanes, at_least, alive=None):
+    sketch = sketches(np.array(lanes, np.uint64))
+    alive = np.ones(len(sketch), bool) if alive is None else np.array(alive)
+    chosen, agreed = stand_ins(np.array([0, len(sketch)]), alive, sketch, at_least)
+    return chosen.tolist(), agreed.tolist()
 
 
 def test_a_chain_drops_only_what_resembles_a_survivor():
     """A ~ B ~ C, but A and C have nothing in common: B goes, C stays."""
-    a = np.zeros(10, np.uint16)
-    b = np.array([0] * 7 + [1] * 3, np.uint16)
-    c = np.array([2] * 4 + [0] * 3 + [1] * 3, np.uint16)
-    lanes = np.stack([a, b, c])
+    a = [0] * 16
+    b = [0] * 10 + [1] * 6
+    c = [2] * 6 + [0] * 4 + [1] * 6
 
-    chosen, agreed = stand_ins(np.array([0, 1, 2]), lanes, 6)
-
-    assert chosen.tolist() == [0, 0, 2]
-    assert agreed.tolist() == [10, 7, 10]
+    assert survivors([a, b, c], 10) == ([0, 0, 2], [0, 10, 0])
 
 
 def test_a_document_is_dropped_for_the_survivor_that_it_resembles_most():
     """Not for the first one that is similar enough."""
-    lanes = np.array([[0] * 10, [1] * 10, [0] * 4 + [1] * 6], np.uint16)
+    assert survivors([[0] * 16, [1] * 16, [0] * 6 + [1] * 10], 6)[0] == [0, 1, 1]
 
-    chosen, _ = stand_ins(np.array([0, 1, 2]), lanes, 4)
 
-    assert chosen.tolist() == [0, 1, 1]
+def test_what_was_dropped_before_stands_in_for_nobody():
+    """Documents that a filter dropped come last and are left as they are."""
+    assert survivors([[0] * 16] * 3, 16, [True, False, False])[0] == [0, 1, 2]
+    assert survivors([[0] * 16] * 2, 16, [False, False])[0] == [0, 1]
+
+
+def test_of_many_survivors_those_with_a_common_stretch_are_compared(monkeypatch):
+    """In a cluster of 3,000 documents of which few resemble one another, copies are found all the same."""
+    rng = np.random.default_rng(7)
+    lanes = rng.integers(0, 1 << 60, (3000, 128), np.uint64)
+    copies = lanes[:200].copy()
+    copies[:, ::9] += np.uint64(1)  # 113 of 128 lanes agree
+    every = np.concatenate([lanes, copies])
+
+    chosen, _ = survivors(every, 100)
+
+    assert chosen[:3000] == list(range(3000))
+    assert sum(stand_in == copy for copy, stand_in in enumerate(chosen[3000:])) >= 198
+    assert choices.MANY_SURVIVORS < 3000
 
 
 def test_a_bucket_of_copies_costs_little_and_is_one_cluster():
     """100,000 copies of a footer: each is compared with its neighbours and the first, not with all."""
-    lanes = np.zeros((100_000, 8), np.uint16)
+    lanes = np.zeros((100_000, 16), np.uint64)
+    keys = np.zeros(len(lanes), np.uint64)
 
-    roots = similar_groups(band_keys(lanes.astype(np.uint64), 2).T.copy(), lanes, np.arange(len(lanes)), 8)
+    found = connected(keys, np.arange(len(lanes)), sketches(lanes), 16)
 
-    assert not roots.any()
+    assert len(found) == len(lanes) - 1
 
 
-@pytest.mark.parametrize("threshold", [0.5, 0.6, 0.7, 0.8, 0.9])
+def test_sources_that_share_a_cluster_are_counted():
+    """Two of a and one of b in one cluster, two of b in another: a is in b, b in a, and both in themselves."""
+    table = count_shared(np.array([0, 3, 5]), np.array([0, 0, 1, 1, 1]), 3)
+
+    assert table.tolist() == [[2, 2, 0], [1, 2, 0], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.6, 0.7, 0.8, 0.9, 1])
 def test_bands_find_a_pair_at_the_threshold(threshold):
-    """A pair that is just as similar as the threshold shares a band with 98 % probability."""
-    bands, rows = bands_for(threshold, 120)
+    """A pair that is just as similar as the threshold shares a band with 98 % probability; longer rows find fewer."""
+    bands, rows = bands_for(threshold, 128)
 
-    assert bands * rows == 120
+    assert bands * rows <= 128
     assert 1 - (1 - threshold**rows) ** bands >= 0.98
+    assert rows == 128 or 1 - (1 - threshold ** (rows + 1)) ** (128 // (rows + 1)) < 0.98

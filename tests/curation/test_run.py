@@ -97,7 +97,12 @@ def test_two_workers_write_the_same_bytes_as_one(small_run, small_recipe, tmp_pa
     assert run(small_recipe(), str(tmp_path / "two"), workers=1).units_done == 0
 
 
-AFTER_FILTER = {"exact_dedup/verdicts", "near_dedup/verdicts", "decisions", "clean"}
+def survival(name):
+    """Stages of a deduplication that know who is preferred."""
+    return {f"{name}/members", f"{name}/choices", f"{name}/verdicts"}
+
+
+AFTER_FILTER = {*survival("exact_dedup"), *survival("near_dedup"), "decisions", "clean"}
 
 
 @pytest.mark.parametrize(
@@ -105,10 +110,11 @@ AFTER_FILTER = {"exact_dedup/verdicts", "near_dedup/verdicts", "decisions", "cle
     [
         ("stages.filter.bounds.other=keep", {"filter/verdicts", *AFTER_FILTER}),
         ("stages.exact_dedup.keep={by: signal, signal: num_words}", AFTER_FILTER),
-        ("stages.near_dedup.keep={by: source, sources: [c4-en]}", AFTER_FILTER - {"exact_dedup/verdicts"}),
+        ("stages.near_dedup.keep={by: source, sources: [c4-en]}", AFTER_FILTER - survival("exact_dedup")),
         (
             "stages.near_dedup.threshold=0.9",
-            {"near_dedup/signatures", "near_dedup/clusters", *AFTER_FILTER} - {"exact_dedup/verdicts"},
+            {f"near_dedup/{name}" for name in ("signatures", "edges", "clusters")}
+            | (AFTER_FILTER - survival("exact_dedup")),
         ),
     ],
 )
@@ -293,7 +299,9 @@ def test_two_runs_do_not_share_a_folder(small_recipe, tmp_path):
             run(small_recipe(), str(tmp_path))
 
 
-KILL_AT = ("documents", "signals", "filter/verdicts", "near_dedup/signatures", "near_dedup/verdicts", "clean")
+KILL_AT = (
+    "documents", "signals", "filter/verdicts", "near_dedup/signatures", "near_dedup/edges", "near_dedup/choices", "clean",
+)  # fmt: skip
 
 SCRIPT = """
 import os, signal, sys
@@ -318,7 +326,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(small_run, small_reci
     recipe = tmp_path / "recipe.yaml"
     recipe.write_text(small_recipe().resolved(), "utf-8")
     root = tmp_path / "run"
-    after = "0" if "verdicts" in stage and "dedup" in stage else "1"
+    after = "0" if stage in ("near_dedup/edges", "near_dedup/choices") else "1"  # they have one part here
 
     killed = subprocess.run([sys.executable, "-c", SCRIPT, str(recipe), str(root), stage, after], check=False)
     assert killed.returncode == -signal.SIGKILL

@@ -7,21 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation.shingles import band_keys, content_hashes, shingle_set, signatures, word_characters
+from chejil.curation.shingles import content_hashes, shingle_set, signatures, word_characters
+from chejil.curation.sketches import band_keys
 from chejil.filters.buffers import TextBuffers
 
-MIXED = st.text(st.sampled_from("가나다라ㅋ漢字abcXYZ019 .,!\n\t😀é한"), max_size=60)
+MIXED = st.text(st.sampled_from("가나다라ㅋ漢字abcXYZ019 .,!\n\t\u3000\xa0😀é한"), max_size=60)
 
 
-def signed(*texts, words=3, lanes=24):
-    return signatures(TextBuffers.of(list(texts)), words, lanes)
+def signed(*texts, words=3, lanes=24, unit="eojeol"):
+    return signatures(TextBuffers.of(list(texts)), words, lanes, unit)
 
 
+@pytest.mark.parametrize("unit", ["eojeol", "char"])
 @given(st.lists(MIXED, min_size=2, max_size=4))
-def test_equal_shingle_sets_have_equal_signatures_and_others_do_not(texts):
+def test_equal_shingle_sets_have_equal_signatures_and_others_do_not(unit, texts):
     """The kernel cuts the same shingles as the plain Python that explains them."""
-    signature = signed(*texts)
-    sets = [shingle_set(text, 3) for text in texts]
+    signature = signed(*texts, unit=unit, lanes=64)
+    sets = [shingle_set(text, 3, unit) for text in texts]
 
     for i in range(1, len(texts)):
         assert (sets[0] == sets[i]) == bool((signature[0] == signature[i]).all())
@@ -102,7 +104,8 @@ def test_word_characters_fold_case_and_leave_marks_out():
     table = word_characters()
 
     assert [int(table[ord(c)]) for c in "Aa가ㅋ漢९é"] == [ord(c) for c in "aa가ㅋ漢९é"]
-    assert not any(table[ord(c)] for c in " .,!?…「」😀\n")
+    assert not any(table[ord(c)] for c in ".,!?…「」😀")
+    assert {int(table[ord(c)]) for c in " \n\t\u3000\xa0"} == {1}  # white space parts words
 
 
 def test_band_keys_are_equal_just_where_the_bands_are():
@@ -110,6 +113,7 @@ def test_band_keys_are_equal_just_where_the_bands_are():
     signature = np.arange(24, dtype=np.uint64).reshape(1, 24).repeat(2, axis=0).copy()
     signature[1, 7] += np.uint64(1)
 
-    equal = band_keys(signature, 6)[0] == band_keys(signature, 6)[1]
+    one, other = band_keys(signature, 6, 4)
 
-    assert equal.tolist() == [True, False, True, True, True, True]
+    assert (one == other).tolist() == [True, False, True, True, True, True]
+    assert len(set(band_keys(np.zeros((1, 24), np.uint64), 6, 4)[0].tolist())) == 6

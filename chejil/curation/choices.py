@@ -1,0 +1,215 @@
+"""Who survives in each cluster, and for whom the others are dropped.
+
+A document is dropped only for a survivor that it is itself similar to: in a chain A ~ B ~ C where A and C have little
+in common, B is dropped for A and C stays (a peer deletes C for an A that it never resembled). Documents are walked in
+the order of preference and each is compared with all survivors so far. Where those are many, in a chain of a million
+pages from one template, it is compared with those alone that share a stretch of the sketch, at most 200 of them: 4 µs
+a document in place of a cost that grows with the square of the cluster.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+import xxhash
+from numba import njit
+
+from chejil.curation import shards, sketches
+from chejil.curation.side_tables import matrix_of
+from chejil.curation.sketches import equal_lanes
+from chejil.curation.stage import Tally, Unit
+from chejil.curation.survivors import members_schema
+
+SCHEMA = pa.schema(
+    [
+        ("shard", pa.uint64()),
+        ("row", pa.int32()),
+        ("cluster", pa.uint64()),
+        ("cluster_size", pa.int32()),
+        ("duplicate_of", pa.string()),
+        ("similarity", pa.float32()),
+    ]
+)
+"""A row a clustered document, by the hash of its shard's name and its row there."""
+
+MARKS = pa.schema(
+    [
+        ("row", pa.int32()),
+        ("cluster", pa.string()),
+        ("cluster_size", pa.int32()),
+        ("duplicate_of", pa.string()),
+        ("similarity", pa.float32()),
+    ]
+)
+"""A row a document that has duplicates; `duplicate_of` is null for survivors and for what was dropped before."""
+
+MANY_SURVIVORS = 512
+_STRETCH, _STRETCH_BITS, _NEWEST = 5, 20, 8  # lanes of a stretch, its bits, and survivors compared for each
+
+
+def choose(unit: Unit) -> Tally:
+    """Split: members of all shards → work/<stage>/choices/part, who is dropped for whom."""
+    assert unit.part is not None
+    members = _members(unit)
+    order = ["cluster", "alive", "worth", "id", "shard", "row"]
+    members = members.sort(order, descending=[False, True, True, False, False, False], nulls_last=True)
+    alive = members["alive"].to_numpy()
+    starts = np.flatnonzero(np.diff(members["cluster"].to_numpy(), prepend=np.uint64(0)) != 0)
+    if len(members) and (not len(starts) or starts[0] != 0):  # a cluster of the name 0
+        starts = np.concatenate([[0], starts])
+    sketch = matrix_of(pa.chunked_array([members["sketch"].to_arrow().cast(_sketch_type(unit))]), np.uint64)
+    chosen, agreed = stand_ins(
+        np.append(starts, len(members)), alive, sketch, unit.settings["min_equal_lanes"]
+    )
+    table = _chosen(members, chosen, agreed, unit)
+    path = unit.path(f"work/{unit.stage}", unit.part.name)
+    file = shards.write_shard(unit.root, path, [table], SCHEMA, key="shard")
+    dropped = int(np.count_nonzero(chosen != np.arange(len(chosen))))
+    return Tally([file], {"dropped": dropped, "shared": _matrix(unit.shards, members, starts)})
+
+
+def _sketch_type(unit: Unit) -> pa.DataType:
+    return members_schema(unit.settings["sketch_words"]).field("sketch").type
+
+
+def _members(unit: Unit) -> pl.DataFrame:
+    """Members of all shards whose cluster lies in this part, with the number of their shard."""
+    assert unit.part is not None
+    folder = f"work/{unit.stage.split('/')[0]}/members"
+    tables = []
+    for number, shard in enumerate(unit.shards):
+        table = shards.rows_between(unit.url(folder, shard), "cluster", *unit.part.bounds)
+        tables.append(table.append_column("shard", pa.repeat(pa.scalar(number, pa.int32()), len(table))))
+    return pl.DataFrame(pl.from_arrow(pa.concat_tables(tables)))
+
+
+def _chosen(members: pl.DataFrame, chosen: np.ndarray, agreed: np.ndarray, unit: Unit) -> pa.Table:
+    is_dropped = chosen != np.arange(len(chosen))
+    similarity = sketches.similarity(agreed, unit.settings["sketch_words"] * sketches.LANES_A_WORD)
+    hashes = pl.Series([shard_hash(shard) for shard in unit.shards], dtype=pl.UInt64)
+    table = members.with_columns(
+        shard=hashes.gather(members["shard"]),
+        duplicate_of=pl.Series(members["id"].to_arrow().take(pa.array(chosen, mask=~is_dropped))),
+        similarity=pl.Series(similarity.astype(np.float32)).zip_with(
+            pl.Series(is_dropped), pl.Series([None], dtype=pl.Float32)
+        ),
+    )
+    return table.select(SCHEMA.names).sort("shard", "row").to_arrow()
+
+
+def _matrix(names: Sequence[str], members: pl.DataFrame, starts: np.ndarray) -> dict[str, dict[str, int]]:
+    """Documents of a source that share their cluster with one of another (or, of the same, with another one)."""
+    sources = [name.split("/")[0] for name in names]
+    known = sorted(set(sources))
+    of_shard = np.array([known.index(source) for source in sources], np.int64)
+    table = count_shared(np.append(starts, len(members)), of_shard[members["shard"].to_numpy()], len(known))
+    found = {
+        one: {other: int(table[i, j]) for j, other in enumerate(known) if table[i, j]}
+        for i, one in enumerate(known)
+    }
+    return {one: row for one, row in found.items() if row}
+
+
+@njit(cache=True, nogil=True)
+def count_shared(starts, source, num_sources):
+    """Table of documents by their source and a source that their cluster has too, (num_sources, num_sources)."""
+    table = np.zeros((num_sources, num_sources), np.int64)
+    here = np.zeros(num_sources, np.int64)
+    for cluster in range(len(starts) - 1):
+        here[:] = 0
+        for member in range(starts[cluster], starts[cluster + 1]):
+            here[source[member]] += 1
+        for one in range(num_sources):
+            for other in range(num_sources):
+                if here[one] and here[other] > (one == other):
+                    table[one, other] += here[one]
+    return table
+
+
+@njit(cache=True, nogil=True)
+def stand_ins(starts, alive, sketch, min_equal_lanes):
+    """For each member its survivor (itself if it survives or is not alive), and the lanes in which they agree.
+
+    Args:
+        starts: first member of each cluster, and their number behind it; members are in the order of preference,
+            those that are alive first.
+        sketch: (num_members, words) uint64.
+    """
+    chosen, agreed = np.arange(len(alive)), np.zeros(len(alive), np.int64)
+    survivors = np.empty(len(alive), np.int64)
+    for cluster in range(len(starts) - 1):
+        num = 0
+        for member in range(starts[cluster], starts[cluster + 1]):
+            if not alive[member] or num == MANY_SURVIVORS:
+                _choose_among_many(member, starts[cluster], starts[cluster + 1], alive, sketch, min_equal_lanes,
+                                   survivors[:num], chosen, agreed)  # fmt: skip
+                break
+            for survivor in survivors[:num]:
+                agreement = equal_lanes(sketch[member], sketch[survivor])
+                if agreement >= min_equal_lanes and agreement > agreed[member]:
+                    chosen[member], agreed[member] = survivor, agreement
+            if chosen[member] == member:
+                survivors[num] = member
+                num += 1
+    return chosen, agreed
+
+
+@njit(cache=True, nogil=True)
+def _choose_among_many(member, first, end, alive, sketch, min_equal_lanes, survivors, chosen, agreed):
+    """Go on from `member`, comparing with survivors that share a stretch of the sketch."""
+    if not alive[member]:
+        return
+    stretches = sketch.shape[1] * 16 // _STRETCH
+    newest = np.full((stretches, 1 << _STRETCH_BITS >> 4), -1, np.int64)
+    before = np.full((end - first, stretches), -1, np.int64)
+    for survivor in survivors:
+        _enter(survivor, first, sketch, newest, before)
+    while member < end and alive[member]:
+        for stretch in range(stretches):
+            other = newest[stretch, _slot(sketch[member], stretch)]
+            for _ in range(_NEWEST):
+                if other < 0:
+                    break
+                agreement = equal_lanes(sketch[member], sketch[other])
+                if agreement >= min_equal_lanes and agreement > agreed[member]:
+                    chosen[member], agreed[member] = other, agreement
+                other = before[other - first, stretch]
+        if chosen[member] == member:
+            _enter(member, first, sketch, newest, before)
+        member += 1
+
+
+@njit(cache=True, nogil=True)
+def _enter(member, first, sketch, newest, before):
+    """Make a survivor the newest of its stretches."""
+    for stretch in range(len(newest)):
+        slot = _slot(sketch[member], stretch)
+        before[member - first, stretch] = newest[stretch, slot]
+        newest[stretch, slot] = member
+
+
+@njit(cache=True, nogil=True)
+def _slot(sketch, stretch):
+    """A hash of a stretch of the sketch's lanes."""
+    bits = np.uint64(0)
+    for lane in range(stretch * _STRETCH, (stretch + 1) * _STRETCH):
+        bits = bits << np.uint64(4) | sketch[lane // 16] >> np.uint64(4 * (lane % 16)) & np.uint64(15)
+    return np.int64(bits * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - _STRETCH_BITS + 4))
+
+
+def shard_hash(name: str) -> int:
+    """What a shard is called in the tables of choices, whatever other shards there are."""
+    return xxhash.xxh3_64_intdigest(name.encode())
+
+
+def mark(unit: Unit) -> Tally:
+    """Map: choices of all parts → work/<stage>/verdicts/, what they say of the documents of a shard."""
+    name, own = unit.stage.split("/")[0], shard_hash(unit.shard)
+    found = [shards.rows_between(url, "shard", own, own) for url in unit.part_urls(f"{name}/choices")]
+    table = pa.concat_tables(found).drop_columns("shard").sort_by("row")
+    clusters = pa.array([f"{cluster:016x}" for cluster in table["cluster"].to_pylist()], pa.string())
+    table = table.set_column(table.schema.get_field_index("cluster"), "cluster", clusters)
+    return Tally([shards.write_shard(unit.root, unit.path(f"work/{unit.stage}"), [table], MARKS)])

@@ -1,0 +1,85 @@
+"""The stages of a deduplication by keys: which documents share one and are similar, and which of them survive.
+
+    signatures, keys   map     a document's keys, its sketch and its name; keys sorted by value
+    edges              split   documents of one bucket of keys, compared: pairs that are similar
+    clusters           gather  union-find over the edges
+    members            map     what each clustered document is worth
+    choices            split   by cluster: who survives, and for whom the others are dropped
+    verdicts           map     by shard, as every decider leaves them
+
+Exact duplicates have one key, and a sketch that must agree as a whole. Only the last three stages know who is preferred
+and what was dropped before: a moved bound does not cluster again. Of a document that has no duplicates nothing is in
+memory but the 4 bytes of its place in union-find; split stages hold their own range of keys and no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from chejil.curation import choices, clusters, edges, survivors
+from chejil.curation.key_tables import KeyWriter
+from chejil.curation.place import Place, verdicts_of
+from chejil.curation.shards import ShardWriter
+from chejil.curation.side_tables import fixed_bytes
+from chejil.curation.stage import Stage, Tally, Unit
+from chejil.curation.survivors import Keep
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """When two documents are duplicates: where their sketches lie, how wide these are, and what must agree."""
+
+    measured: str
+    sketch_words: int
+    min_equal_lanes: int
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row group's documents: `sketch` (num_docs, words) uint64, `name` (num_docs) uint64, which is the same in any
+    shard, `keys` (num_docs, keys) uint64, and `compared` (num_docs) bool: False for what resembles nothing."""
+
+    sketch: np.ndarray
+    name: np.ndarray
+    keys: np.ndarray
+    compared: np.ndarray
+
+
+def stages(name: str, keep: Keep, likeness: Likeness, measure: Stage, place: Place) -> list[Stage]:
+    """All stages of a deduplication; `measure` is the first one, which `write_measured` must have written."""
+    like = asdict(likeness)
+    wanted = {"keep": keep.model_dump(mode="json"), "before": list(place.deciders)}
+    scored = ("signals",) if keep.by == "signal" else ()
+    clustered, weighed = f"{name}/clusters", f"{name}/members"
+    return [
+        measure,
+        Stage(f"{name}/edges", "split", edges.find_edges, like, (measure.name,)),
+        Stage(clustered, "gather", clusters.find_clusters, like, (measure.name, f"{name}/edges")),
+        Stage(
+            weighed, "map", survivors.weigh_members, {**like, **wanted},
+            (clustered, measure.name, "documents", *place.verdicts, *scored),
+        ),
+        Stage(f"{name}/choices", "split", choices.choose, like, (weighed,), rows_a_part=1 << 22),
+        Stage(verdicts_of(name), "map", choices.mark, {}, (f"{name}/choices",)),
+    ]  # fmt: skip
+
+
+def write_measured(unit: Unit, sketch_words: int, batches: Iterable[Measured]) -> Tally:
+    """Map: work/<stage>/, a row a document, and its sorted keys in work/<name>/keys/."""
+    schema = pa.schema([("sketch", pa.binary(8 * sketch_words)), ("name", pa.uint64())])
+    first = 0
+    with ExitStack() as files:
+        rows = files.enter_context(ShardWriter(unit.root, unit.path(f"work/{unit.stage}"), schema))
+        keys = files.enter_context(KeyWriter(unit, f"work/{unit.stage.split('/')[0]}/keys"))
+        for batch in batches:
+            rows.write(pa.table({"sketch": fixed_bytes(batch.sketch), "name": batch.name}))
+            compared = np.flatnonzero(batch.compared)
+            keys.add(batch.keys[compared], compared + first)
+            first += len(batch.name)
+    assert rows.record is not None
+    return Tally([rows.record, keys.record])
