@@ -300,7 +300,8 @@ def test_two_runs_do_not_share_a_folder(small_recipe, tmp_path):
 
 
 KILL_AT = (
-    "documents", "signals", "filter/verdicts", "near_dedup/signatures", "near_dedup/edges", "near_dedup/choices", "clean",
+    "documents", "signals", "filter/verdicts", "near_dedup/signatures", "near_dedup/edges", "near_dedup/choices",
+    "clean",
 )  # fmt: skip
 
 SCRIPT = """
