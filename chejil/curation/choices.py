@@ -9,8 +9,6 @@ a document in place of a cost that grows with the square of the cluster.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -18,6 +16,7 @@ import xxhash
 from numba import njit
 
 from chejil.curation import shards, sketches
+from chejil.curation.clusters import EARLIER
 from chejil.curation.side_tables import matrix_of
 from chejil.curation.sketches import equal_lanes
 from chejil.curation.stage import Tally, Unit
@@ -51,24 +50,21 @@ _STRETCH, _STRETCH_BITS, _NEWEST = 5, 20, 8  # lanes of a stretch, its bits, and
 
 
 def choose(unit: Unit) -> Tally:
-    """Split: members of all shards → work/<stage>/choices/part, who is dropped for whom."""
+    """Split: members of all shards → work/<stage>/choices/part, who is dropped for whom; earlier runs come first."""
     assert unit.part is not None
     members = _members(unit)
-    order = ["cluster", "alive", "worth", "id", "shard", "row"]
-    members = members.sort(order, descending=[False, True, True, False, False, False], nulls_last=True)
-    alive = members["alive"].to_numpy()
-    starts = np.flatnonzero(np.diff(members["cluster"].to_numpy(), prepend=np.uint64(0)) != 0)
-    if len(members) and (not len(starts) or starts[0] != 0):  # a cluster of the name 0
-        starts = np.concatenate([[0], starts])
+    order = ["cluster", "earlier", "alive", "worth", "id", "shard", "row"]
+    members = members.sort(order, descending=[False, True, True, True, False, False, False], nulls_last=True)
+    names = members["cluster"].to_numpy()
+    starts = np.flatnonzero(np.append(True, names[1:] != names[:-1])) if len(names) else np.zeros(0, np.int64)
+    starts = np.append(starts, len(members))
     sketch = matrix_of(pa.chunked_array([members["sketch"].to_arrow().cast(_sketch_type(unit))]), np.uint64)
-    chosen, agreed = stand_ins(
-        np.append(starts, len(members)), alive, sketch, unit.settings["min_equal_lanes"]
-    )
+    chosen, agreed = stand_ins(starts, members["alive"].to_numpy(), sketch, unit.settings["min_equal_lanes"])
     table = _chosen(members, chosen, agreed, unit)
     path = unit.path(f"work/{unit.stage}", unit.part.name)
     file = shards.write_shard(unit.root, path, [table], SCHEMA, key="shard")
     dropped = int(np.count_nonzero(chosen != np.arange(len(chosen))))
-    return Tally([file], {"dropped": dropped, "shared": _matrix(unit.shards, members, starts)})
+    return Tally([file], {"dropped": dropped, "shared": _shared(members, starts)})
 
 
 def _sketch_type(unit: Unit) -> pa.DataType:
@@ -76,36 +72,45 @@ def _sketch_type(unit: Unit) -> pa.DataType:
 
 
 def _members(unit: Unit) -> pl.DataFrame:
-    """Members of all shards whose cluster lies in this part, with the number of their shard."""
+    """Members of all shards and of earlier runs whose cluster lies in this part, with shard and origin."""
     assert unit.part is not None
-    folder = f"work/{unit.stage.split('/')[0]}/members"
-    tables = []
-    for number, shard in enumerate(unit.shards):
-        table = shards.rows_between(unit.url(folder, shard), "cluster", *unit.part.bounds)
-        tables.append(table.append_column("shard", pa.repeat(pa.scalar(number, pa.int32()), len(table))))
-    return pl.DataFrame(pl.from_arrow(pa.concat_tables(tables)))
+    name = unit.stage.split("/")[0]
+    schema = members_schema(unit.settings["sketch_words"])
+    tables = [pl.DataFrame(pl.from_arrow(schema.empty_table())).with_columns(_from("", "", False))]
+    for shard in unit.shards:
+        found = shards.rows_between(unit.url(f"work/{name}/members", shard), "cluster", *unit.part.bounds)
+        rows = pl.DataFrame(pl.from_arrow(found))
+        tables.append(rows.with_columns(_from(shard, shard.split("/")[0], False)))
+    if unit.settings.get("earlier"):
+        url = unit.url(f"work/{name}/clusters", EARLIER)
+        rows = pl.DataFrame(pl.from_arrow(shards.rows_between(url, "cluster", *unit.part.bounds)))
+        tables.append(rows.with_columns(alive=pl.lit(True), shard=pl.lit(""), earlier=pl.lit(True)))
+    return pl.concat(tables, how="diagonal_relaxed")
+
+
+def _from(shard: str, origin: str, earlier: bool) -> list[pl.Expr]:
+    return [pl.lit(shard).alias("shard"), pl.lit(origin).alias("origin"), pl.lit(earlier).alias("earlier")]
 
 
 def _chosen(members: pl.DataFrame, chosen: np.ndarray, agreed: np.ndarray, unit: Unit) -> pa.Table:
     is_dropped = chosen != np.arange(len(chosen))
     similarity = sketches.similarity(agreed, unit.settings["sketch_words"] * sketches.LANES_A_WORD)
-    hashes = pl.Series([shard_hash(shard) for shard in unit.shards], dtype=pl.UInt64)
+    hashes = {"": 0, **{shard: shard_hash(shard) for shard in unit.shards}}
     table = members.with_columns(
-        shard=hashes.gather(members["shard"]),
+        shard=members["shard"].replace_strict(hashes, return_dtype=pl.UInt64),
         duplicate_of=pl.Series(members["id"].to_arrow().take(pa.array(chosen, mask=~is_dropped))),
         similarity=pl.Series(similarity.astype(np.float32)).zip_with(
             pl.Series(is_dropped), pl.Series([None], dtype=pl.Float32)
         ),
     )
-    return table.select(SCHEMA.names).sort("shard", "row").to_arrow()
+    return table.filter(~pl.col("earlier")).select(SCHEMA.names).sort("shard", "row").to_arrow()
 
 
-def _matrix(names: Sequence[str], members: pl.DataFrame, starts: np.ndarray) -> dict[str, dict[str, int]]:
+def _shared(members: pl.DataFrame, starts: np.ndarray) -> dict[str, dict[str, int]]:
     """Documents of a source that share their cluster with one of another (or, of the same, with another one)."""
-    sources = [name.split("/")[0] for name in names]
-    known = sorted(set(sources))
-    of_shard = np.array([known.index(source) for source in sources], np.int64)
-    table = count_shared(np.append(starts, len(members)), of_shard[members["shard"].to_numpy()], len(known))
+    known = members["origin"].unique().sort().to_list()
+    codes = (members["origin"].rank("dense").cast(pl.Int64) - 1).to_numpy()  # places in `known`
+    table = count_shared(starts, codes, len(known))
     found = {
         one: {other: int(table[i, j]) for j, other in enumerate(known) if table[i, j]}
         for i, one in enumerate(known)

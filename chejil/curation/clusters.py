@@ -13,31 +13,57 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from chejil.curation import key_tables, shards
+from chejil.curation import shards
 from chejil.curation.edges import find_root
-from chejil.curation.key_tables import by_shard, starts_of
+from chejil.curation.index import Index
+from chejil.curation.side_tables import fixed_bytes
 from chejil.curation.stage import Tally, Unit
 
 SCHEMA = pa.schema([("row", pa.int32()), ("cluster", pa.uint64()), ("cluster_size", pa.int32())])
 """A row a document that shares its cluster with another."""
 
+EARLIER = "earlier"
+"""Name of the file with the members that earlier runs have; shards have a folder before theirs."""
+
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def find_clusters(unit: Unit) -> Tally:
-    """Gather: edges of all parts → work/<stage>/clusters/, the clustered documents of each shard."""
-    name = unit.stage.split("/")[0]
-    measured = f"work/{name}/{unit.settings['measured']}"
-    starts = starts_of(key_tables.sizes(unit, measured))
-    docs, roots = joined(int(starts[-1]), _edges(unit, f"{name}/edges"))
-    cluster, size = named(roots, _names(unit, measured, docs, starts))
+    """Gather: edges of all parts → work/<stage>/clusters/, the clustered documents of each shard, and those of earlier
+    runs in one file."""
+    index, words = Index.of(unit), unit.settings["sketch_words"]
+    docs, roots = joined(int(index.starts[-1]), _edges(unit, f"{unit.stage.split('/')[0]}/edges"))
+    cluster, size = named(roots, index.names(docs))
+    places = {number: (here, rows) for number, here, rows in index.by_table(docs)}
     files = []
-    rows = {number: (here, rows) for number, here, rows in by_shard(docs, starts)}
     for number, shard in enumerate(unit.shards):
-        here, own = rows.get(number, (slice(0, 0), np.zeros(0, np.int64)))
-        table = pa.table({"row": own.astype(np.int32), "cluster": cluster[here], "cluster_size": size[here]})
+        here, rows = places.get(number, (slice(0, 0), np.zeros(0, np.int64)))
+        table = pa.table({"row": rows.astype(np.int32), "cluster": cluster[here], "cluster_size": size[here]})
         files.append(shards.write_shard(unit.root, unit.path(f"work/{unit.stage}", shard), [table], SCHEMA))
+    if unit.settings.get("earlier"):
+        own = int(np.searchsorted(docs, index.num_own))
+        _, sketches = index.measured(docs[own:], words)
+        table = earlier_members(index, docs[own:], cluster[own:], size[own:], sketches)
+        path = unit.path(f"work/{unit.stage}", EARLIER)
+        files.append(shards.write_shard(unit.root, path, [table], table.schema, key="cluster"))
     return Tally(files, {"members": len(docs), "clusters": len(np.unique(cluster))})
+
+
+def earlier_members(
+    index: Index, docs: np.ndarray, cluster: np.ndarray, size: np.ndarray, sketches: np.ndarray
+) -> pa.Table:
+    """Documents of earlier runs that share a cluster, sorted by it: what `choices` must know of them."""
+    numbers = np.searchsorted(index.starts, docs, side="right") - 1
+    table = pa.table(
+        {
+            "cluster": cluster,
+            "cluster_size": size,
+            "id": pa.array(index.ids(docs), pa.string()),
+            "origin": pa.array([index.tables[number].origin for number in numbers], pa.string()),
+            "sketch": fixed_bytes(sketches),
+        }
+    )
+    return table.sort_by([("cluster", "ascending"), ("origin", "ascending"), ("id", "ascending")])
 
 
 def _edges(unit: Unit, stage: str) -> Iterable[tuple[np.ndarray, np.ndarray]]:
@@ -82,11 +108,3 @@ def named(roots: np.ndarray, names: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     stirred = (smallest ^ smallest >> np.uint64(32)) * _MIX
     stirred ^= stirred >> np.uint64(29)
     return stirred[cluster_of], counts[cluster_of].astype(np.int32)
-
-
-def _names(unit: Unit, measured: str, docs: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    names = np.zeros(len(docs), np.uint64)
-    for number, here, rows in by_shard(docs, starts):
-        column = shards.read_shard(unit.url(measured, unit.shards[number]), ["name"])["name"]
-        names[here] = column.to_numpy()[rows]
-    return names

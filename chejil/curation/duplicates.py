@@ -14,7 +14,7 @@ memory but the 4 bytes of its place in union-find; split stages hold their own r
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 
@@ -22,11 +22,12 @@ import numpy as np
 import pyarrow as pa
 
 from chejil.curation import choices, clusters, edges, survivors
+from chejil.curation.index import Earlier, key_of, settings_of
 from chejil.curation.key_tables import KeyWriter
 from chejil.curation.place import Place, verdicts_of
 from chejil.curation.shards import ShardWriter
 from chejil.curation.side_tables import fixed_bytes
-from chejil.curation.stage import Stage, Tally, Unit
+from chejil.curation.stage import ALL_SHARDS, Stage, Tally, Unit
 from chejil.curation.survivors import Keep
 
 
@@ -50,21 +51,31 @@ class Measured:
     compared: np.ndarray
 
 
-def stages(name: str, keep: Keep, likeness: Likeness, measure: Stage, place: Place) -> list[Stage]:
+def stages(
+    keep: Keep, likeness: Likeness, measure: Stage, place: Place, earlier: Sequence[Earlier] = ()
+) -> list[Stage]:
     """All stages of a deduplication; `measure` is the first one, which `write_measured` must have written."""
-    like = asdict(likeness)
+    name, like = measure.name.split("/")[0], asdict(likeness)
+    compared = {**like, **key_of(earlier)}
+    own = {ALL_SHARDS: settings_of(earlier)}
     wanted = {"keep": keep.model_dump(mode="json"), "before": list(place.deciders)}
     scored = ("signals",) if keep.by == "signal" else ()
     clustered, weighed = f"{name}/clusters", f"{name}/members"
     return [
         measure,
-        Stage(f"{name}/edges", "split", edges.find_edges, like, (measure.name,)),
-        Stage(clustered, "gather", clusters.find_clusters, like, (measure.name, f"{name}/edges")),
+        Stage(f"{name}/edges", "split", edges.find_edges, compared, (measure.name,), own_settings=own),
+        Stage(
+            clustered, "gather", clusters.find_clusters, compared, (measure.name, f"{name}/edges"),
+            own_settings=own,
+        ),
         Stage(
             weighed, "map", survivors.weigh_members, {**like, **wanted},
             (clustered, measure.name, "documents", *place.verdicts, *scored),
         ),
-        Stage(f"{name}/choices", "split", choices.choose, like, (weighed,), rows_a_part=1 << 22),
+        Stage(
+            f"{name}/choices", "split", choices.choose, compared, (weighed, clustered), own_settings=own,
+            rows_a_part=1 << 22,
+        ),
         Stage(verdicts_of(name), "map", choices.mark, {}, (f"{name}/choices",)),
     ]  # fmt: skip
 

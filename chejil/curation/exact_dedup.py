@@ -11,14 +11,18 @@ from collections.abc import Iterator
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
-from chejil.curation import duplicates, edits
+from chejil.curation import duplicates, edits, shards
 from chejil.curation.duplicates import Likeness, Measured
+from chejil.curation.index import Earlier, open_earlier
 from chejil.curation.place import Place
 from chejil.curation.shingles import content_hashes
 from chejil.curation.sketches import LANES_A_WORD
 from chejil.curation.stage import Stage, Tally, Unit
 from chejil.curation.survivors import Keep
 from chejil.filters.buffers import TextBuffers
+
+VERSION = 2
+"""Of the hashes: those of another are not compared."""
 
 _WORDS = 2  # the 128 bits of a hash, which must agree as a whole
 
@@ -28,18 +32,30 @@ class ExactDedup(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    against: list[str] = Field(
+        default_factory=list, description="Folders of earlier runs: what one of them kept is dropped here."
+    )
     keep: Keep = Field(
         default_factory=lambda: Keep(by="longest"), description="Which of the copies survives."
     )
+
+    def earlier(self, run: str, data: str) -> Earlier:
+        """A run of `against`.
+
+        Raises:
+            RunError: it is not there, or has no exact_dedup.
+        """
+        return open_earlier(shards.address(run, data), "exact_dedup", "hashes", VERSION)[0]
 
 
 def stages(settings: ExactDedup, place: Place) -> list[Stage]:
     """Hashes, edges, clusters, members, choices, verdicts."""
     like = Likeness("hashes", _WORDS, _WORDS * LANES_A_WORD)
     measure = Stage(
-        f"exact_dedup/{like.measured}", "map", hash_contents, place.edited, place.reads, version=2
+        f"exact_dedup/{like.measured}", "map", hash_contents, place.edited, place.reads, version=VERSION
     )
-    return duplicates.stages("exact_dedup", settings.keep, like, measure, place)
+    runs = [settings.earlier(run, place.data) for run in settings.against]
+    return duplicates.stages(settings.keep, like, measure, place, runs)
 
 
 def hash_contents(unit: Unit) -> Tally:

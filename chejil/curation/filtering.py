@@ -18,7 +18,7 @@ from pydantic import (
 )
 from pydantic.json_schema import JsonSchemaValue
 
-from chejil.curation import blocklists, model_files, preset_files, shards
+from chejil.curation import blocklists, preset_files, shards
 from chejil.curation.blocklists import Blocklist
 from chejil.curation.place import Place, verdicts_of
 from chejil.curation.stage import Stage, Tally, Unit
@@ -199,7 +199,7 @@ def resolved(settings: Filter, data_root: str = ".") -> dict[str, Any]:
 
 def list_urls(settings: Filter, data_root: str) -> dict[str, str]:
     """Where the blocklists lie, by name; a setting of the stage that is in no key."""
-    return {name: model_files.address(path, data_root) for name, path in sorted(settings.blocklists.items())}
+    return {name: shards.address(path, data_root) for name, path in sorted(settings.blocklists.items())}
 
 
 def _plain(limits: bounds.LanguageBounds) -> Any:

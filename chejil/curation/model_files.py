@@ -21,17 +21,6 @@ from chejil.errors import ChejilError, RunError
 CACHE = Path("~/.cache/chejil/models")
 
 
-def address(path: str, data_root: str) -> str:
-    """Where a model lies: a relative path starts from the recipe's `data`, as those of its sources do.
-
-    >>> address("models/ko.ftz", "s3://corpus/"), address("/m/ko.ftz", "s3://corpus/")
-    ('s3://corpus/models/ko.ftz', '/m/ko.ftz')
-    """
-    if "://" in path or path.startswith(("/", "~")):
-        return path
-    return shards.join(data_root, path)
-
-
 def local_file(url: str, cache: Path = CACHE) -> str:
     """The path of a model on this machine, copied into the cache if it lies elsewhere.
 

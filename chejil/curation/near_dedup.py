@@ -6,18 +6,24 @@ Every document that is dropped resembles one that is kept, by its own sketch and
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from chejil.curation import duplicates, edits, shingles
+from chejil.curation import duplicates, edits, shards, shingles
 from chejil.curation.duplicates import Likeness, Measured
+from chejil.curation.index import Earlier, open_earlier
 from chejil.curation.place import Place
 from chejil.curation.shingles import content_hashes, signatures
 from chejil.curation.sketches import LANES_A_WORD, band_keys, bands_for, min_equal_lanes, sketches
 from chejil.curation.stage import Stage, Tally, Unit
 from chejil.curation.survivors import Keep
+from chejil.errors import RunError
 from chejil.filters.buffers import TextBuffers
+
+VERSION = 2
+"""Of the signatures: those of another are not compared."""
 
 
 class Shingle(BaseModel):
@@ -52,6 +58,10 @@ class NearDedup(BaseModel):
         None, ge=1, description="Lanes of a band: more are fewer candidates. By itself as many as find 98 % of pairs "
         "that are just as similar as the threshold.",
     )  # fmt: skip
+    against: list[str] = Field(
+        default_factory=list,
+        description="Folders of earlier runs: what resembles a document that one of them kept is dropped.",
+    )
     keep: Keep = Field(default_factory=lambda: Keep(by="longest"), description="Which of a cluster survives.")
 
     @model_validator(mode="after")
@@ -59,6 +69,26 @@ class NearDedup(BaseModel):
         if self.rows is not None and self.rows > self.lanes:
             raise ValueError(f"a band of {self.rows} rows does not fit into {self.lanes} lanes")
         return self
+
+    def earlier(self, run: str, data: str) -> Earlier:
+        """A run of `against`.
+
+        Raises:
+            RunError: it is not there, or its signatures are of other shingles, lanes or bands.
+        """
+        found, settings = open_earlier(shards.address(run, data), "near_dedup", "signatures", VERSION)
+        theirs = NearDedup.model_validate(settings).signature
+        differing = [f"{key} {value}" for key, value in theirs.items() if value != self.signature[key]]
+        if differing:
+            what = f"its signatures differ from this recipe's: {', '.join(differing)}"
+            raise RunError(what, where=found.url, mend="take the same threshold, shingle, lanes and rows")
+        return found
+
+    @property
+    def signature(self) -> dict[str, Any]:
+        """All that a document's signature and keys depend on, beside its text."""
+        bands, rows = self.bands
+        return {**self.shingle.model_dump(), "lanes": self.lanes, "bands": bands, "rows": rows}
 
     @property
     def bands(self) -> tuple[int, int]:
@@ -69,16 +99,18 @@ class NearDedup(BaseModel):
 
 
 def stages(settings: NearDedup, place: Place) -> list[Stage]:
-    """Signatures, edges, clusters, members, choices, verdicts."""
+    """Signatures, edges, clusters, members, choices, verdicts.
+
+    Raises:
+        RunError: an earlier run that cannot be compared with.
+    """
     like = Likeness(
         "signatures", settings.lanes // LANES_A_WORD, min_equal_lanes(settings.threshold, settings.lanes)
     )
-    bands, rows = settings.bands
-    key = {**settings.shingle.model_dump(), "lanes": settings.lanes, "bands": bands, "rows": rows}
-    measure = Stage(
-        f"near_dedup/{like.measured}", "map", sign, {**key, **place.edited}, place.reads, version=2
-    )
-    return duplicates.stages("near_dedup", settings.keep, like, measure, place)
+    key = {**settings.signature, **place.edited}
+    measure = Stage(f"near_dedup/{like.measured}", "map", sign, key, place.reads, version=VERSION)
+    runs = [settings.earlier(run, place.data) for run in settings.against]
+    return duplicates.stages(settings.keep, like, measure, place, runs)
 
 
 def sign(unit: Unit) -> Tally:

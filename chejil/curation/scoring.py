@@ -178,7 +178,7 @@ def resolved(settings: Score, data_root: str = ".") -> dict[str, Any]:
 
 def model_urls(settings: Score, data_root: str) -> dict[str, str]:
     """Where the models lie, by slot; a setting of the stage that is in no key."""
-    return {slot: model_files.address(path, data_root) for slot, path in sorted(settings.models.items())}
+    return {slot: shards.address(path, data_root) for slot, path in sorted(settings.models.items())}
 
 
 def score_shard(unit: Unit) -> Tally:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from pydantic import BaseModel
 
 from chejil.curation import blocklists, preset_files, scoring
+from chejil.curation.exact_dedup import ExactDedup
 from chejil.curation.filtering import Filter, LanguageLimits, Limits, RuleText, list_urls
 from chejil.curation.marked_yaml import MarkedYaml, Path
+from chejil.curation.near_dedup import NearDedup
 from chejil.curation.scoring import Score
 from chejil.curation.survivors import Keep
 from chejil.errors import ChejilError, RecipeError, did_you_mean
@@ -48,11 +50,21 @@ class Sense:
             yield from self._filter(path, settings)
         elif isinstance(getattr(settings, "keep", None), Keep):
             yield from self._keep((*path, "keep"), settings.keep)  # type: ignore[attr-defined]
+            yield from self._earlier((*path, "against"), settings)
 
     def _score(self, path: Path, settings: Score) -> Iterator[ChejilError]:
         for place, error in scoring.problems(settings, self.data):
             what = f"{error.where}: {error.what}" if error.where else error.what
             yield self._problem((*path, *place), what, error.mend)
+
+    def _earlier(self, path: Path, settings: BaseModel) -> Iterator[ChejilError]:
+        """Runs that a deduplication is against: each must be there, and comparable."""
+        assert isinstance(settings, ExactDedup | NearDedup)
+        for number, run in enumerate(settings.against):
+            try:
+                settings.earlier(run, self.data)
+            except ChejilError as error:
+                yield self._problem((*path, number), f"{error.where}: {error.what}", error.mend)
 
     def _keep(self, path: Path, keep: Keep) -> Iterator[ChejilError]:
         if keep.signal is not None:

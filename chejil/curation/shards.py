@@ -53,6 +53,15 @@ def join(root: str, *parts: str) -> str:
     return "/".join([root.rstrip("/"), *parts])
 
 
+def address(path: str, root: str) -> str:
+    """Where something lies that a recipe names: a relative path starts from the recipe's `data`.
+
+    >>> address("models/ko.ftz", "s3://corpus/"), address("/m/ko.ftz", "s3://corpus/")
+    ('s3://corpus/models/ko.ftz', '/m/ko.ftz')
+    """
+    return path if "://" in path or path.startswith(("/", "~")) else join(root, path)
+
+
 def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     """The file system of a URL and the path on it; what has no `://` is a local path, whatever it looks like."""
     if "://" not in url:

@@ -99,7 +99,7 @@ class Stage:
     Args:
         function: does a unit; a function of a module, so that a worker process can import it.
         inputs: stages whose files it reads; for a map unit those of its own shard, for a gather unit all.
-        own_settings: more settings by shard, which are in no key (where an input file lies).
+        own_settings: more settings by shard (of gather and split, by ALL_SHARDS), in no key: where a file lies.
         fingerprints: what is in the key of a shard beside the settings (an input file's name, size and date).
         version: raised when the same settings would give other bytes.
         rows_a_part: split only; rows of its first input that one unit takes.
@@ -119,7 +119,7 @@ class Stage:
         self, root: str, names: tuple[str, ...], part: Part | None, parts: Mapping[str, tuple[Part, ...]]
     ) -> Unit:
         """The unit for one shard of a map, for all shards of a gather, or for a part of all shards of a split."""
-        own = self.own_settings.get(names[0], {}) if self.kind == "map" else {}
+        own = self.own_settings.get(names[0] if self.kind == "map" else ALL_SHARDS, {})
         read = {name: parts[name] for name in self.inputs if name in parts}
         return Unit(root, self.name, names, {**self.settings, **own}, part, read)
 
