@@ -40,7 +40,8 @@ class Manifest:
     """A finished run.
 
     `funnel` has documents and bytes by source, language and first reason (null: kept); `edited` has, by
-    transform, `spans` by rule and the number of `documents` that have any.
+    transform, `spans` by rule and the number of `documents` that have any; `shared` has, by deduplication and source,
+    how many of its documents are in another source (or again in the same one), kept or not.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Manifest:
     files: dict[str, dict[str, Any]]
     funnel: list[dict[str, Any]]
     edited: dict[str, dict[str, Any]] = field(default_factory=dict)
+    shared: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
     units_done: int = field(default=0, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -70,6 +72,7 @@ class Manifest:
             "kept": self.kept,
             "quarantined": dict(self.quarantined),
             "edited": self.edited,
+            "shared": self.shared,
             "failed": self.failed,
             "funnel": self.funnel,
             "units_done": self.units_done,
@@ -124,7 +127,20 @@ def build(
             name: _added(record.counts["edited"] for record in records.get(edits.folder(name), {}).values())
             for name in recipe.transforms()
         },
+        shared={
+            name: shared
+            for name in recipe.deciders()
+            if (shared := _all_shared(records.get(f"{name}/choices", {}).values()))
+        },
     )
+
+
+def _all_shared(parts: Iterable[Record]) -> dict[str, dict[str, int]]:
+    total: dict[str, Counter[str]] = {}
+    for part in parts:
+        for source, others in part.counts["shared"].items():
+            total.setdefault(source, Counter()).update(others)
+    return {source: dict(sorted(others.items())) for source, others in sorted(total.items())}
 
 
 def _added(counts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -30,6 +30,7 @@ def page(run: Manifest) -> str:
         _reasons(run),
         _changes(run),
         _edits(run),
+        *(_shared(run, name) for name in run.shared),
         _quarantine(run),
         _foot(run),
     ]
@@ -186,6 +187,26 @@ def _edits(run: Manifest) -> str:
     )
     changed = ", ".join(f"{name} {edited['documents']:,}" for name, edited in run.edited.items())
     return _section(f"Text changed in documents ({changed})", ("transform", "rule", "spans>"), body)
+
+
+def _shared(run: Manifest, name: str) -> str:
+    """Which sources have documents of which others."""
+    table = run.shared[name]
+    others = sorted({other for row in table.values() for other in row})
+    every = {source: counts["documents"] for (source,), counts in totals(run.funnel, "source").items()}
+    body = "".join(
+        f"<tr><td>{html.escape(source)}</td>{_shared_cells(row, others, every.get(source))}</tr>"
+        for source, row in table.items()
+    )
+    title = f"Documents of a source that another has too, {name.replace('_dedup', '')} duplicates, whether kept or not"
+    return _section(title, ("of", *(f"in {html.escape(other)}>" for other in others)), body)
+
+
+def _shared_cells(row: Mapping[str, int], others: Iterable[str], every: int | None) -> str:
+    counts = ((row.get(other, 0), share(row.get(other, 0), every) if every else "") for other in others)
+    return "".join(
+        f"<td class=n>{f'{count:,} <small>{of}</small>' if count else ''}</td>" for count, of in counts
+    )
 
 
 def _quarantine(run: Manifest) -> str:

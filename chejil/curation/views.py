@@ -28,6 +28,16 @@ def summary(run: Manifest, root: str) -> Iterator[RenderableType]:
     if run.edited:
         rows = [(name, rule, count) for name, e in run.edited.items() for rule, count in e["spans"].items()]
         yield table(("transform", "rule", "spans>"), rows)
+    across = [
+        (name, source, other, count)
+        for name, rows in run.shared.items()
+        for source, row in rows.items()
+        for other, count in row.items()
+        if source != other
+    ]
+    if across:
+        across.sort(key=lambda row: -row[3])
+        yield table(("shared by sources", "documents of", "are in", "documents>"), across[:_MAX_REASONS])
     if run.quarantined:
         yield table(("quarantined", "records>"), run.quarantined.most_common())
     for source in run.barren_sources:

@@ -164,7 +164,7 @@ def test_the_resolved_recipe_is_the_same_recipe(small_recipe):
     again = Recipe.model_validate(yaml.safe_load(recipe.resolved()))
 
     assert again.resolved() == recipe.resolved()
-    assert "lanes: 120" in recipe.resolved()
+    assert "lanes: 128" in recipe.resolved()
 
 
 @pytest.mark.parametrize("path", shipped_recipes(), ids=lambda path: path.stem)

@@ -47,6 +47,20 @@ def test_every_record_is_kept_dropped_for_a_reason_or_quarantined(small_run):
     assert len(table(small_run, "clean")) == decisions["kept"].sum() == found.kept
 
 
+def test_what_sources_share_stands_in_manifest_and_report(small_run):
+    """As many documents as the decisions put into clusters with two sources or two documents."""
+    found = manifest.read(small_run).shared["exact_dedup"]
+    clusters = table(small_run, "decisions").filter(pl.col("exact_cluster").is_not_null())
+    mates = clusters.join(clusters, on="exact_cluster").filter(pl.col("id") != pl.col("id_right"))
+    pairs = mates.unique(["id", "source_right"]).group_by("source", "source_right").len()
+
+    assert {(one, other): count for one, row in found.items() for other, count in row.items()} == {
+        (one, other): count for one, other, count in pairs.iter_rows()
+    }
+    assert found
+    assert "that another has too" in Path(small_run, "report.html").read_text("utf-8")
+
+
 def test_planted_defects_are_found_for_their_own_reason(small_run):
     """Copies, near copies, advertising, the empty text: each is dropped, and says why."""
     decisions = table(small_run, "decisions")
