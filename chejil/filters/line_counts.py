@@ -2,7 +2,7 @@
 
 A line is a 64-bit hash of its characters in an open-addressing table that is sized to the
 document and used again for the next one: a false duplicate has a chance of 2^-63 a pair, no string is made,
-and the pass runs at XXX MB/s. At worst (16 MB of two-byte lines) the table takes 256 MB; ordinary text
+and the pass runs at 550 MB/s of Korean and 360 of English. At worst (16 MB of two-byte lines) the table takes 256 MB; ordinary text
 needs a hundredth of that. What the counts mean stands in `lines.py`.
 """
 

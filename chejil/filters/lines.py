@@ -103,7 +103,8 @@ add_signal(
         kind="share",
         about="Lines in which a sentence ends: at their end, as in terminal_line_share, or within, where a mark "
         "such as . ? ! stands between a letter and white space.",
-        source="Own, after FineWeb 3.6 (line_punct), so that lines broken within sentences count. BOUNDNOTE",
+        source="Own, after FineWeb 3.6 (line_punct), so that lines broken within sentences count. Menus and lists of "
+        "names have none.",
         value=lambda counts: counts.ratio("sentence_lines", "lines"),
         # Prose that was wrapped: the second line begins in the middle of a sentence.
         kept=both(
