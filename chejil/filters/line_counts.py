@@ -1,9 +1,9 @@
 """The pass over a text that counts its lines and paragraphs, and finds those that were there before.
 
-A line is a 64-bit hash of its characters in an open-addressing table that is sized to the
-document and used again for the next one: a false duplicate has a chance of 2^-63 a pair, no string is made,
-and the pass runs at 550 MB/s of Korean and 360 of English. At worst (16 MB of two-byte lines) the table takes 256 MB; ordinary text
-needs a hundredth of that. What the counts mean stands in `lines.py`.
+A line is a 64-bit hash of its characters in an open-addressing table that is sized to the document and used again for
+the next one: a false duplicate has a chance of 2^-63 a pair, no string is made, and the pass runs at 550 MB/s of Korean
+and 360 of English. At worst (16 MB of two-byte lines) the table takes 256 MB; ordinary text needs a hundredth of that.
+What the counts mean stands in `lines.py`.
 """
 
 from __future__ import annotations
