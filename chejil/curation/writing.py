@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from chejil.curation import edits, shards
+from chejil.curation import edits, rehydration, shards
 from chejil.curation.documents import SCHEMA
 from chejil.curation.place import Place
+from chejil.curation.rehydration import weights
 from chejil.curation.stage import Stage, Tally, Unit
+from chejil.errors import ChejilError
 
 CLEAN = SCHEMA.append(pa.field("cluster_size", pa.int32()))
 """The canonical columns, `lang` filled in, and the size of the near (else exact) cluster for rehydration."""
@@ -22,10 +25,28 @@ class Write(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    weights: str | dict[int, float] | None = Field(
+        None,
+        description="A column `weight` by cluster size: `fineweb2-ko`, or {size: weight} from that size on.",
+    )
 
-def stages(_: Write, place: Place) -> list[Stage]:
+    @field_validator("weights")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        try:
+            if value is not None:
+                rehydration.table(value)
+        except ChejilError as error:
+            raise ValueError(f"{error.what}; {error.mend}") from None
+        return value
+
+
+def stages(settings: Write, place: Place) -> list[Stage]:
     """The stage that writes what is kept, with every edit that stands before it."""
-    return [Stage("clean", "map", write_shard, place.edited, (*place.reads, "decisions"))]
+    key: dict[str, Any] = dict(place.edited)
+    if settings.weights is not None:  # as pairs: a JSON key is no number
+        key["weights"] = sorted(rehydration.table(settings.weights).items())
+    return [Stage("clean", "map", write_shard, key, (*place.reads, "decisions"))]
 
 
 def write_shard(unit: Unit) -> Tally:
@@ -36,8 +57,12 @@ def write_shard(unit: Unit) -> Tally:
     files = []
     for lang in sorted(pc.unique(kept["lang"]).to_pylist(), key=lambda lang: lang or "unknown"):
         path = clean_path(unit.shard, lang or "unknown")
-        files.append(shards.write_shard(unit.root, path, _clean(unit, decisions, lang), CLEAN))
+        files.append(shards.write_shard(unit.root, path, _clean(unit, decisions, lang), _schema(unit)))
     return Tally(files)
+
+
+def _schema(unit: Unit) -> pa.Schema:
+    return CLEAN.append(pa.field("weight", pa.float32())) if "weights" in unit.settings else CLEAN
 
 
 def clean_path(shard: str, lang: str) -> str:
@@ -56,6 +81,9 @@ def _clean(unit: Unit, decisions: pa.Table, lang: str | None) -> Iterator[pa.Tab
         start = here.stop
         table = documents.drop_columns(["lang"])
         table = table.append_column("lang", decisions["lang"][here]).append_column("cluster_size", size[here])
-        rows = table.select(CLEAN.names).filter(wanted[here])
+        if "weights" in unit.settings:
+            sizes = size[here].fill_null(1).to_numpy()
+            table = table.append_column("weight", pa.array(weights(sizes, dict(unit.settings["weights"]))))
+        rows = table.select(_schema(unit).names).filter(wanted[here])
         if rows.num_rows:
             yield rows

@@ -15,7 +15,7 @@ import pytest
 
 from chejil.curation import check, manifest, marked_yaml
 from chejil.curation.run import dry_run, run
-from chejil.errors import RunError
+from chejil.errors import RecipeError, RunError
 
 
 def content(root):
@@ -59,6 +59,28 @@ def test_what_sources_share_stands_in_manifest_and_report(small_run):
     }
     assert found
     assert "that another has too" in Path(small_run, "report.html").read_text("utf-8")
+
+
+def test_survivors_may_be_weighed_by_how_often_they_stood_there(small_run, small_recipe, tmp_path):
+    """A column of weights by cluster size; nothing before `clean` is done again for it."""
+    root = tmp_path / "run"
+    shutil.copytree(small_run, root)
+
+    changed = small_recipe("stages.write.weights={1: 1, 2: 4.5}")
+    assert redone(dry_run(changed, str(root))) == {"clean"}
+    run(changed, str(root))
+
+    rows = table(root, "clean")
+    assert rows["cluster_size"].max() > 1
+    assert (rows["weight"] == pl.Series([4.5 if size > 1 else 1.0 for size in rows["cluster_size"]])).all()
+    assert manifest.verify(str(root)) == []
+
+
+@pytest.mark.parametrize("weights", ["fineweb3", "{2: 1}", "{1: -1}"])
+def test_weights_that_are_none_are_refused(small_recipe, weights):
+    """An unknown name, nothing for documents that stood there once, a negative weight."""
+    with pytest.raises(RecipeError, match="weights"):
+        small_recipe(f"stages.write.weights={weights}")
 
 
 def test_planted_defects_are_found_for_their_own_reason(small_run):
