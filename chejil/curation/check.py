@@ -141,7 +141,7 @@ def _sense(marked: MarkedYaml) -> Iterator[ChejilError]:
     ]
     yield from _files(marked, declared, str(raw.get("data", ".")))
     yield from _sequence(marked, [_stage_name(entry) for entry in entries], dict(stages))
-    sense = Sense.of(marked, [settings for _, settings in known], declared)
+    sense = Sense.of(marked, known, declared)
     for path, settings in known:
         yield from sense.stage(path, settings)
 

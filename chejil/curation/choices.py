@@ -4,7 +4,8 @@ A document is dropped only for a survivor that it is itself similar to: in a cha
 in common, B is dropped for A and C stays (a peer deletes C for an A that it never resembled). Documents are walked in
 the order of preference and each is compared with all survivors so far. Where those are many, in a chain of a million
 pages from one template, it is compared with those alone that share a stretch of the sketch, at most 200 of them: 4 µs
-a document in place of a cost that grows with the square of the cluster.
+and 100 bytes a document in place of a cost that grows with the square of the cluster. What an earlier run kept
+survives.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ MARKS = pa.schema(
 """A row a document that has duplicates; `duplicate_of` is null for survivors and for what was dropped before."""
 
 MANY_SURVIVORS = 512
-_STRETCH, _STRETCH_BITS, _NEWEST = 5, 20, 8  # lanes of a stretch, its bits, and survivors compared for each
+_STRETCH, _SLOT_BITS, _NEWEST = 5, 16, 8  # lanes of a stretch, bits of its hash, survivors compared for each
 
 
 def choose(unit: Unit) -> Tally:
@@ -59,12 +60,12 @@ def choose(unit: Unit) -> Tally:
     starts = np.flatnonzero(np.append(True, names[1:] != names[:-1])) if len(names) else np.zeros(0, np.int64)
     starts = np.append(starts, len(members))
     sketch = matrix_of(pa.chunked_array([members["sketch"].to_arrow().cast(_sketch_type(unit))]), np.uint64)
-    chosen, agreed = stand_ins(starts, members["alive"].to_numpy(), sketch, unit.settings["min_equal_lanes"])
+    earlier, alive = members["earlier"].to_numpy(), members["alive"].to_numpy()
+    chosen, agreed = stand_ins(starts, earlier, alive, sketch, unit.settings["min_equal_lanes"])
     table = _chosen(members, chosen, agreed, unit)
     path = unit.path(f"work/{unit.stage}", unit.part.name)
     file = shards.write_shard(unit.root, path, [table], SCHEMA, key="shard")
-    dropped = int(np.count_nonzero(chosen != np.arange(len(chosen))))
-    return Tally([file], {"dropped": dropped, "shared": _shared(members, starts)})
+    return Tally([file], {"shared": _shared(members, starts)})
 
 
 def _sketch_type(unit: Unit) -> pa.DataType:
@@ -135,12 +136,13 @@ def count_shared(starts, source, num_sources):
 
 
 @njit(cache=True, nogil=True)
-def stand_ins(starts, alive, sketch, min_equal_lanes):
+def stand_ins(starts, earlier, alive, sketch, min_equal_lanes):
     """For each member its survivor (itself if it survives or is not alive), and the lanes in which they agree.
 
     Args:
         starts: first member of each cluster, and their number behind it; members are in the order of preference,
-            those that are alive first.
+            those of earlier runs first, then those that are alive.
+        earlier: members that an earlier run kept: survivors, whatever they resemble.
         sketch: (num_members, words) uint64.
     """
     chosen, agreed = np.arange(len(alive)), np.zeros(len(alive), np.int64)
@@ -148,14 +150,17 @@ def stand_ins(starts, alive, sketch, min_equal_lanes):
     for cluster in range(len(starts) - 1):
         num = 0
         for member in range(starts[cluster], starts[cluster + 1]):
-            if not alive[member] or num == MANY_SURVIVORS:
-                _choose_among_many(member, starts[cluster], starts[cluster + 1], alive, sketch, min_equal_lanes,
-                                   survivors[:num], chosen, agreed)  # fmt: skip
+            if not alive[member]:
                 break
-            for survivor in survivors[:num]:
-                agreement = equal_lanes(sketch[member], sketch[survivor])
-                if agreement >= min_equal_lanes and agreement > agreed[member]:
-                    chosen[member], agreed[member] = survivor, agreement
+            if num == MANY_SURVIVORS:
+                _choose_among_many(
+                    member, starts[cluster], starts[cluster + 1], earlier, alive, sketch, min_equal_lanes,
+                    survivors[:num], chosen, agreed,
+                )  # fmt: skip
+                break
+            if not earlier[member]:
+                for survivor in survivors[:num]:
+                    take_if_nearer(member, survivor, sketch, min_equal_lanes, chosen, agreed)
             if chosen[member] == member:
                 survivors[num] = member
                 num += 1
@@ -163,25 +168,31 @@ def stand_ins(starts, alive, sketch, min_equal_lanes):
 
 
 @njit(cache=True, nogil=True)
-def _choose_among_many(member, first, end, alive, sketch, min_equal_lanes, survivors, chosen, agreed):
+def take_if_nearer(member, survivor, sketch, min_equal_lanes, chosen, agreed):
+    """Let a survivor stand in for a member that is similar to it, and to no other one more."""
+    agreement = equal_lanes(sketch[member], sketch[survivor])
+    if agreement >= min_equal_lanes and agreement > agreed[member]:
+        chosen[member], agreed[member] = survivor, agreement
+
+
+@njit(cache=True, nogil=True)
+def _choose_among_many(
+    member, first, end, earlier, alive, sketch, min_equal_lanes, survivors, chosen, agreed
+):
     """Go on from `member`, comparing with survivors that share a stretch of the sketch."""
-    if not alive[member]:
-        return
     stretches = sketch.shape[1] * 16 // _STRETCH
-    newest = np.full((stretches, 1 << _STRETCH_BITS >> 4), -1, np.int64)
-    before = np.full((end - first, stretches), -1, np.int64)
+    newest = np.full((stretches, 1 << _SLOT_BITS), -1, np.int32)
+    before = np.full((end - first, stretches), -1, np.int32)
     for survivor in survivors:
         _enter(survivor, first, sketch, newest, before)
     while member < end and alive[member]:
-        for stretch in range(stretches):
+        for stretch in range(0 if not earlier[member] else stretches, stretches):
             other = newest[stretch, _slot(sketch[member], stretch)]
             for _ in range(_NEWEST):
                 if other < 0:
                     break
-                agreement = equal_lanes(sketch[member], sketch[other])
-                if agreement >= min_equal_lanes and agreement > agreed[member]:
-                    chosen[member], agreed[member] = other, agreement
-                other = before[other - first, stretch]
+                take_if_nearer(member, first + other, sketch, min_equal_lanes, chosen, agreed)
+                other = before[other, stretch]
         if chosen[member] == member:
             _enter(member, first, sketch, newest, before)
         member += 1
@@ -193,7 +204,7 @@ def _enter(member, first, sketch, newest, before):
     for stretch in range(len(newest)):
         slot = _slot(sketch[member], stretch)
         before[member - first, stretch] = newest[stretch, slot]
-        newest[stretch, slot] = member
+        newest[stretch, slot] = member - first
 
 
 @njit(cache=True, nogil=True)
@@ -202,7 +213,7 @@ def _slot(sketch, stretch):
     bits = np.uint64(0)
     for lane in range(stretch * _STRETCH, (stretch + 1) * _STRETCH):
         bits = bits << np.uint64(4) | sketch[lane // 16] >> np.uint64(4 * (lane % 16)) & np.uint64(15)
-    return np.int64(bits * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - _STRETCH_BITS + 4))
+    return np.int64(bits * np.uint64(0x9E3779B97F4A7C15) >> np.uint64(64 - _SLOT_BITS))
 
 
 def shard_hash(name: str) -> int:

@@ -8,8 +8,8 @@
     verdicts           map     by shard, as every decider leaves them
 
 Exact duplicates have one key, and a sketch that must agree as a whole. Only the last three stages know who is preferred
-and what was dropped before: a moved bound does not cluster again. Of a document that has no duplicates nothing is in
-memory but the 4 bytes of its place in union-find; split stages hold their own range of keys and no more.
+and what was dropped before: a moved bound does not cluster again. Of a document that has no duplicates the gathering
+process holds 5 bytes; split stages hold their own range of keys, map stages a row group.
 """
 
 from __future__ import annotations
@@ -43,12 +43,14 @@ class Likeness:
 @dataclass(frozen=True)
 class Measured:
     """A row group's documents: `sketch` (num_docs, words) uint64, `name` (num_docs) uint64, which is the same in any
-    shard, `keys` (num_docs, keys) uint64, and `compared` (num_docs) bool: False for what resembles nothing."""
+    shard, `keys` (num_docs, keys) uint64, `compared` (num_docs) bool: False for what resembles nothing, and `num_bytes`
+    (num_docs) int64 of the text that was read."""
 
     sketch: np.ndarray
     name: np.ndarray
     keys: np.ndarray
     compared: np.ndarray
+    num_bytes: np.ndarray
 
 
 def stages(
@@ -82,13 +84,19 @@ def stages(
 
 def write_measured(unit: Unit, sketch_words: int, batches: Iterable[Measured]) -> Tally:
     """Map: work/<stage>/, a row a document, and its sorted keys in work/<name>/keys/."""
-    schema = pa.schema([("sketch", pa.binary(8 * sketch_words)), ("name", pa.uint64())])
+    schema = pa.schema(
+        [("sketch", pa.binary(8 * sketch_words)), ("name", pa.uint64()), ("num_bytes", pa.int64())]
+    )
     first = 0
     with ExitStack() as files:
         rows = files.enter_context(ShardWriter(unit.root, unit.path(f"work/{unit.stage}"), schema))
         keys = files.enter_context(KeyWriter(unit, f"work/{unit.stage.split('/')[0]}/keys"))
         for batch in batches:
-            rows.write(pa.table({"sketch": fixed_bytes(batch.sketch), "name": batch.name}))
+            rows.write(
+                pa.table(
+                    {"sketch": fixed_bytes(batch.sketch), "name": batch.name, "num_bytes": batch.num_bytes}
+                )
+            )
             compared = np.flatnonzero(batch.compared)
             keys.add(batch.keys[compared], compared + first)
             first += len(batch.name)

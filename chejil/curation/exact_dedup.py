@@ -6,7 +6,8 @@ finds them, and in Korean also the copy that is spaced otherwise.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -39,13 +40,13 @@ class ExactDedup(BaseModel):
         default_factory=lambda: Keep(by="longest"), description="Which of the copies survives."
     )
 
-    def earlier(self, run: str, data: str) -> Earlier:
-        """A run of `against`.
+    def earlier(self, run: str, data: str, text: Mapping[str, Any]) -> Earlier:
+        """A run of `against`; `text` is what made the text that is compared (`Recipe.text_before`).
 
         Raises:
-            RunError: it is not there, or has no exact_dedup.
+            RunError: it is not there, has no exact_dedup, or hashes of other text.
         """
-        return open_earlier(shards.address(run, data), "exact_dedup", "hashes", VERSION)[0]
+        return open_earlier(shards.address(run, data), "exact_dedup", "hashes", VERSION, text)[0]
 
 
 def stages(settings: ExactDedup, place: Place) -> list[Stage]:
@@ -54,7 +55,7 @@ def stages(settings: ExactDedup, place: Place) -> list[Stage]:
     measure = Stage(
         f"exact_dedup/{like.measured}", "map", hash_contents, place.edited, place.reads, version=VERSION
     )
-    runs = [settings.earlier(run, place.data) for run in settings.against]
+    runs = [settings.earlier(run, place.data, place.text) for run in settings.against]
     return duplicates.stages(settings.keep, like, measure, place, runs)
 
 
@@ -65,5 +66,7 @@ def hash_contents(unit: Unit) -> Tally:
 
 def _hashed(unit: Unit) -> Iterator[Measured]:
     for table in edits.documents(unit, ["text"]):
-        hashes = content_hashes(TextBuffers.of(table["text"]))
-        yield Measured(hashes, hashes[:, 0], hashes[:, :1], np.asarray(hashes.any(axis=1)))
+        texts = TextBuffers.of(table["text"])
+        hashes = content_hashes(texts)
+        compared = np.asarray(hashes.any(axis=1))
+        yield Measured(hashes, hashes[:, 0], hashes[:, :1], compared, np.diff(texts.offsets))

@@ -5,7 +5,7 @@ Every document that is dropped resembles one that is kept, by its own sketch and
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from chejil.curation import duplicates, edits, shards, shingles
 from chejil.curation.duplicates import Likeness, Measured
 from chejil.curation.index import Earlier, open_earlier
-from chejil.curation.place import Place
+from chejil.curation.place import Place, made_with
 from chejil.curation.shingles import content_hashes, signatures
 from chejil.curation.sketches import LANES_A_WORD, band_keys, bands_for, min_equal_lanes, sketches
 from chejil.curation.stage import Stage, Tally, Unit
@@ -70,13 +70,13 @@ class NearDedup(BaseModel):
             raise ValueError(f"a band of {self.rows} rows does not fit into {self.lanes} lanes")
         return self
 
-    def earlier(self, run: str, data: str) -> Earlier:
-        """A run of `against`.
+    def earlier(self, run: str, data: str, text: Mapping[str, Any]) -> Earlier:
+        """A run of `against`; `text` is what made the text that is compared (`Recipe.text_before`).
 
         Raises:
-            RunError: it is not there, or its signatures are of other shingles, lanes or bands.
+            RunError: it is not there, or its signatures are of other text, shingles, lanes or bands.
         """
-        found, settings = open_earlier(shards.address(run, data), "near_dedup", "signatures", VERSION)
+        found, settings = open_earlier(shards.address(run, data), "near_dedup", "signatures", VERSION, text)
         theirs = NearDedup.model_validate(settings).signature
         differing = [f"{key} {value}" for key, value in theirs.items() if value != self.signature[key]]
         if differing:
@@ -107,9 +107,9 @@ def stages(settings: NearDedup, place: Place) -> list[Stage]:
     like = Likeness(
         "signatures", settings.lanes // LANES_A_WORD, min_equal_lanes(settings.threshold, settings.lanes)
     )
-    key = {**settings.signature, **place.edited}
+    key = {**settings.signature, **place.edited, "made_with": made_with()}
     measure = Stage(f"near_dedup/{like.measured}", "map", sign, key, place.reads, version=VERSION)
-    runs = [settings.earlier(run, place.data) for run in settings.against]
+    runs = [settings.earlier(run, place.data, place.text) for run in settings.against]
     return duplicates.stages(settings.keep, like, measure, place, runs)
 
 
@@ -128,4 +128,4 @@ def _signed(unit: Unit) -> Iterator[Measured]:
         name = content_hashes(texts)[:, 0] ^ np.bitwise_xor.reduce(keys, axis=1)
         # All ones: a document without words has no shingle, and must resemble nothing, not every other such one.
         speaks = (signature != np.iinfo(np.uint64).max).any(axis=1)
-        yield Measured(sketches(signature), name, keys, speaks)
+        yield Measured(sketches(signature), name, keys, speaks, np.diff(texts.offsets))

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib import metadata, resources
 from typing import Any
 
 import xxhash
+
+TRANSFORMING = ("strip_boilerplate", "mask_pii")
+"""Stages that change text, as edits beside the documents."""
+
+MAKING_TEXT = ("normalise", *TRANSFORMING)
+"""Stages whose settings decide what text a later one reads."""
 
 EDITS = "edits"
 """Folder, and the setting that names the transforms whose edits a stage applies."""
@@ -30,6 +37,8 @@ class Place:
     transforms: tuple[str, ...]
     deciders: tuple[str, ...]
     scored: bool
+    text: Mapping[str, Any] = field(default_factory=dict)
+    """Settings of `normalise` and of the transforms before this stage."""
 
     @property
     def reads(self) -> tuple[str, ...]:

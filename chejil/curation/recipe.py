@@ -18,7 +18,7 @@ from chejil.curation.filtering import Filter
 from chejil.curation.masking import MaskPii
 from chejil.curation.near_dedup import NearDedup
 from chejil.curation.normalise import Normalise
-from chejil.curation.place import Place
+from chejil.curation.place import MAKING_TEXT, TRANSFORMING, Place
 from chejil.curation.scoring import Score
 from chejil.curation.sources import Source
 from chejil.curation.stripping import StripBoilerplate
@@ -116,6 +116,11 @@ class Recipe(BaseModel):
             transforms=tuple(self.transforms(before=name)),
             deciders=tuple(other for other in before if other in DECIDING),
             scored=self.stage("score") is not None,
+            text={
+                entry.name: entry.settings.model_dump(mode="json")
+                for entry in self.stages[: len(before)]
+                if entry.name in MAKING_TEXT
+            },
         )
 
     def resolved(self) -> str:
@@ -127,9 +132,6 @@ class Recipe(BaseModel):
 
 DECIDING = ("filter", "exact_dedup", "near_dedup")
 """Stages that drop documents."""
-
-TRANSFORMING = ("strip_boilerplate", "mask_pii")
-"""Stages that change text, as edits beside the documents."""
 
 
 def find_recipe(name: str) -> Path:

@@ -58,24 +58,29 @@ class Run:
         files = self._every_file(stage.inputs[0]) or []
         return Part.all(sum(file.rows for file in files), stage.rows_a_part)
 
-    def inputs(self, stage: Stage, name: str) -> list[FileRecord] | None:
-        """Files that a unit reads, or None while one of the stages that write them has not been done."""
-        found: list[FileRecord] = []
-        for other in stage.inputs:
-            files = self._every_file(other) if stage.kind != "map" else self._files_for(other, name)
-            if files is None:
+    def inputs(self, stage: Stage) -> Callable[[str], list[FileRecord] | None]:
+        """Unit -> files that it reads, or None while one of the stages that write them has not been done."""
+        own = [name for name in stage.inputs if stage.kind == "map" and self._is_by_shard(name)]
+        every = [self._every_file(name) for name in stage.inputs if name not in own]
+        common = None if None in every else [file for files in every for file in files or ()]
+
+        def files_of(unit: str) -> list[FileRecord] | None:
+            found = [self._files_for(name, unit) for name in own]
+            if common is None or None in found:
                 return None
-            found += files
-        return found
+            return [*(file for files in found for file in files or ()), *common]
+
+        return files_of
+
+    def _is_by_shard(self, other: str) -> bool:
+        """Whether a stage leaves files for each shard: a map does, and a gather."""
+        return self.plan.stage(other).kind != "split"
 
     def _files_for(self, other: str, shard: str) -> list[FileRecord] | None:
-        """Files of another stage that a map's unit reads: its shard's, and of a split all."""
         records = self.records.get(other, {})
         if shard in records:
             return list(records[shard].files)
-        if ALL_SHARDS in records:
-            return records[ALL_SHARDS].files_of(shard)
-        return self._every_file(other) if self.plan.stage(other).kind == "split" else None
+        return records[ALL_SHARDS].files_of(shard) if ALL_SHARDS in records else None
 
     def _every_file(self, other: str) -> list[FileRecord] | None:
         records = self.records.get(other, {})
@@ -86,8 +91,9 @@ class Run:
     def todo(self, stage: Stage) -> dict[str, str | None]:
         """Units that must be done, with their key (None: not known before an earlier stage is done)."""
         units: dict[str, str | None] = {}
+        files_of = self.inputs(stage)
         for name in self.names(stage):
-            inputs = self.inputs(stage, name)
+            inputs = files_of(name)
             key = None if inputs is None else unit_key(stage, name, inputs)
             record = read_record(self.root, stage.name, name)
             if key is not None and is_done(self.root, record, key):
@@ -125,6 +131,7 @@ def run(recipe: Recipe, root: str, workers: int = 1, progress: Progress | None =
 def dry_run(recipe: Recipe, root: str) -> list[dict[str, object]]:
     """What `run` would do: a row a stage with its units, those done, and those to do."""
     state = Run(root, plan(recipe))
+    _refuse_own_files(state)
     rows: list[dict[str, object]] = []
     for stage in state.plan.stages:
         todo = state.todo(stage)
@@ -194,8 +201,14 @@ def _close(state: Run, recipe: Recipe) -> manifest.Manifest:
 
 
 def _refuse_own_files(state: Run) -> None:
-    """A glob over the working directory would read what the run before has written, deeper every time."""
+    """A glob over the working directory would read what the run before has written, deeper every time; and a run
+    that is deduplicated against itself keeps nothing."""
     _, own = shards.file_system(state.root)
+    for stage in state.plan.stages:
+        for run in stage.own_settings.get(ALL_SHARDS, {}).get("earlier", ()):
+            if shards.file_system(run["url"])[1].rstrip("/") == own.rstrip("/"):
+                mend = "take it out of 'against', or give another --out"
+                raise RunError("this run would be deduplicated against itself", where=run["url"], mend=mend)
     for files in state.plan.inputs.values():
         for file in files:
             if shards.file_system(file.url)[1].startswith(f"{own}/"):

@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from pydantic import BaseModel
 
 from chejil.curation import blocklists, preset_files, scoring
 from chejil.curation.exact_dedup import ExactDedup
 from chejil.curation.filtering import Filter, LanguageLimits, Limits, RuleText, list_urls
+from chejil.curation.index import text_before
 from chejil.curation.marked_yaml import MarkedYaml, Path
 from chejil.curation.near_dedup import NearDedup
 from chejil.curation.scoring import Score
@@ -33,14 +35,18 @@ class Sense:
     sources: Collection[str]
     scored: Collection[str]
     data: str = "."
+    stages: Sequence[Mapping[str, Any]] = ()
     faulty: set[str] = field(default_factory=set)
 
     @classmethod
-    def of(cls, marked: MarkedYaml, stages: Sequence[BaseModel], sources: Collection[str]) -> Sense:
-        """From the stages whose form is right; without a score stage nothing is scored."""
-        names = next((settings.names for settings in stages if isinstance(settings, Score)), [])
+    def of(
+        cls, marked: MarkedYaml, stages: Sequence[tuple[Path, BaseModel]], sources: Collection[str]
+    ) -> Sense:
+        """From the stages whose form is right, each with its place; without a score stage nothing is scored."""
+        names = next((settings.names for _, settings in stages if isinstance(settings, Score)), [])
         data = marked.data.get("data", ".") if isinstance(marked.data, dict) else "."
-        return cls(marked, sources, names, str(data))
+        plain = [{str(path[-1]): settings.model_dump(mode="json")} for path, settings in stages]
+        return cls(marked, sources, names, str(data), plain)
 
     def stage(self, path: Path, settings: BaseModel) -> Iterator[ChejilError]:
         """Problems of one stage."""
@@ -60,9 +66,10 @@ class Sense:
     def _earlier(self, path: Path, settings: BaseModel) -> Iterator[ChejilError]:
         """Runs that a deduplication is against: each must be there, and comparable."""
         assert isinstance(settings, ExactDedup | NearDedup)
+        text = text_before(self.stages, str(path[-2]))
         for number, run in enumerate(settings.against):
             try:
-                settings.earlier(run, self.data)
+                settings.earlier(run, self.data, text)
             except ChejilError as error:
                 yield self._problem((*path, number), f"{error.where}: {error.what}", error.mend)
 

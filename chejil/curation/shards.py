@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import fsspec
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -215,6 +216,22 @@ def row_groups(url: str, columns: Sequence[str] | None = None) -> Iterator[pa.Ta
     with files.open(path, "rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as parquet:
         for number in range(parquet.num_row_groups):
             yield parquet.read_row_group(number, columns=columns, use_threads=False)
+
+
+def groups_of(
+    url: str, rows: np.ndarray, columns: Sequence[str] | None = None
+) -> Iterator[tuple[pa.Table, np.ndarray]]:
+    """Row groups of a shard that hold any of some sorted rows, each with the places of those rows in it."""
+    files, path = file_system(url)
+    with files.open(path, "rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as parquet:
+        first = 0
+        for number in range(parquet.num_row_groups):
+            end = first + parquet.metadata.row_group(number).num_rows
+            low, high = np.searchsorted(rows, [first, end])
+            if high > low:
+                table = parquet.read_row_group(number, columns=columns, use_threads=False)
+                yield table, rows[low:high] - first
+            first = end
 
 
 def rows_between(url: str, key: str, low: int, high: int) -> pa.Table:

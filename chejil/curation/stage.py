@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import orjson
@@ -113,7 +114,7 @@ class Stage:
     version: int = 1
     own_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     fingerprints: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    rows_a_part: int = 1 << 23
+    rows_a_part: int = 1 << 24
 
     def unit(
         self, root: str, names: tuple[str, ...], part: Part | None, parts: Mapping[str, tuple[Part, ...]]
@@ -136,7 +137,15 @@ class Record:
 
     def files_of(self, shard: str) -> list[FileRecord]:
         """The files that belong to a shard; a gather unit writes for many."""
-        return [file for file in self.files if file.path.endswith(f"/{shard}.parquet")]
+        return self._by_shard.get(shard, [])
+
+    @cached_property
+    def _by_shard(self) -> dict[str, list[FileRecord]]:
+        found: dict[str, list[FileRecord]] = {}
+        for file in self.files:
+            shard = file.path.removeprefix(f"work/{self.stage}/").removesuffix(".parquet")
+            found.setdefault(shard, []).append(file)
+        return found
 
 
 def record_path(stage: str, shard: str) -> str:

@@ -64,33 +64,36 @@ class Keep(BaseModel):
 
 def weigh_members(unit: Unit) -> Tally:
     """Map: clusters, signatures, documents and verdicts → work/<stage>/members/, a row a clustered document."""
-    name = unit.stage.split("/")[0]
-    keep = Keep.model_validate(unit.settings["keep"])
+    name, keep = unit.stage.split("/")[0], Keep.model_validate(unit.settings["keep"])
     clusters = shards.read_shard(unit.url(f"work/{name}/clusters"))
     rows = clusters["row"].to_numpy()
-    documents = shards.read_shard(unit.url("documents"), ["id"])
-    sketches = shards.read_shard(unit.url(f"work/{name}/{unit.settings['measured']}"), ["sketch"])
-    alive = Verdicts.of(unit, unit.shard).kept(documents.num_rows)
-    worth = _worth(unit, unit.shard, keep)[rows]
-    table = clusters.append_column("id", documents["id"].take(rows))
-    table = table.append_column("alive", pa.array(alive[rows]))
+    measured = _picked(unit.url(f"work/{name}/{unit.settings['measured']}"), rows, ["sketch", "num_bytes"])
+    documents = _picked(unit.url("documents"), rows, ["id", "source"])
+    alive = Verdicts.of(unit, unit.shard).kept(shards.num_rows(unit.url("documents")))[rows]
+    worth = _worth(unit, rows, measured, documents, keep)
+    table = clusters.append_column("id", documents["id"]).append_column("alive", pa.array(alive))
     table = table.append_column("worth", pa.array(worth, mask=np.isnan(worth)))  # null: an undefined signal
-    table = table.append_column("sketch", sketches["sketch"].take(rows)).sort_by("cluster")
+    table = table.append_column("sketch", measured["sketch"]).sort_by("cluster")
     schema = members_schema(unit.settings["sketch_words"])
     path = unit.path(f"work/{unit.stage}")
     return Tally([shards.write_shard(unit.root, path, [table.select(schema.names)], schema, key="cluster")])
 
 
-def _worth(unit: Unit, shard: str, keep: Keep) -> np.ndarray:
-    """What each document of a shard is worth; the larger is preferred."""
+def _picked(url: str, rows: np.ndarray, columns: list[str]) -> pa.Table:
+    """Some sorted rows of a shard; of the others only what shares a row group with them is read."""
+    found = [table.take(pa.array(wanted)) for table, wanted in shards.groups_of(url, rows, columns)]
+    return pa.concat_tables(found) if found else shards.read_shard(url, columns).slice(0, 0)
+
+
+def _worth(unit: Unit, rows: np.ndarray, measured: pa.Table, documents: pa.Table, keep: Keep) -> np.ndarray:
+    """What each clustered document is worth, (num_rows) float64; the larger is preferred, NaN never."""
     if keep.by == "longest":
-        return (
-            shards.read_shard(unit.url("origins", shard), ["num_bytes"])["num_bytes"].to_numpy().astype(float)
-        )
+        return measured["num_bytes"].to_numpy().astype(float)
     if keep.by == "signal":
-        column = shards.read_shard(unit.url("signals", shard), [str(keep.signal)]).column(0)
+        column = _picked(unit.url("signals"), rows, [str(keep.signal)])[str(keep.signal)]
         worth = column.to_numpy(zero_copy_only=False).astype(float)
         return -worth if keep.lowest else worth
-    sources = shards.read_shard(unit.url("documents", shard), ["source"])["source"].to_pylist()
     priority = {source: -rank for rank, source in enumerate(keep.sources or [])}
-    return np.array([priority.get(source, -len(priority)) for source in sources], float)
+    return np.array(
+        [priority.get(source, -len(priority)) for source in documents["source"].to_pylist()], float
+    )

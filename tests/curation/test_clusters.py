@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chejil.curation import choices
+from chejil.curation import choices, edges
 from chejil.curation.choices import count_shared, stand_ins
 from chejil.curation.clusters import joined, named
 from chejil.curation.edges import connected
@@ -97,10 +97,11 @@ def test_no_documents_and_no_duplicates_are_no_special_case(num_docs):
     assert grouped(lanes, 8).tolist() == list(range(num_docs))
 
 
-def survivors(lanes, at_least, alive=None):
+def survivors(lanes, at_least, alive=None, earlier=None):
     sketch = sketches(np.array(lanes, np.uint64))
     alive = np.ones(len(sketch), bool) if alive is None else np.array(alive)
-    chosen, agreed = stand_ins(np.array([0, len(sketch)]), alive, sketch, at_least)
+    earlier = np.zeros(len(sketch), bool) if earlier is None else np.array(earlier)
+    chosen, agreed = stand_ins(np.array([0, len(sketch)]), earlier, alive, sketch, at_least)
     return chosen.tolist(), agreed.tolist()
 
 
@@ -124,6 +125,20 @@ def test_what_was_dropped_before_stands_in_for_nobody():
     assert survivors([[0] * 16] * 2, 16, [False, False])[0] == [0, 1]
 
 
+@pytest.mark.parametrize("many", [1, 512])
+def test_what_an_earlier_run_kept_survives_whatever_it_resembles(monkeypatch, many):
+    """Two earlier runs may have kept two copies: what resembles either of them goes."""
+    a, b, c = [0] * 16, [0] * 12 + [1] * 4, [2] * 4 + [0] * 8 + [1] * 4
+    monkeypatch.setattr(choices, "MANY_SURVIVORS", many)
+    choices.stand_ins.recompile()
+
+    chosen, _ = survivors([a, b, c], 12, earlier=[True, True, False])
+
+    monkeypatch.undo()
+    choices.stand_ins.recompile()
+    assert chosen == [0, 1, 1]
+
+
 def test_of_many_survivors_those_with_a_common_stretch_are_compared(monkeypatch):
     """In a cluster of 3,000 documents of which few resemble one another, copies are found all the same."""
     rng = np.random.default_rng(7)
@@ -139,14 +154,18 @@ def test_of_many_survivors_those_with_a_common_stretch_are_compared(monkeypatch)
     assert choices.MANY_SURVIVORS < 3000
 
 
-def test_a_bucket_of_copies_costs_little_and_is_one_cluster():
-    """100,000 copies of a footer: each is compared with its neighbours and the first, not with all."""
-    lanes = np.zeros((100_000, 16), np.uint64)
-    keys = np.zeros(len(lanes), np.uint64)
+def test_a_document_of_a_bucket_is_compared_with_the_first_and_those_before_it():
+    """Nothing resembles anything but the first and the last two: they are found however large the bucket is, and a copy
+    of the second that stands behind the window is not, which is what keeps a bucket of 100,000 pages cheap."""
+    num = 4 * edges.WINDOW
+    lanes = np.arange(16 * num, dtype=np.uint64).reshape(num, 16) * np.uint64(
+        0x9E3779B97F4A7C15
+    ) >> np.uint64(7)
+    lanes[-2], lanes[-1] = lanes[0], lanes[1]
 
-    found = connected(keys, np.arange(len(lanes)), sketches(lanes), 16)
+    found = connected(np.zeros(num, np.uint64), np.arange(num), sketches(lanes), 16)
 
-    assert len(found) == len(lanes) - 1
+    assert found.tolist() == [[0, num - 2]]
 
 
 def test_sources_that_share_a_cluster_are_counted():

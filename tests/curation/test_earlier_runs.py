@@ -8,7 +8,8 @@ import pytest
 from chejil.curation import check, manifest, marked_yaml
 from chejil.curation.explain import explain
 from chejil.curation.run import run
-from chejil.errors import RecipeError
+from chejil.curation.stage import Part
+from chejil.errors import RecipeError, RunError
 
 RECIPE = """
 name: {name}
@@ -88,6 +89,48 @@ def test_it_is_as_if_both_had_been_one_run(dumps):
     assert decisions(third)["kept"].sum() == 0
 
 
+def test_runs_that_overlap_both_count(dumps):
+    """Two earlier runs that know nothing of one another keep two copies; what resembles either is dropped."""
+    rng = random.Random(5)
+    words = document(rng, 200).split()
+    versions = [list(words) for _ in range(3)]
+    for place in range(5, 9):
+        versions[1][place], versions[2][place], versions[2][-place] = (
+            "바꿈",
+            "바꿈",
+            "다름",
+        )  # "changed", "other"
+    for name, version in zip(("a", "b", "c"), versions, strict=True):
+        write(dumps / f"{name}.jsonl", [" ".join(version)])
+    first, second = done(dumps, "first", "a.jsonl"), done(dumps, "second", "b.jsonl")
+
+    assert decisions(done(dumps, "one", "c.jsonl", [second]))["reason"].to_list() == ["duplicate:near"]
+    assert decisions(done(dumps, "two", "c.jsonl", [first, second]))["reason"].to_list() == ["duplicate:near"]
+
+
+def test_a_run_is_not_deduplicated_against_itself(dumps):
+    """It would keep nothing, and say for each document that it stands in for itself."""
+    own = done(dumps, "new", "new.jsonl")
+
+    with pytest.raises(RunError, match="against itself"):
+        done(dumps, "new", "new.jsonl", ["new"])
+
+    assert decisions(own)["kept"].any()
+
+
+def test_many_parts_are_as_one(dumps, monkeypatch):
+    """Keys and clusters cut into 42 ranges give the decisions that one range gives."""
+    old = done(dumps, "old", "old.jsonl")
+    one = decisions(done(dumps, "new", "new.jsonl", [old]))
+    monkeypatch.setattr(Part, "all", lambda rows, rows_a_part: tuple(Part(k, 42) for k in range(42)))
+
+    many = done(dumps, "many", "new.jsonl", [old])
+
+    assert decisions(many).equals(one)
+    assert len(list((many / "work/near_dedup/edges").glob("*.parquet"))) == 42
+    assert manifest.verify(str(many)) == []
+
+
 def test_a_run_that_moved_is_the_same_run(dumps):
     """Where an earlier run lies is in no key; what it holds is."""
     old = done(dumps, "old", "old.jsonl")
@@ -103,12 +146,16 @@ def test_a_run_that_moved_is_the_same_run(dumps):
 def test_a_run_that_cannot_be_compared_with_is_refused(dumps):
     """Before anything runs, with its place in the recipe: one that is not there, one with other bands."""
     done(dumps, "old", "old.jsonl", threshold=0.9)
+    text = RECIPE.format(name="cut", data=dumps, files="old.jsonl", against="[]", threshold=0.7)
+    text = text.replace("  - normalise\n", "  - normalise\n  - strip_boilerplate\n")
+    run(check.check(marked_yaml.read(text, "cut.yaml")), str(dumps / "cut"))
 
     with pytest.raises(RecipeError) as found:
-        done(dumps, "new", "new.jsonl", ["old", "none"])
+        done(dumps, "new", "new.jsonl", ["old", "none", "cut"])
 
     text = str(found.value)
     assert "no finished run here" in text
     assert "its signatures differ from this recipe's: bands" in text
+    assert "its text was made otherwise before near_dedup: strip_boilerplate" in text
     assert "new.yaml:10:36" in text
     assert "new.yaml:11:35" in text
