@@ -14,6 +14,7 @@ URL at that size. FineWeb (Penedo et al. 2024, 3.3) and RefinedWeb (Penedo et al
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -35,6 +36,7 @@ _BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-
 _DOT = ord(".")
 _WWW = np.frombuffer(b".www", np.uint8)  # `www.`, read from its end
 _PATH_ENDS = "/?#&"
+_SCHEME, _SLASHES = re.compile(r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//+"), re.compile("//+")
 
 _BEFORE_HOST = r"^(?:(?:[A-Za-z][A-Za-z0-9+.-]*:)?//)?(?:[^/?#\\]*@)?"
 _HOST = r"(\[[^\]/]*\]|[^/?#\\:]*)"
@@ -104,17 +106,23 @@ def _on_paths(urls: pl.Series, found: pl.Series, blocklist: Blocklist) -> np.nda
     if blocklist.paths:
         bare = found.str.strip_prefix("www.")
         for row in bare.is_in(list(blocklist.paths)).arg_true().to_list():
+            listed = blocklist.paths[bare[row]]
             path = _path_of(urls[row])
-            ends = [at for at, char in enumerate(path) if char in _PATH_ENDS] + [len(path)]
-            mask[row] = not blocklist.paths[bare[row]].isdisjoint(path[:end] for end in ends)
+            # Only as long as listed ones are: a URL of a megabyte has half a million places where a path may end.
+            ends = {len(one) for one in listed}
+            fits = (end for end in ends if end == len(path) or (end < len(path) and path[end] in _PATH_ENDS))
+            mask[row] = any(path[:end] in listed for end in fits)
     return mask
 
 
 def _path_of(url: str) -> str:
     """What follows the host, percent signs decoded; without a slash at its end."""
-    rest = url.strip().replace("\\", "/")
-    rest = rest.split("//", 1)[1] if "//" in rest.split("?")[0] else rest
-    return unquote("/" + rest.partition("/")[2]).rstrip("/")
+    return _tidy(_SCHEME.sub("", url.strip().replace("\\", "/")).partition("/")[2])
+
+
+def _tidy(path: str) -> str:
+    """A path as it is compared: percent signs decoded, with one slash for several and none at its end."""
+    return _SLASHES.sub("/", "/" + unquote(path)).rstrip("/")
 
 
 @lru_cache(maxsize=8)
@@ -159,13 +167,15 @@ def _entries(url: str) -> pl.Series:
     ):
         return lines
     lines = lines.str.replace(r"#.*$", "").str.strip_chars()
-    odd = lines.str.contains(r"\s")
+    # What the block rules of browsers and wildcards of hosts mean is the domain, which holds its subdomains.
+    lines = lines.str.replace(r"^\|\|([^/^]+)\^$", "$1").str.replace(r"^\*\.", "")
+    lines = lines.str.replace(r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", "").str.replace(r"^([^/]*):\d+", "$1")
+    odd = lines.str.contains(r"\s|^[^/]*[*|^:]")
     if odd.any():
         number = int(odd.arg_max() or 0)
         what = f"'{lines[number][:60]}' is neither a domain nor a path"
         mend = "one domain or path a line; of a hosts file keep the second column"
         raise ChejilError(what, where=f"{url}:{number + 1}", mend=mend)
-    lines = lines.str.replace(r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//", "")
     host = lines.str.extract(r"^([^/]*)", 1).str.to_lowercase()
     return (host + lines.str.extract(r"^[^/]*(.*)$", 1)).str.replace(r"^([^/]*?)/$", "$1")
 
@@ -174,7 +184,7 @@ def _split(entries: pl.Series) -> Iterator[tuple[str, str]]:
     """Host without `www.`, and path without a slash at its end."""
     found = hosts(entries).str.strip_prefix("www.")
     for host, entry in zip(found.to_list(), entries.to_list(), strict=True):
-        yield host, unquote("/" + entry.partition("/")[2]).rstrip("/")
+        yield host, _tidy(entry.partition("/")[2])
 
 
 def content_hash(url: str, name: str) -> str:

@@ -1,7 +1,8 @@
 """Mask PII: personal data gives way to a placeholder of its kind, or to a surrogate of the same shape.
 
 What is found, and how sure it is, stands in `chejil.filters.pii`. A surrogate is made by a keyed hash of the value, so
-one number has one surrogate in the whole corpus and in every run with the same seed; it is no valid number of anyone.
+one number has one surrogate in the whole corpus and in every run with the same seed; which kinds have surrogates that
+are no valid number of anyone stands in `chejil.filters.pii_surrogates`.
 Stages after this one see the masked text: put it behind `score` and `filter` if bounds or rules count PII.
 """
 
@@ -47,7 +48,7 @@ def stages(settings: MaskPii, place: Place) -> list[Stage]:
         **place.edited,
         "version": FAMILIES["pii"].version,
         "made_with": made_with(),
-        "tables": resource_hash("chejil.filters.lexicons"),
+        "tables": resource_hash("chejil.filters.lexicons", "pii.yaml"),
     }
     return [Stage(edits.folder("mask_pii"), "map", mask_shard, key, place.reads)]
 

@@ -34,7 +34,9 @@ def stages(settings: StripBoilerplate, place: Place) -> list[Stage]:
         **place.edited,
         "version": FAMILIES["boilerplate"].version,
         "made_with": made_with(),
-        "tables": resource_hash("chejil.filters.lexicons"),
+        "tables": resource_hash(
+            "chejil.filters.lexicons", "boilerplate.yaml", "line_marks.yaml", "sentence_terminals.yaml"
+        ),
     }
     return [Stage(edits.folder("strip_boilerplate"), "map", strip_shard, key, place.reads)]
 

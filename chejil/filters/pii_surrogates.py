@@ -2,10 +2,13 @@
 
 A placeholder is `<PHONE>`, `<RRN>` and so on, in ASCII: one token or few in any tokenizer, and never found again. A
 surrogate keeps the look of the text: the same separators, length and script, other digits from a keyed hash of seed,
-kind and value, so one value has one surrogate everywhere, however it is spelled. No surrogate can belong to anyone:
-resident numbers have a day of birth and a wrong check digit, cards fail Luhn, mobiles begin with 010-0 and landlines
-with an exchange of 0, which are not given out, North American ones lie in 555-01XX, social security numbers in 9XX,
-e-mail in RFC 2606's domains, addresses of machines in RFC 5737 and 3849.
+kind and value, so one value has one surrogate everywhere, however it is spelled.
+
+Where a kind has numbers that are never given out, surrogates are of those and belong to nobody: resident numbers have
+a day of birth and a wrong check digit, cards fail Luhn, mobiles begin with 010-0 and landlines with an exchange of 0,
+North American ones lie in 555-01XX, social security numbers in 9XX, e-mail in RFC 2606's domains, addresses of machines
+in RFC 5737 and 3849. Accounts, passports, house numbers and phones of other countries have no such numbers: their
+surrogates are random, and may by chance be someone's. Where that must not be, mask these kinds with placeholders.
 """
 
 from __future__ import annotations

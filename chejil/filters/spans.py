@@ -59,9 +59,25 @@ class Spans:
 
 
 def _without_overlaps(found: Iterable[Found]) -> list[Found]:
-    """Of one document's, in their order."""
+    """Of one document's spans, by start, those that stay: decided within each run of spans that touch one another."""
     taken: list[Found] = []
-    for span in sorted(found, key=lambda span: (-span[4], span[1] - span[2], span[1])):
+    run: list[Found] = []
+    end = 0
+    for span in found:
+        if run and span[1] >= end:
+            taken += _surest(run)
+            run = []
+        end = max(end, span[2]) if run else span[2]
+        run.append(span)
+    return taken + _surest(run)
+
+
+def _surest(run: list[Found]) -> list[Found]:
+    """Of spans that overlap, by start; a run is long only where thousands of rules claim one place."""
+    if len(run) < 2:
+        return run
+    taken: list[Found] = []
+    for span in sorted(run, key=lambda span: (-span[4], span[1] - span[2], span[1])):
         place = bisect(taken, span[1], key=itemgetter(1))
         free_before = place == 0 or taken[place - 1][2] <= span[1]
         if free_before and (place == len(taken) or span[2] <= taken[place][1]):

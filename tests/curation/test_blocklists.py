@@ -99,6 +99,9 @@ def test_www_makes_no_other_host_and_no_wider_one(judged):
         ("http://example.com/글", True),
         ("http://예시.한국/page.php?id=3&p=1", True),
         ("http://예시.한국/page.php?id=34", False),
+        ("example.com/adult//x", True),
+        ("http://example.com//adult", True),
+        (f"http://example.com/{'a/' * 500_000}", False),  # in no time
     ],
 )
 def test_a_path_lists_what_begins_with_it(judged, url, listed):
@@ -106,6 +109,14 @@ def test_a_path_lists_what_begins_with_it(judged, url, listed):
     lines = ["example.com/adult/", "http://www.example.com/글", "예시.한국/page.php?id=3", "# a comment", ""]
 
     assert judged(lines, url) == [listed]
+
+
+@pytest.mark.parametrize(
+    "entry", ["||ads.example^", "*.ads.example", "ads.example:8080", "http://ads.example/"]
+)
+def test_other_ways_to_write_a_domain(judged, entry):
+    """As the rules of browsers, with a wildcard, with a port: each is the domain and all below it."""
+    assert judged([entry], "http://x.ads.example/1", "http://example/") == [True, False]
 
 
 LABELS = st.sampled_from(["a", "b", "www", "ab", "co", "kr"])
@@ -151,6 +162,7 @@ def test_a_list_is_a_file_or_a_folder_of_ut1(tmp_path):
             b"good.example\n0.0.0.0 bad.example\n",
             r"list:2: '0.0.0.0 bad.example' is neither a domain nor a path",
         ),
+        (b"ads.*.example\n", r"list:1: 'ads.\*.example' is neither"),
         (None, "no such blocklist"),
     ],
 )

@@ -44,6 +44,8 @@ PROSE = [
     "슬롯은 자식 컴포넌트가 부모의 내용을 받는 자리다. 이름 있는 슬롯과 기본 슬롯이 있다. "
     "레플리카셋은 파드의 수를 지킨다.",
     "이사 견적을 세 곳에서 받았는데 비용이 모두 달랐다. 그래서 업체를 고르는 데 시간이 걸렸다.",  # removals, in prose
+    # "making ready, health masks, checks of the network, points for innovation, all on one issue, the change of years"
+    "여건마련과 보건마스크, 통신점검, 혁신점수, 쟁점집중, 세월변화, 세력주도, 급등주택 조사, 급전직하한 여론",
     "The casino scene was filmed in Reno. Click here to read the review, or buy the book at the museum shop.",
     "Loan approval takes a week. If your credit is poor the bank may ask for a guarantor, and the price is higher.",
 ]

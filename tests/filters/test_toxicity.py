@@ -44,6 +44,13 @@ def test_abuse_is_found(text):
         "등신대", "팔등신", "정신병원", "피해자가", "애자일", "애비로드",  # life-size, patients, agile, Abbey Road
         "한남동", "한남대교", "쓰레기통", "쓰레기 분리수거",  # a district and a bridge, rubbish
         "불이 꺼져 있다", "위기가 닥쳐", "껌을 씹는",  # the light is out, a crisis came, chewing
+        # old equipment, staff of public bodies, newly-wed, elementary teachers, would go on, like lightning, full heart
+        "노후장비", "산후장애", "공공기관종사자", "일등신랑감", "초등신규교사", "나아가리라", "번개같은",
+        "가슴가득",
+        # delivery business, quick orders, animism, year-end income tax, public reading, opening work, kind man, clinic
+        "배달창업", "주문빠른", "애니미즘", "연말종합소득세", "공개독서", "개수작업",
+        "착한남자", "삼일한의원", "품질싸움",
+        "딱따구리가 나무를 쪼다", "chinks in the armour",  # a woodpecker pecks
         "Scunthorpe", "class", "assess", "Dickens", "cocktail", "shitake", "pass", "analysis", "snigger",
     ],
 )  # fmt: skip
