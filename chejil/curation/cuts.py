@@ -6,12 +6,17 @@ quotes and full stops included, so that no empty list item is left. A document o
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 
 from chejil.curation.edits import Edited
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.spans import Spans
+
+_MARKS = re.compile(r"[\W_]*")
+_MARKER = re.compile(r"[\W_]*(\w{1,3}[.):][\W_]*)?")  # a number or letter of a list
 
 
 def too_much(hits: pl.DataFrame, share: float) -> pl.Series:
@@ -76,11 +81,13 @@ def with_lines(text: bytes, start: int, end: int) -> tuple[int, int]:
 
     >>> with_lines(b"a\n- cut me.\nb", 4, 10)
     (2, 12)
+    >>> with_lines(b"a\n3. cut me.\nb", 5, 11)
+    (2, 13)
     >>> with_lines(b"a\nnot cut me.\nb", 6, 12)
     (6, 12)
     """
     first = text.rfind(b"\n", 0, start) + 1
     last = text.find(b"\n", end)
     last = len(text) if last < 0 else last + 1
-    beside = (text[first:start] + text[end:last]).decode()
-    return (start, end) if any(char.isalnum() for char in beside) else (first, last)
+    is_bare = _MARKER.fullmatch(text[first:start].decode()) and _MARKS.fullmatch(text[end:last].decode())
+    return (first, last) if is_bare else (start, end)

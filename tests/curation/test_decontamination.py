@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 
@@ -301,3 +302,37 @@ def test_the_text_is_compared_as_the_stages_before_left_it(data, tmp_path):
     assert ITEMS[0]["q"] not in clean
     assert clean.count("등대로 오세요.") == 2  # "come to the lighthouse; no boat leaves"
     assert "010-2345-6789" not in clean
+
+
+PAGE = Path(__file__).parents[2] / "docs/decontamination.md"
+
+
+@pytest.mark.parametrize(
+    ("action", "wanted"), [("drop", {"1": ["contaminated:shop"], "2": ["contaminated:shop"]}), ("cut", {})]
+)
+def test_the_example_in_the_docs_runs_as_it_is_written(tmp_path, monkeypatch, action, wanted):
+    """Its files, its recipe, and what the page says of them."""
+    text = PAGE.read_text("utf-8")
+    for path, lines in re.findall(r"cat > (\S+) <<'END'\n(.*?)END\n", text, re.DOTALL):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / path).write_text(lines, "utf-8")
+    [written] = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+
+    run(
+        check.check(marked_yaml.read(written, "e.yaml"), [f"stages.decontaminate.action={action}"]),
+        "runs/example",
+    )
+
+    found = (
+        table("runs/example", "documents")
+        .select("id", "url")
+        .join(table("runs/example", "decisions"), on="id")
+    )
+    assert {row["url"][-1]: row["reasons"] for row in found.to_dicts() if row["reasons"]} == wanted
+    if action == "cut":
+        clean = {row["url"][-1]: row["text"].count("\n") for row in table("runs/example", "clean").to_dicts()}
+        assert clean == {"1": 1, "2": 1, "3": 0, "4": 2}
+    else:
+        [hit] = explain("runs/example", "web/pages.jsonl#1").contamination
+        assert hit["item"] == "test.jsonl#1"
