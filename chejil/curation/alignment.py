@@ -1,6 +1,6 @@
 """Finds items of an evaluation index in documents: seeds by rolling hashes, then an alignment of tokens.
 
-One pass a document: its tokens, the hashes of the last few of them, two bits in a filter. Where a seed is met, the
+One pass a document: its tokens, a hash of the last few of them, two bits in a filter. Where a seed is met, the
 item is laid beside the document and followed in both directions; at a difference (a changed word, a particle, a label
 between premise and alternative) the nearest place is looked for where both go on alike. What comes out is evidence:
 how much of the item and of its best covered field stands there, where, and how much else stands on those lines.
@@ -104,14 +104,19 @@ def find(data, offsets, table, buffers, seeds, items, state, out):
             total = total * BASE + np.uint64(tokens[last])
             sums[(last + 1) & 15] = total
             is_word = 1 if tokens[last] & WORD else 0
+            length = SEED_TOKENS[SHORT, is_word]
+            if length > last + 1:
+                continue
+            value = stirred(total - sums[(last + 1 - length) & 15] * POWERS[length], SHORT)
+            wanted = two_bits(value)
+            if bits[np.int64(value >> np.uint64(8)) & mask] & wanted != wanted:
+                continue
             for kind in (SHORT, LONG):
-                length = SEED_TOKENS[kind, is_word]
-                if length > last + 1:
-                    continue
-                value = stirred(total - sums[(last + 1 - length) & 15] * POWERS[length], kind)
-                wanted = two_bits(value)
-                if bits[np.int64(value >> np.uint64(8)) & mask] & wanted != wanted:
-                    continue
+                if kind == LONG:
+                    length = SEED_TOKENS[LONG, is_word]
+                    if length > last + 1:
+                        continue
+                    value = stirred(total - sums[(last + 1 - length) & 15] * POWERS[length], LONG)
                 seed = number_of(value, keys, values)
                 if seed >= 0:
                     num = _follow(

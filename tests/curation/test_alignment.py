@@ -185,12 +185,13 @@ def test_seeds_lie_within_their_field(texts):
     """No seed crosses into the next field, and each is as long as its last token wants."""
     tokens = tokens_of(TextBuffers.of(texts))
     room = len(tokens.tokens)
-    hashes, fields, places = np.zeros(room, np.uint64), np.zeros(room, np.int64), np.zeros(room, np.int64)
+    hashes, leads = np.zeros(room, np.uint64), np.zeros(room, np.uint64)
+    fields, places = np.zeros(room, np.int64), np.zeros(room, np.int64)
     weights = np.array(
         [tokens.weights[a:b].sum() for a, b in zip(tokens.starts, tokens.starts[1:], strict=False)]
     )
 
-    num = seeds_of(tokens.tokens, tokens.starts, weights.astype(np.int64), hashes, fields, places)
+    num = seeds_of(tokens.tokens, tokens.starts, weights.astype(np.int64), hashes, leads, fields, places)
 
     for field, place in zip(fields[:num], places[:num], strict=True):
         shortest = 3 if tokens.tokens[place] & WORD else 5
