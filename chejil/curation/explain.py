@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ import polars as pl
 
 from chejil.curation import edits, manifest, marked_yaml, shards
 from chejil.curation.decisions import SCHEMA as DECISIONS
+from chejil.curation.decontamination import hits_of_row
 from chejil.curation.documents import QUARANTINE
 from chejil.curation.filtering import Filter
 from chejil.curation.manifest import Manifest
@@ -29,6 +30,7 @@ from chejil.filters.catalogue import SIGNALS, Bound
 from chejil.filters.rules import FIXED_COLUMNS
 
 MAX_MATES = 20
+_OTHER_STAGES = ("duplicate:", "url:", "contaminated:")  # reasons that no signal and no rule gave
 _MAX_SPANS = 12
 _SPAN_CHARS = 60
 _SPAN_BEFORE_CHARS = 20  # of a span, what stands before the first difference
@@ -68,6 +70,7 @@ class Explanation:
     changes: Mapping[str, int]
     spans: list[tuple[str, str]]
     edits: list[Mapping[str, Any]]
+    contamination: Sequence[Mapping[str, Any]]
     excerpt: str
 
     def as_dict(self) -> dict[str, Any]:
@@ -151,6 +154,7 @@ def _explained(root: str, content: Manifest, shard: str, row: int, decision: dic
         changes={kind: origin[f"changed_{kind}"] for kind in CHANGES if origin[f"changed_{kind}"]},
         spans=list(changed_spans(original, text)) if original is not None else [],
         edits=edits.of_row(root, shard, row, recipe.transforms()),
+        contamination=hits_of_row(root, shard, row) if recipe.stage("decontaminate") else [],
         excerpt=text[:400],
     )
 
@@ -191,7 +195,7 @@ def _judged(
     fixed = _table(root, f"documents/{shard}", list(FIXED_COLUMNS)).drop("id").slice(row, 1)
     judged_row = values.hstack(fixed)
     again = bounds.judge(judged_row, policy)[0].to_list()
-    said = [reason for reason in decision["reasons"] if not reason.startswith(("duplicate:", "url:"))]
+    said = [reason for reason in decision["reasons"] if not reason.startswith(_OTHER_STAGES)]
     if again != said:
         what = f"the run says {said or 'kept'}, its signals and recipe say {again or 'kept'}"
         raise RunError(what, where=str(decision["id"]), mend="chejil verify names what changed")

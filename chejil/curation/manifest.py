@@ -21,7 +21,7 @@ from chejil.curation import edits, shards
 from chejil.curation.decisions import added_up, funnel
 from chejil.curation.plan import Plan
 from chejil.curation.recipe import Recipe
-from chejil.curation.stage import Record
+from chejil.curation.stage import ALL_SHARDS, Record
 from chejil.errors import ChejilError, RunError
 
 PATH = "manifest.json"
@@ -41,7 +41,8 @@ class Manifest:
 
     `funnel` has documents and bytes by source, language and first reason (null: kept); `edited` has, by
     transform, `spans` by rule and the number of `documents` that have any; `shared` has, by deduplication and source,
-    how many of its documents are in another source (or again in the same one), kept or not.
+    how many of its documents are in another source (or again in the same one), kept or not; `contamination` has, by
+    task, its `items`, those that were found, the documents that hold them, and items that are common sentences.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Manifest:
     funnel: list[dict[str, Any]]
     edited: dict[str, dict[str, Any]] = field(default_factory=dict)
     shared: dict[str, dict[str, dict[str, int]]] = field(default_factory=dict)
+    contamination: dict[str, dict[str, int]] = field(default_factory=dict)
     units_done: int = field(default=0, compare=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -73,6 +75,7 @@ class Manifest:
             "quarantined": dict(self.quarantined),
             "edited": self.edited,
             "shared": self.shared,
+            "contamination": self.contamination,
             "failed": self.failed,
             "funnel": self.funnel,
             "units_done": self.units_done,
@@ -132,6 +135,7 @@ def build(
             for name in recipe.deciders()
             if (shared := _all_shared(records.get(f"{name}/choices", {}).values()))
         },
+        contamination=_contamination(records),
     )
 
 
@@ -141,6 +145,11 @@ def _all_shared(parts: Iterable[Record]) -> dict[str, dict[str, int]]:
         for source, others in part.counts["shared"].items():
             total.setdefault(source, Counter()).update(others)
     return {source: dict(sorted(others.items())) for source, others in sorted(total.items())}
+
+
+def _contamination(records: Mapping[str, Mapping[str, Record]]) -> dict[str, dict[str, int]]:
+    found = records.get("decontaminate/verdicts", {}).get(ALL_SHARDS)
+    return dict(found.counts["contamination"]) if found is not None else {}
 
 
 def _added(counts: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

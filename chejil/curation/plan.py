@@ -9,6 +9,7 @@ from typing import Any
 
 from chejil.curation import (
     decisions,
+    decontamination,
     exact_dedup,
     filtering,
     ingest,
@@ -32,6 +33,7 @@ STAGES: Mapping[str, Callable[[Any, Place], list[Stage]]] = MappingProxyType(
         "filter": filtering.stages,
         "exact_dedup": exact_dedup.stages,
         "near_dedup": near_dedup.stages,
+        "decontaminate": decontamination.stages,
         "mask_pii": masking.stages,
         "write": lambda settings, place: [decisions.stage(place), *writing.stages(settings, place)],
     }

@@ -13,6 +13,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 
+from chejil.curation.decontamination import Decontaminate
 from chejil.curation.exact_dedup import ExactDedup
 from chejil.curation.filtering import Filter
 from chejil.curation.masking import MaskPii
@@ -25,7 +26,9 @@ from chejil.curation.stripping import StripBoilerplate
 from chejil.curation.writing import Write
 from chejil.errors import ChejilError
 
-Settings = Normalise | StripBoilerplate | Score | Filter | ExactDedup | NearDedup | MaskPii | Write
+Settings = (
+    Normalise | StripBoilerplate | Score | Filter | ExactDedup | NearDedup | Decontaminate | MaskPii | Write
+)
 
 
 SourceName = Annotated[str, Field(pattern=r"^\w[\w .+-]*$", max_length=80)]
@@ -43,6 +46,7 @@ class StageEntry(BaseModel):
     filter: Filter | None = None
     exact_dedup: ExactDedup | None = None
     near_dedup: NearDedup | None = None
+    decontaminate: Decontaminate | None = None
     mask_pii: MaskPii | None = None
     write: Write | None = None
 
@@ -70,6 +74,11 @@ class StageEntry(BaseModel):
     def name(self) -> str:
         """The stage's name."""
         return next(iter(self.model_fields_set))
+
+    @property
+    def transforms(self) -> bool:
+        """True if it changes text: by its name, or because it cuts instead of dropping."""
+        return self.name in TRANSFORMING or getattr(self.settings, "action", None) == "cut"
 
     @property
     def settings(self) -> Settings:
@@ -104,7 +113,7 @@ class Recipe(BaseModel):
         """Names of the stages that change text, in order: all of them, or those that stand before a stage."""
         names = [entry.name for entry in self.stages]
         end = len(names) if before is None else names.index(before)
-        return [name for name in names[:end] if name in TRANSFORMING]
+        return [entry.name for entry in self.stages[:end] if entry.transforms]
 
     def place(self, name: str, shards: tuple[str, ...]) -> Place:
         """What a stage must know of the others."""
@@ -130,7 +139,7 @@ class Recipe(BaseModel):
         return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)
 
 
-DECIDING = ("filter", "exact_dedup", "near_dedup")
+DECIDING = ("filter", "exact_dedup", "near_dedup", "decontaminate")
 """Stages that drop documents."""
 
 

@@ -28,6 +28,7 @@ def page(run: Manifest) -> str:
         _funnel(run),
         _by_source(run),
         _reasons(run),
+        _contamination(run),
         _changes(run),
         _edits(run),
         *(_shared(run, name) for name in run.shared),
@@ -118,6 +119,7 @@ GROUPS = {
     "filter/verdicts": ("empty", "blocklists", "language", "bounds", "rules"),
     "exact_dedup/verdicts": ("exact duplicates",),
     "near_dedup/verdicts": ("near duplicates",),
+    "decontaminate/verdicts": ("evaluation texts",),
 }
 """Kinds of reasons that a stage gives, in its order."""
 
@@ -135,6 +137,7 @@ def reason_group(reason: str) -> str:
         "language": "language",
         "rule": "rules",
         "duplicate": f"{rest} duplicates",
+        "contaminated": "evaluation texts",
     }.get(kind, "bounds")
 
 
@@ -164,6 +167,17 @@ def _reasons(run: Manifest) -> str:
         for (reason,), counts in sorted(dropped.items(), key=lambda item: (-item[1]["documents"], item[0]))
     )
     return _section("Dropped, by first reason", ("reason", "documents>", "of all>", "text>", ""), body)
+
+
+def _contamination(run: Manifest) -> str:
+    body = "".join(
+        f"<tr><td>{html.escape(task)}</td><td class=n>{found['items']:,}</td><td class=n>{found['items_found']:,}</td>"
+        f"<td class=n>{share(found['items_found'], found['items'])}</td><td class=n>{found['documents']:,}</td>"
+        f"<td class=n>{found['items_common']:,}</td></tr>"
+        for task, found in run.contamination.items()
+    )
+    columns = ("task", "items>", "found>", "", "in documents>", "common sentences>")
+    return _section("Evaluation texts in documents", columns, body)
 
 
 def _changes(run: Manifest) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from chejil.curation import blocklists, preset_files, scoring
+from chejil.curation.decontamination import Decontaminate, files_against
 from chejil.curation.exact_dedup import ExactDedup
 from chejil.curation.filtering import Filter, LanguageLimits, Limits, RuleText, list_urls
 from chejil.curation.index import text_before
@@ -54,6 +55,8 @@ class Sense:
             yield from self._score(path, settings)
         elif isinstance(settings, Filter):
             yield from self._filter(path, settings)
+        elif isinstance(settings, Decontaminate):
+            yield from self._decontaminate(path, settings)
         elif isinstance(getattr(settings, "keep", None), Keep):
             yield from self._keep((*path, "keep"), settings.keep)  # type: ignore[attr-defined]
             yield from self._earlier((*path, "against"), settings)
@@ -72,6 +75,14 @@ class Sense:
                 settings.earlier(run, self.data, text)
             except ChejilError as error:
                 yield self._problem((*path, number), f"{error.where}: {error.what}", error.mend)
+
+    def _decontaminate(self, path: Path, settings: Decontaminate) -> Iterator[ChejilError]:
+        for name, wanted in settings.against.items():
+            try:
+                files_against(settings.model_copy(update={"against": {name: wanted}}), self.data)
+            except ChejilError as error:
+                what = f"{error.where}: {error.what}" if error.where else error.what
+                yield self._problem((*path, "against", name), what, error.mend)
 
     def _keep(self, path: Path, keep: Keep) -> Iterator[ChejilError]:
         if keep.signal is not None:

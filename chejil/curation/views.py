@@ -237,6 +237,18 @@ def explanation(found: Explanation | list[dict[str, Any]]) -> Iterator[Renderabl
     if found.mates:
         mates = [(m.id, m.cluster, m.similarity, m.kept) for m in found.mates]
         yield table(("duplicates", "cluster", "similarity>", "kept"), mates)
+    if found.contamination:
+        hits = [
+            (
+                hit["task"],
+                hit["item"],
+                hit["evidence"],
+                f"{hit['covered']} of {hit['weight']}",
+                hit["text"][:200],
+            )
+            for hit in found.contamination
+        ]
+        yield table(("evaluation text", "item", "evidence", "weight found>", "what stands there"), hits)
     yield from _normalising(found)
     if found.edits:
         edits = [(e["transform"], e["rule"], e["confidence"], e["before"], e["after"]) for e in found.edits]
