@@ -163,7 +163,7 @@ def _entries(url: str) -> pl.Series:
     if (
         content.isascii()
         and content.islower()
-        and not any(mark in content for mark in (b"#", b" ", b"\t", b"/"))
+        and not any(mark in content for mark in b"# \t/*|:")
     ):
         return lines
     lines = lines.str.replace(r"#.*$", "").str.strip_chars()
