@@ -176,11 +176,12 @@ def _lost(segment: Segment, detail: str, after: bytes = b"", start: int = 0) -> 
 
 def _segments(raw: RawFile) -> Iterator[Segment]:
     head = raw.read()
-    if head.startswith(_GZIP):
+    is_known = head.startswith(_VERSION) or any(codec.magic.match(head) for codec in CODECS)
+    if head.startswith(_GZIP) or (not is_known and _first_record(head, 1) is not None):
         yield from _grouped(_members(raw, head))
     else:
         raw.rewind()
-        yield Segment(0, chunks(raw, text=False), exact=not any(c.magic.match(head) for c in CODECS))
+        yield Segment(0, chunks(raw, text=False), exact=head.startswith(_VERSION) or not is_known)
 
 
 def _grouped(parts: Iterator[tuple[int, bytes | TornStream]]) -> Iterator[Segment]:
@@ -217,8 +218,13 @@ def _members(raw: RawFile, data: bytes) -> Iterator[tuple[int, bytes | TornStrea
             data = data or raw.read()
             feed, data = data[:_FEED_BYTES], data[_FEED_BYTES:]
             if not feed:
-                yield member, TornStream("gzip stream ends before its end mark")
-                return
+                start = _first_record(behind, 1)
+                kind = TornStream if start is None else Damage
+                yield member, kind("gzip stream ends before its end mark")
+                if start is None:
+                    return
+                offset, data = offset - len(behind) + start, behind[start:]
+                break
             try:
                 part = decoder.decompress(feed)
             except zlib.error as error:
@@ -236,15 +242,19 @@ def _members(raw: RawFile, data: bytes) -> Iterator[tuple[int, bytes | TornStrea
 def _next_record(raw: RawFile, offset: int, data: bytes) -> tuple[int, bytes]:
     """The next member that begins with a record: its offset, and the bytes from there on."""
     start = 1  # the first member is the damaged one
-    while True:
-        for found in _MEMBER.finditer(data, start):
-            if _begins_record(data[found.start() : found.start() + _FEED_BYTES]):
-                return offset + found.start(), data[found.start() :]
+    while (found := _first_record(data, start)) is None:
         more = raw.read()
         keep = max(len(data) - _FEED_BYTES, 0) if more else len(data)
         offset, data, start = offset + keep, data[keep:] + more, 0
         if not more:
             return offset, b""
+    return offset + found, data[found:]
+
+
+def _first_record(data: bytes, start: int) -> int | None:
+    """Where the first gzip member begins that begins with a record."""
+    members = (found.start() for found in _MEMBER.finditer(data, start))
+    return next((at for at in members if _begins_record(data[at : at + _FEED_BYTES])), None)
 
 
 def _begins_record(data: bytes) -> bool:
