@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from chejil.curation import charsets
 from chejil.curation.mojibake import common_syllables
+
 from .web_texts import STORY, page
 
 KOREAN = st.text(st.sampled_from(sorted(common_syllables()) + list(" .,\n1a")), min_size=1)

@@ -29,7 +29,9 @@ def framed(content: bytes, max_bytes: int = 1 << 20) -> list[Record | Broken]:
 def outcome(content: bytes) -> list[str]:
     """The last digit of each record's id, or `torn` or `broken`."""
     return [
-        ("torn" if one.is_torn else "broken") if isinstance(one, Broken) else one.headers["warc-record-id"][-2]
+        ("torn" if one.is_torn else "broken")
+        if isinstance(one, Broken)
+        else one.headers["warc-record-id"][-2]
         for one in framed(content)
     ]
 

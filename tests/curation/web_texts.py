@@ -39,7 +39,10 @@ def http(body: bytes, headers: str = "Content-Type: text/html", status: str = "2
 
 
 def record(
-    number: int, block: bytes, kind: str = "response", content_type: str = "application/http; msgtype=response"
+    number: int,
+    block: bytes,
+    kind: str = "response",
+    content_type: str = "application/http; msgtype=response",
 ) -> bytes:
     head = (
         f"WARC/1.0\r\nWARC-Type: {kind}\r\nWARC-Record-ID: <urn:uuid:00000000-0000-4000-8000-{number:012}>\r\n"
@@ -51,7 +54,9 @@ def record(
 
 def pages_archive(number: int) -> list[bytes]:
     """Records of so many pages, all different."""
-    return [record(i, http(page(f"{STORY} {i}번째 회의였다.").encode())) for i in range(number)]  # meeting no. i
+    return [
+        record(i, http(page(f"{STORY} {i}번째 회의였다.").encode())) for i in range(number)
+    ]  # meeting no. i
 
 
 def zipped(records: list[bytes]) -> bytes:
