@@ -15,7 +15,7 @@ meta tag, and labels mean what browsers take them for: `euc-kr` and `ks_c_5601-1
 A charset may fail on 2 % of what is not ASCII: programs cut descriptions in the middle of a syllable. Those
 places become U+FFFD here and are counted; a page whose *text* holds one is set aside (pages.py).
 
-Decoding and checks take 1 % of what extraction takes: 110 MB/s of UTF-8 and 60 of CP949 on one core.
+Decoding and checks take a hundredth of what extraction takes: 200 MB/s of UTF-8 and 57 of CP949 on one core.
 """
 
 from __future__ import annotations
