@@ -26,9 +26,10 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict
 
-_KEPT, _END, _HEADING, _GONE = "\ufdd0", "\ufdd1", "\ufdd2", "\ufdd3"
-"""Marks of our own (noncharacters, which no text has): text that nothing may touch, its end, a heading, and where
-something without text stood."""
+from chejil.curation.wiki_lines import GONE, HEADING, SPACES, laid_out
+
+_KEPT, _END = "\ufdd0", "\ufdd1"
+"""Marks around the number of a text that nothing may touch; noncharacters, as those of wiki_lines.py."""
 
 _MARKS = re.compile("[\ufdd0-\ufdd3]")
 _KEPT_MARK = re.compile(f"{_KEPT}(\\d+){_END}")
@@ -38,7 +39,9 @@ _VARIANT = re.compile(r"\s*[\w-]+\s*:\s*(.*)", re.DOTALL)
 _QUOTES = re.compile("'{2,5}")
 _BEHAVIOUR = re.compile(r"__[A-Z가-힣]{3,}__")
 _OPEN_COMMENT = re.compile(r"<!--.*", re.DOTALL)
-_STRAY = re.compile(r"\[{2,}|\]{2,}|\{{2,}|\}{2,}|\{\||\|\}|</?ref\b[^<>\n]*>?", re.IGNORECASE)
+_STRAY = re.compile(
+    r"\[{2,}|\]{2,}|\{{2,}|\}{2,}|\{\||\|\}|</?ref(?:erences)?(?:(?![a-z])[^<>\n]*>)?", re.IGNORECASE
+)
 _STRAY_TAG = re.compile(
     r"</?(?:div|span|center|font|small|big|sub|sup|br|hr|p|b|i|u|s|del|ins|em|strong|code|tt|blockquote|table|tr|td"
     r"|th|ul|ol|li|dl|dt|dd|gallery|references|noinclude|includeonly|onlyinclude|poem|nowiki|section)\b[^<>\n]*>",
@@ -46,14 +49,12 @@ _STRAY_TAG = re.compile(
 )
 # On text whose blanks are single: with `\s*` twice in a row a page of blanks would take hours.
 _SEPARATORS = "[ ,;:/·、，–-]*"
-_EMPTY_BRACKETS = re.compile(f" ?[(（]{_SEPARATORS}(?:{_GONE}{_SEPARATORS})+[)）]")
-_AFTER_BRACKET = re.compile(f"([(（])(?: ?{_GONE} ?[,;:·、，]?)+ ?")
-_BEFORE_BRACKET = re.compile(f"(?: ?[,;:·、，]? ?{_GONE})+ ?([)）])")
-_BEFORE_STOP = re.compile(f" (?:{_GONE} ?)+([].,;:!?)])")
-_SPACES = re.compile("[ \t\u00a0]{2,}")
+_EMPTY_BRACKETS = re.compile(f" ?[(（]{_SEPARATORS}(?:{GONE}{_SEPARATORS})+[)）]")
+_AFTER_BRACKET = re.compile(f"([(（])(?: ?{GONE} ?[,;:·、，]?)+ ?")
+_BEFORE_BRACKET = re.compile(f"(?: ?[,;:·、，]? ?{GONE})+ ?([)）])")
+_BEFORE_STOP = re.compile(f" (?:{GONE} ?)+([].,;:!?)])")
 _OPEN_TAG = re.compile(r"<(?!(?:br|hr|wbr|li|d[dt]|t[rdh])\b)[a-zA-Z]", re.IGNORECASE)
 _CLOSED_TAG = re.compile("</[a-zA-Z]|/>")
-_LIST = re.compile(r"([*#:;]+)\s*(.*)", re.DOTALL)
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z-]+)?|simple")
 
 
@@ -127,7 +128,7 @@ def article(wikitext: str, namespaces: Namespaces | None = None) -> Article:
     renderer = _Renderer(namespaces or Namespaces())
     wikitext = _VARIANTS.sub(_first_variant, _MARKS.sub("", wikitext))
     rough = renderer.render(mwparserfromhell.parse(wikitext, skip_style_tags=True))
-    text = _laid_out(_without_leftovers(rough))
+    text = laid_out(_without_leftovers(rough))
     text = _KEPT_MARK.sub(lambda found: renderer.kept[int(found[1])], text)
     return Article(text, renderer.categories, renderer.is_disambiguation)
 
@@ -161,9 +162,9 @@ class _Renderer:
             "Wikilink": self._link,
             "ExternalLink": self._external_link,
             "Tag": self._tag,
-            "Heading": lambda node: f"\n{_HEADING}{node.level}{self.render(node.title).strip()}\n",
+            "Heading": lambda node: f"\n{HEADING}{node.level}{self.render(node.title).strip()}\n",
             "HTMLEntity": self._entity,
-            "Argument": lambda node: self.render(node.default) if node.default is not None else _GONE,
+            "Argument": lambda node: self.render(node.default) if node.default is not None else GONE,
             "Comment": lambda node: "",
         }
 
@@ -186,7 +187,7 @@ class _Renderer:
             self.is_disambiguation = True
         shown = table().templates.get(name)
         if shown is None:
-            return _GONE
+            return GONE
         values = [
             param.value for param in node.params if not param.showkey or str(param.name).strip().isdigit()
         ]
@@ -206,7 +207,7 @@ class _Renderer:
             if number == 14:
                 self.categories.append(" ".join(rest.replace("_", " ").split()))
             if number in (6, 14, -2) or (number is None and _LANGUAGE.fullmatch(prefix.strip())):
-                return _GONE
+                return GONE
         if node.text is not None and str(node.text).strip():
             return self.render(node.text)
         shown = self.render(node.title).strip().removeprefix(":")
@@ -220,7 +221,7 @@ class _Renderer:
     def _external_link(self, node: Any) -> str:
         if node.title is not None:
             return self.render(node.title).strip()
-        return _GONE if node.brackets else str(node.url)
+        return GONE if node.brackets else str(node.url)
 
     def _tag(self, node: Any) -> str:
         name = str(node.tag).strip().lower()
@@ -231,7 +232,7 @@ class _Renderer:
         if name == "hr":
             return "\n\n"
         if name in table().hidden_tags or node.wiki_markup == "{|":
-            return _GONE
+            return GONE
         if node.contents is None:
             return ""
         if name in _LITERAL_TAGS:
@@ -257,55 +258,6 @@ def _without_leftovers(text: str) -> str:
     text = "\n".join(line for line in text.split("\n") if not line.lstrip().startswith(("|", "{|", "!!")))
     while _STRAY.search(text):  # what is taken out may bring new ones together
         text = _STRAY.sub("", text)
-    text = _EMPTY_BRACKETS.sub("", _SPACES.sub(" ", text))
+    text = _EMPTY_BRACKETS.sub("", SPACES.sub(" ", text))
     text = _BEFORE_BRACKET.sub(r"\1", _AFTER_BRACKET.sub(r"\1", text))
     return _BEFORE_STOP.sub(r"\1", text)
-
-
-def _laid_out(text: str) -> str:
-    """Lines: no more than one blank one in a row, list items marked, no heading without a section."""
-    lines: list[tuple[int, str]] = []  # level of a heading or 0, line
-    counts: list[int] = []
-    for raw in text.split("\n"):
-        was_something = bool(raw.strip())
-        line = _SPACES.sub(" ", raw.replace(_GONE, "")).strip()
-        if line.startswith(_HEADING):
-            lines.append((int(line[1]), line[2:].strip()))
-            counts = []
-        elif found := _LIST.fullmatch(line):
-            lines += [(0, item)] if (item := _item(found[1], found[2], counts)) else []
-        elif line or not was_something:  # a line of which only marks were left is no paragraph's end
-            lines.append((0, line))
-            counts = []
-    return "\n".join(_sections(lines)).strip("\n")
-
-
-def _item(marks: str, text: str, counts: list[int]) -> str:
-    """A list item: bullets as `- `, numbers counted by depth, indents and terms as lines."""
-    text = text.strip()
-    if not text:
-        return ""
-    depth = len(marks)
-    del counts[depth:]
-    counts += [0] * (depth - len(counts))
-    counts[-1] = counts[-1] + 1 if marks[-1] == "#" else 0
-    indent = "  " * sum(mark in "*#" for mark in marks[:-1])
-    return f"{indent}{'- ' if marks[-1] == '*' else f'{counts[-1]}. ' if marks[-1] == '#' else ''}{text}"
-
-
-def _sections(lines: list[tuple[int, str]]) -> list[str]:
-    """The lines without headings under which nothing stands, from the last one up."""
-    found: list[str] = []
-    next_level = 1
-    for level, line in reversed(lines):
-        if level:
-            if next_level > level or not next_level:
-                found += ["", line, ""] if line else []
-                next_level = level
-        elif line:
-            found.append(line)
-            next_level = 0
-        elif found and found[-1]:
-            found.append("")
-    found.reverse()
-    return [line for i, line in enumerate(found) if line or (i and found[i - 1])]
