@@ -128,7 +128,7 @@ def article(wikitext: str, namespaces: Namespaces | None = None) -> Article:
     renderer = _Renderer(namespaces or Namespaces())
     wikitext = _VARIANTS.sub(_first_variant, _MARKS.sub("", wikitext))
     rough = renderer.render(mwparserfromhell.parse(wikitext, skip_style_tags=True))
-    text = laid_out(_without_leftovers(rough))
+    text = _without_stray(laid_out(_without_leftovers(rough)))
     text = _KEPT_MARK.sub(lambda found: renderer.kept[int(found[1])], text)
     return Article(text, renderer.categories, renderer.is_disambiguation)
 
@@ -256,8 +256,14 @@ def _without_leftovers(text: str) -> str:
     text = _OPEN_COMMENT.sub("", text)
     text = _STRAY_TAG.sub("", _QUOTES.sub("", text))
     text = "\n".join(line for line in text.split("\n") if not line.lstrip().startswith(("|", "{|", "!!")))
-    while _STRAY.search(text):  # what is taken out may bring new ones together
-        text = _STRAY.sub("", text)
+    text = _without_stray(text)
     text = _EMPTY_BRACKETS.sub("", SPACES.sub(" ", text))
     text = _BEFORE_BRACKET.sub(r"\1", _AFTER_BRACKET.sub(r"\1", text))
     return _BEFORE_STOP.sub(r"\1", text)
+
+
+def _without_stray(text: str) -> str:
+    """Without brackets that belong to no other; what is taken out may bring new ones together."""
+    while _STRAY.search(text):
+        text = _STRAY.sub("", text)
+    return text
