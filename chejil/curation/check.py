@@ -180,6 +180,11 @@ def _files(marked: MarkedYaml, declared: Mapping[str, Any], data: str) -> Iterat
         source = salvaged(Source, raw)
         try:
             if source is not None:
+                sources.check_packages(source)
+        except ChejilError as error:
+            yield ChejilError(error.what, where=marked.where(("sources", name, "format")), mend=error.mend)
+        try:
+            if source is not None:
                 sources.expand(source, data)
         except ChejilError as error:
             yield ChejilError(error.what, where=marked.where(("sources", name, "paths")), mend=error.mend)

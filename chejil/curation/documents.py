@@ -56,6 +56,18 @@ REASONS = MappingProxyType(
         "null_text": "the text is null",
         "text_not_string": "the text is a number, a list or an object",
         "record_too_large": "one record above 64 MiB",
+        "broken_record": "a record of a web archive that cannot be read: torn, damaged, or an unknown encoding",
+        "other_record": "a record of a web archive that holds no page: warcinfo, request, metadata, revisit",
+        "http_status": "a response whose status is not asked for (`statuses`): redirects, errors",
+        "not_html": "no HTML page: another media type, a feed, plain text",
+        "unknown_charset": "no charset reads the page, neither the declared one nor those that are guessed",
+        "undecodable_text": "bytes of the page's main text cannot be read",
+        "page_too_large": "a page above the bytes or elements that `extraction` allows",
+        "extraction_failed": "the page is nested too deeply, or the extractor failed on it",
+        "no_text": "the page or article has no main text: scripts, frames, menus, templates alone",
+        "other_namespace": "a wiki page of a namespace that is not asked for: talk, user, template, category",
+        "redirect": "a wiki page that leads to another one",
+        "disambiguation": "a wiki page that lists the meanings of a word",
     }
 )
 """Every reason of `quarantine`, with what it means."""

@@ -18,10 +18,11 @@ import pyarrow.compute as pc
 
 from chejil.curation import shards
 from chejil.curation.documents import MAX_BATCH_ROWS, QUARANTINE, SCHEMA, Batch
+from chejil.curation.input_files import InputFile
 from chejil.curation.normalise import CHANGES, Normalise, Normalised, normalise
 from chejil.curation.place import made_with, resource_hash
 from chejil.curation.shards import ROW_GROUP_BYTES
-from chejil.curation.sources import InputFile, Source, read
+from chejil.curation.sources import Source, read
 from chejil.curation.stage import Stage, Tally, Unit
 
 ORIGINS = pa.schema(
@@ -49,6 +50,10 @@ def stage(
         own[shard] = {"source": source, "files": [asdict(file) for file in files]}
         read_as = {key: value for key, value in source.items() if key != "paths"}
         prints[shard] = {**read_as, "files": [[file.name, file.size, file.fingerprint] for file in files]}
+        packages = named[shard.split("/")[0]].layout.needs
+        if packages:  # in the key of these shards alone: another trafilatura reads nothing else again
+            prints[shard]["made_with"] = made_with(*packages)
+            prints[shard]["tables"] = resource_hash("chejil.curation", "charsets.yaml", "wiki_markup.yaml")
     tables = resource_hash("chejil.curation", "formats.yaml", "common_syllables.txt")
     key = {"normalise": settings.model_dump(mode="json"), "made_with": made_with("ftfy"), "tables": tables}
     return Stage("documents", "map", ingest_files, key, own_settings=own, fingerprints=prints)

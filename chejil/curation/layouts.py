@@ -49,6 +49,12 @@ class Layout(BaseModel):
     license: str = "license"
     unfold: str | None = None
     ignore: list[str] = []
+    needs: list[str] = []
+
+    @property
+    def containers(self) -> frozenset[str]:
+        """All containers that files of the format may be."""
+        return frozenset([self.container] if isinstance(self.container, str) else self.container.values())
 
     def container_of(self, file_name: str) -> str:
         """The container of a file, by its ending where the format has several."""

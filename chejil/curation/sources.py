@@ -15,19 +15,13 @@ through Python for the sake of `meta`); a process stays near 230 MB whatever the
 
 from __future__ import annotations
 
-import glob
-import os
-import re
-import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from fnmatch import fnmatch
+from functools import partial
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Literal
 
-import fsspec
-import xxhash
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from chejil.curation.containers import (
@@ -40,17 +34,22 @@ from chejil.curation.containers import (
     text_paragraphs,
 )
 from chejil.curation.documents import Batch, BatchBuilder, Flaw
+from chejil.curation.extraction import Extraction
+from chejil.curation.input_files import InputFile, find, shard_name
 from chejil.curation.layouts import Layout, document, formats
+from chejil.curation.pages import html_file
 from chejil.curation.parquet_rows import parquet_rows
 from chejil.curation.shards import file_system
 from chejil.curation.streams import RawFile, unreadable
 from chejil.curation.tables import csv_rows, tsv_rows
-from chejil.errors import RunError, SourceError, did_you_mean
+from chejil.curation.web_archives import archive
+from chejil.curation.wiki_dumps import dump
+from chejil.errors import SourceError, did_you_mean
 
 BATCH_BYTES = 16 << 20
 _FILE_BYTES = 4 << 10  # what opening a file is worth: a shard has 4,096 of them at most
 
-CONTAINERS: MappingProxyType[str, Callable[[RawFile], Rows]] = MappingProxyType(
+CONTAINERS: MappingProxyType[str, Callable[..., Rows]] = MappingProxyType(
     {
         "jsonl": json_lines,
         "json": json_array,
@@ -61,25 +60,31 @@ CONTAINERS: MappingProxyType[str, Callable[[RawFile], Rows]] = MappingProxyType(
         "line": text_lines,
         "sentences": sentence_blocks,
         "parquet": parquet_rows,
+        "html": html_file,
+        "warc": archive,
+        "mediawiki": dump,
     }
 )
 """Readers by the names that formats.yaml uses; plain text has one for each `unit`."""
 
-_FINGERPRINTS = (
-    "ETag",
-    "etag",
-    "blob_id",
-    "md5Hash",
-    "LastModified",
-    "last_modified",
-    "updated",
-    "mtime",
-    "created",
+_SETTINGS = MappingProxyType(
+    {
+        "unit": ("text",),
+        "extraction": ("html", "warc"),
+        "statuses": ("warc",),
+        "namespaces": ("mediawiki",),
+    }
 )
-"""What the file systems call the mark that changes with a file's content, best first."""
+"""Settings of a source that are for some containers alone."""
 
-_ESCAPED = re.compile(r"\[([*?[])\]")  # as glob.escape writes a character that is no wildcard
-_MAX_NAME_BYTES = 180  # a file name may have 255; the caller adds a folder's worth
+_DEFAULTS: MappingProxyType[str, Any] = MappingProxyType(
+    {"extraction": {}, "statuses": [200], "namespaces": [0]}
+)
+"""Those that are written out where the format has such files, so that a resolved recipe names them."""
+
+_KINDS = MappingProxyType(
+    {"text": "plain text", "html": "HTML", "warc": "web archives", "mediawiki": "MediaWiki dumps"}
+)
 
 
 class Columns(BaseModel):
@@ -114,6 +119,31 @@ class Source(BaseModel):
         default=False, description="unescape &amp; and the like when the text is normalised"
     )
 
+    extraction: Extraction | None = Field(
+        default=None, description="HTML and WARC only: how the text of pages is found"
+    )
+    statuses: list[int] | None = Field(
+        default=None,
+        min_length=1,
+        description="WARC only: HTTP statuses of pages (200, unless said otherwise)",
+    )
+    namespaces: list[int] | None = Field(
+        default=None,
+        min_length=1,
+        description="MediaWiki only: namespaces whose pages are documents (0, the articles)",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _written_out(cls, value: Any) -> Any:
+        name = value.get("format") if isinstance(value, dict) else None
+        if not isinstance(name, str) or name not in formats():
+            return value
+        containers = formats()[name].containers
+        own = {key for key in _DEFAULTS if not containers.isdisjoint(_SETTINGS[key])}
+        missing = {key: _DEFAULTS[key] for key in own if value.get(key) is None}
+        return {**value, **missing}
+
     @field_validator("paths", mode="before", json_schema_input_type=str | list[str])
     @classmethod
     def _one_path(cls, value: Any) -> Any:
@@ -127,10 +157,11 @@ class Source(BaseModel):
         return value
 
     @model_validator(mode="after")
-    def _unit_of_text(self) -> Source:
-        container = formats()[self.format].container
-        if self.unit and "text" not in ([container] if isinstance(container, str) else container.values()):
-            raise ValueError(f"'unit' is for plain text; files of format '{self.format}' have rows")
+    def _settings_of_format(self) -> Source:
+        for name, containers in _SETTINGS.items():
+            if getattr(self, name) is not None and formats()[self.format].containers.isdisjoint(containers):
+                kinds = " and ".join(_KINDS[container] for container in containers)
+                raise ValueError(f"'{name}' is for {kinds}; files of format '{self.format}' have none")
         return self
 
     @property
@@ -142,23 +173,6 @@ class Source(BaseModel):
         return formats()[self.format].model_copy(update=changes)
 
 
-@dataclass(frozen=True, slots=True)
-class InputFile:
-    """A file of a source.
-
-    Args:
-        name: its path below the folder before the first wildcard, in NFC; unique in the source, and free of
-            the machine's folders.
-        size: bytes as it lies there, None where the server does not tell.
-        fingerprint: changes when the file changes; made of size and etag or time, not of content.
-    """
-
-    url: str
-    name: str
-    size: int | None
-    fingerprint: str
-
-
 def expand(source: Source, data_root: str) -> list[InputFile]:
     """The files of a source, each once, sorted by name.
 
@@ -168,92 +182,20 @@ def expand(source: Source, data_root: str) -> list[InputFile]:
     Raises:
         SourceError: a path that no file matches, or whose protocol is unknown.
     """
-    found: dict[str, InputFile] = {}
-    names: set[str] = set()
-    for path in source.paths:
-        for file in _matches(path, data_root, source.layout.ignore):
-            if file.url in found:
-                continue
-            if (
-                file.name in names
-            ):  # the file of an earlier path keeps its name, whatever is added to the recipe
-                file = replace(file, name=f"{file.name}~{xxhash.xxh3_64_hexdigest(path.encode())[:8]}")
-            found[file.url] = file
-            names.add(file.name)
-    return sorted(found.values(), key=lambda file: file.name)
+    return find(source.paths, data_root, source.layout.ignore)
 
 
-def _matches(path: str, data_root: str, ignore: list[str]) -> Iterator[InputFile]:
-    files, pattern = _file_system(path, data_root)
-    root = _fixed_root(pattern)
-    try:
-        found: Any = files.glob(pattern, detail=True)
-    except OSError as error:
-        raise unreadable(path, error) from error
-    kept = [
-        (name, info)
-        for name, info in sorted(found.items())
-        if info["type"] not in ("directory", "other")  # to open a named pipe would wait for ever
-        and not any(fnmatch(name.rpartition("/")[2], other) for other in ignore)
-    ]
-    if not kept:
-        raise SourceError(
-            f"no file matches '{path}'", where=data_root, mend=_what_is_there(files, root, pattern)
-        )
-    for name, info in kept:
-        url = name if _is_local(files) else files.unstrip_protocol(name)
-        yield InputFile(url, _clean_name(name.removeprefix(root + "/")), info.get("size"), _fingerprint(info))
+def check_packages(source: Source) -> None:
+    """See to it that what the format needs is installed.
 
-
-def _file_system(path: str, data_root: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    absolute = "://" in path or path.startswith("/")
-    try:
-        return file_system(path if absolute else f"{glob.escape(data_root.rstrip('/'))}/{path}")
-    except RunError as error:  # an unknown protocol, or one whose package is not installed
-        raise SourceError(error.what, mend=error.mend) from error
-
-
-def _is_local(files: fsspec.AbstractFileSystem) -> bool:
-    return "file" in ([files.protocol] if isinstance(files.protocol, str) else files.protocol)
-
-
-def _fixed_root(pattern: str) -> str:
-    """The folder before the first wildcard, as it is called: `[[]` in a pattern is the character `[`."""
-    parts = pattern.split("/")[:-1]
-    wild = (i for i, part in enumerate(parts) if any(mark in _ESCAPED.sub("", part) for mark in "*?["))
-    return _ESCAPED.sub(r"\1", "/".join(parts[: next(wild, len(parts))]))
-
-
-def _what_is_there(files: fsspec.AbstractFileSystem, root: str, pattern: str) -> str:
-    if not files.isdir(root):
-        return f"there is no folder '{root}'; check `data` and `paths`"
-    names = sorted(name.rpartition("/")[2] for name in files.ls(root, detail=False))
-    return f"in '{root}': {did_you_mean(pattern.rpartition('/')[2], names[:20])}"
-
-
-def _clean_name(name: str) -> str:
-    # macOS hands Hangul file names over decomposed; names made on Windows may not be UTF-8 at all.
-    readable = os.fsencode(name).decode("utf-8", "backslashreplace")
-    return unicodedata.normalize("NFC", readable)
-
-
-def _fingerprint(info: dict[str, Any]) -> str:
-    mark = next((info[key] for key in _FINGERPRINTS if info.get(key) is not None), "")
-    return f"{info.get('size')}-{mark}"
-
-
-def shard_name(file: InputFile) -> str:
-    """The file's name as one path component, unique in its source: `/` becomes `~1`, `~` becomes `~0` (RFC
-    6901).
-
-    >>> shard_name(InputFile("s3://corpus/book/00.jsonl.zst", "book/00.jsonl.zst", 9, ""))
-    'book~100.jsonl.zst'
+    Raises:
+        SourceError: it is not.
     """
-    name = file.name.replace("~", "~0").replace("/", "~1")
-    if len(name.encode()) <= _MAX_NAME_BYTES:
-        return name
-    end = name.encode()[-(_MAX_NAME_BYTES - 17) :].decode("utf-8", "ignore")
-    return f"{xxhash.xxh3_64_hexdigest(name.encode())}-{end}"
+    missing = [name for name in source.layout.needs if find_spec(name) is None]
+    if missing:
+        raise SourceError(
+            f"format '{source.format}' needs {' and '.join(missing)}", mend="pip install 'chejil[web]'"
+        )
 
 
 def shards_of(source: Source, files: Sequence[InputFile]) -> dict[str, tuple[InputFile, ...]]:
@@ -264,7 +206,7 @@ def shards_of(source: Source, files: Sequence[InputFile]) -> dict[str, tuple[Inp
     shards: dict[str, tuple[InputFile, ...]] = {}
     name, room = "", 0
     for file in files:
-        is_document = _container(source, file) is CONTAINERS["file"]
+        is_document = _container_name(source, file) in ("file", "html")
         room -= (file.size or 0) + _FILE_BYTES
         if not is_document or room < 0:
             name, room = shard_name(file), BATCH_BYTES
@@ -304,9 +246,20 @@ def read(
         yield builder.take(raw.num_bytes, file_hash)
 
 
-def _container(source: Source, file: InputFile) -> Callable[[RawFile], Rows]:
+def _container_name(source: Source, file: InputFile) -> str:
     name = source.layout.container_of(file.name)
-    return CONTAINERS[(source.unit or "file") if name == "text" else name]
+    return (source.unit or "file") if name == "text" else name
+
+
+def _container(source: Source, file: InputFile) -> Callable[[RawFile], Rows]:
+    name = _container_name(source, file)
+    if name == "html":
+        return partial(html_file, settings=source.extraction)
+    if name == "warc":
+        return partial(archive, settings=source.extraction, statuses=source.statuses or ())
+    if name == "mediawiki":
+        return partial(dump, namespaces=source.namespaces or ())
+    return CONTAINERS[name]
 
 
 @contextmanager

@@ -116,8 +116,8 @@ def unreadable(url: str, error: Exception) -> SourceError:
     )
 
 
-def chunks(raw: RawFile) -> Iterator[bytes]:
-    """Decompressed bytes without a byte order mark, in chunks of about 256 KiB to 64 MiB.
+def chunks(raw: RawFile, text: bool = True) -> Iterator[bytes]:
+    """Decompressed bytes in chunks of about 256 KiB to 64 MiB; of a file of text, without a byte order mark.
 
     Raises:
         TornStream: after the last chunk that could be saved.
@@ -127,7 +127,7 @@ def chunks(raw: RawFile) -> Iterator[bytes]:
     codec = next((codec for codec in CODECS if codec.magic.match(head)), None)
     first = True
     for chunk in _plain(raw, head) if codec is None else _gathered(_decompressed(raw, head, codec)):
-        if first:
+        if first and text:
             _refuse_other_kinds(chunk, raw.url)
             chunk = chunk.removeprefix(_BYTE_ORDER_MARK)
         first = False
