@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from chejil.filters.buffers import TextBuffers
-from chejil.filters.coherence_counts import COUNTERS, common_stems, count_coherence, mark_table
+from chejil.filters.coherence_counts import COUNTERS, common_stems, count_coherence, mark_table, stem_factors
 from chejil.filters.prose import PROSE, both
 from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, add_signal
 
@@ -25,11 +25,15 @@ SURE_PLACES = 5  # places without a seam that are added to those seen: one brack
 MIN_SEAMS = 3  # a page of short comments has one or two by chance
 
 
+_TABLES = (
+    "codes", "flags", "word_notes", "word_begins", "word_ends", "letter_begins", "letter_ends", "word_starts",
+)  # fmt: skip
+
+
 def measure(texts: TextBuffers, shared: Counts) -> dict[str, np.ndarray]:
     """COUNTERS of each text."""
     counts = np.zeros((len(texts), len(COUNTERS)), np.int64)
-    names = ("codes", "flags", "word_kinds", "word_begins", "word_ends", "word_starts", "char_starts")
-    count_coherence(*[*(shared[name] for name in names), mark_table(), common_stems(), counts])
+    count_coherence(*[*(shared[name] for name in _TABLES), mark_table(), stem_factors(), common_stems(), counts])
     return dict(zip(COUNTERS, np.ascontiguousarray(counts.T), strict=True))
 
 

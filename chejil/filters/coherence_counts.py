@@ -13,11 +13,21 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from chejil.filters.korean_counts import TERMINAL, trait_table
 from chejil.filters.lexicons import lexicon
 from chejil.filters.repetition import power_of_two
 from chejil.filters.unicode_classes import CLASS_BITS, HANGUL, class_table
-from chejil.filters.word_letters import OTHER_KINDS, enter, finish, is_letter, lower, newlines, slot_of
+from chejil.filters.word_letters import (
+    APART,
+    BLANK_LINE,
+    BREAK,
+    ENDS,
+    PAIRED,
+    enter,
+    finish,
+    is_letter,
+    lower,
+    slot_of,
+)
 
 COUNTERS = (
     "topic_words", "recurring_topic_words", "paired_marks", "unpaired_marks",
@@ -30,22 +40,18 @@ HANGUL_STEM, OTHER_STEM = 2, 6
 MAX_WORDS = 1 << 20
 MAX_LABEL = 4  # 1) 가) iv) at the beginning of a word
 
-OPEN, CLOSE, FACE, STRAIGHT, ENDS = (
-    1 << bit for bit in range(4, 9)
-)  # and the number of the pair in the low four bits
-_PAIRED = OPEN | CLOSE | STRAIGHT
+OPEN, CLOSE, FACE, STRAIGHT = (1 << bit for bit in range(4, 8))  # and the number of the pair in the low four bits
 _KIND = 15
 _FACTORS = np.array([0x9E3779B97F4A7C15 ** (at + 1) % 2**64 for at in range(OTHER_STEM)], np.uint64)
 
 
 @cache
 def mark_table() -> np.ndarray:
-    """OPEN or CLOSE with the number of the pair, FACE, STRAIGHT, and ENDS (a sentence), uint16, read-only.
+    """OPEN or CLOSE with the number of the pair, FACE and STRAIGHT, uint8, read-only.
 
     Of the points below U+FFFF; the last entry stands for all from there on.
     """
-    table = np.zeros(1 << 16, np.uint16)
-    table[trait_table() & TERMINAL != 0] = ENDS
+    table = np.zeros(1 << 16, np.uint8)
     for number, (opening, closing) in enumerate(lexicon("paired_marks")["pairs"]):
         table[ord(opening)] |= OPEN | number
         table[ord(closing)] |= CLOSE | number
@@ -57,43 +63,40 @@ def mark_table() -> np.ndarray:
 
 
 @cache
+def stem_factors() -> np.ndarray:
+    """Factors of the characters of a stem of so many, (OTHER_STEM + 1, 16) uint64, 0 behind its end, read-only."""
+    table = np.zeros((OTHER_STEM + 1, 16), np.uint64)
+    table[:, :OTHER_STEM] = np.tril(np.broadcast_to(_FACTORS, (OTHER_STEM + 1, OTHER_STEM)), -1)
+    table.flags.writeable = False
+    return table
+
+
+@cache
 def common_stems() -> np.ndarray:
     """Hashes of `lexicons/common_stems.yaml` in an open-addressing table, uint64, read-only."""
     table = np.zeros(1 << 13, np.uint64)
     for lang in ("ko", "en"):
         for stem in lexicon("common_stems")[lang].split():
             codes = np.array([ord(char) for char in stem], np.uint32)
-            enter(table, np.uint64(walk(codes, class_table()[codes], 0, len(codes), mark_table())[0]))
+            enter(table, np.uint64(walk(codes, class_table()[codes], 0, len(codes))))
     table.flags.writeable = False
     return table
 
 
 @njit(cache=True, nogil=True)
-def count_coherence(codes, flags, kinds, begins, ends, starts, char_starts, marks, common, counts):
+def count_coherence(codes, flags, notes, begins, ends, letter_begins, letter_ends, starts, marks, factors, common, counts):
     """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before."""
     stems, slots, marked = scratch(1024)
     for doc in range(len(starts) - 1):
         first, last = starts[doc], starts[doc + 1]
         if last - first > len(marked):
             stems, slots, marked = scratch(last - first)
-        num, num_marked = read_words(
-            codes,
-            flags,
-            kinds,
-            begins[:last],
-            ends,
-            first,
-            char_starts[doc + 1],
-            marks,
-            common,
-            stems,
-            marked,
-            counts[doc],
-        )
+        num = read_stems(codes, flags, notes, letter_begins, letter_ends, first, last, factors, common, stems)
         counts[doc, TOPIC_WORDS] = num
         counts[doc, RECURRING] = count_recurring(stems[:num], slots[: power_of_two(2 * num + 1)])
-        if num_marked:
-            count_marks(codes, begins, ends, marked[:num_marked], marks, counts[doc])
+        num = count_sentences(notes, letter_begins, letter_ends, first, last, marked, counts[doc])
+        if num:
+            count_marks(codes, begins, ends, marked[:num], marks, counts[doc])
 
 
 @njit(cache=True, nogil=True)
@@ -105,86 +108,58 @@ def scratch(num_words):
 
 
 @njit(cache=True, nogil=True)
-def read_words(codes, flags, kinds, begins, ends, first, text_end, marks, common, stems, marked, row):
-    """Fill `stems`, of words that are not common, and `marked`: words that hold marks, with their paragraphs.
+def read_stems(codes, flags, notes, begins, ends, first, last, factors, common, stems):
+    """Fill `stems`, of words that are not common; returns how many.
 
-    Returns how many of both; sentences are counted in `row`.
+    Most are a sum over a row of `stem_factors`, without branches, since the lengths of words are not foretold.
     """
-    num = num_marked = in_sentence = paragraph = np.int64(0)
-    for word in range(first, len(begins)):
-        begin, end, found = np.int64(begins[word]), np.int64(ends[word]), np.int64(0)
-        if kinds[word] & OTHER_KINDS or end + OTHER_STEM > len(codes):
-            letters, stem, found = survey(codes, flags, begin, end, marks)
+    num = np.int64(0)
+    for word in range(first, last):
+        begin, end, running = np.int64(begins[word]), np.int64(ends[word]), np.uint64(0)
+        if notes[word] & APART or begin + factors.shape[1] > len(codes):
+            stem = walk(codes, flags, begin, end)
         else:
-            letters, stem = end - begin, stem_of(codes, flags, begin, end)
+            limit = np.int64(HANGUL_STEM if flags[begin] & CLASS_BITS == HANGUL else OTHER_STEM)
+            few, row = codes[begin : begin + factors.shape[1]], factors[min(end - begin, limit)]
+            for at in range(factors.shape[1]):
+                running += lower(few[at]) * row[at]
+            stem = finish(running)
         stems[num] = stem
-        num += (letters > 1) & (num < len(stems) - 1) & (common[slot_of(common, stem)] == 0)
-        if found & _PAIRED:
-            marked[num_marked, 0], marked[num_marked, 1] = word, paragraph
-            num_marked += 1
-        in_sentence += letters > 0
-        breaks = newlines(codes, end, np.int64(begins[word + 1]) if word + 1 < len(begins) else text_end)
-        paragraph += breaks > 1
-        if (found & ENDS) | breaks | (word + 1 == len(begins)):
-            row[SENTENCES] += in_sentence > 0
-            row[SENTENCE_WORDS] += in_sentence
-            row[SQUARES] += in_sentence * in_sentence
-            in_sentence = np.int64(0)
-    return num, num_marked
+        num += (end - begin > 1) & (num < len(stems) - 1) & (common[slot_of(common, stem)] == 0)
+    return num
 
 
 @njit(cache=True, nogil=True)
-def stem_of(codes, flags, begin, end):
-    """Hash of the beginning of a word of letters, OTHER_STEM characters before the end of `codes` or more.
-
-    Without branches, since the lengths of words are not foretold.
-    """
-    limit = np.int64(HANGUL_STEM if flags[begin] & CLASS_BITS == HANGUL else OTHER_STEM)
-    num, total = min(end - begin, limit), np.uint64(0)
-    for at in range(OTHER_STEM):
-        total += lower(codes[np.uint64(begin + at)]) * np.uint64(at < num) * _FACTORS[at]
+def walk(codes, flags, begin, end):
+    """Stem of a word that may have other characters among its letters."""
+    letters, total = np.int64(0), np.uint64(0)
+    limit = np.int64(HANGUL_STEM if end > begin and flags[begin] & CLASS_BITS == HANGUL else OTHER_STEM)
+    for at in range(begin, end):
+        if is_letter(flags[at]) and letters < limit:
+            total += lower(codes[at]) * _FACTORS[letters]
+            letters += 1
     return finish(total)
 
 
 @njit(cache=True, nogil=True)
-def survey(codes, flags, begin, end, marks):
-    """Of a word that is not letters alone: its letters (2 for more), its stem, and what its marks are.
+def count_sentences(notes, begins, ends, first, last, marked, row):
+    """Count sentences and their words; fill `marked`: words that may hold marks, with their paragraphs. Returns how many.
 
-    Most have a mark or two at the end; ENDS: one there ends a sentence.
+    A sentence ends with its mark, with the line, or with the text.
     """
-    found = inner = np.int64(0)
-    while end > begin and not is_letter(flags[end - 1]):
-        end -= 1
-        found |= np.int64(marks[min(codes[end], 0xFFFF)])
-    while begin < end and not is_letter(flags[begin]):
-        inner |= np.int64(marks[min(codes[begin], 0xFFFF)])
-        begin += 1
-    if begin == end:
-        return np.int64(0), np.uint64(1), found
-    broken = end + OTHER_STEM > len(codes)
-    for at in range(begin, end):
-        broken |= not is_letter(flags[at])
-    if broken:
-        stem, held = walk(codes, flags, begin, end, marks)
-        inner |= held
-    else:
-        stem = stem_of(codes, flags, begin, end)
-    return min(end - begin, 2), stem, found | inner & ~ENDS
-
-
-@njit(cache=True, nogil=True)
-def walk(codes, flags, begin, end, marks):
-    """Stem of a word that has other characters among its letters, and what they are."""
-    letters = found = np.int64(0)
-    limit = np.int64(HANGUL_STEM if flags[begin] & CLASS_BITS == HANGUL else OTHER_STEM)
-    total = np.uint64(0)
-    for at in range(begin, end):
-        if not is_letter(flags[at]):
-            found |= np.int64(marks[min(codes[at], 0xFFFF)])
-        elif letters < limit:
-            total += lower(codes[at]) * _FACTORS[letters]
-            letters += 1
-    return finish(total), found
+    num = in_sentence = paragraph = np.int64(0)
+    for word in range(first, last):
+        note = notes[word]
+        marked[num, 0], marked[num, 1] = word, paragraph
+        num += note & (PAIRED | APART) != 0
+        paragraph += note & BLANK_LINE != 0
+        in_sentence += ends[word] > begins[word]
+        if note & (ENDS | BREAK) or word + 1 == last:
+            row[SENTENCES] += in_sentence > 0
+            row[SENTENCE_WORDS] += in_sentence
+            row[SQUARES] += in_sentence * in_sentence
+            in_sentence = np.int64(0)
+    return num
 
 
 @njit(cache=True, nogil=True)

@@ -14,9 +14,9 @@ import numpy as np
 from numba import njit
 
 from chejil.filters.lexicons import lexicon
-from chejil.filters.shared_tables import LETTERS
 from chejil.filters.suffixes import CLOSING, ENDING, FINAL, JOSA, POLITE, find_suffix
 from chejil.filters.unicode_classes import ALPHABETIC, CLASS_BITS, DIGIT, HANGUL, HANJA, JAMO, LATIN
+from chejil.filters.word_letters import LETTERS
 
 COUNTERS = (
     "korean_eojeol", "josa_eojeol", "ending_eojeol", "mixed_script_eojeol", "initials_eojeol", "over_spaced_eojeol",

@@ -13,22 +13,14 @@ from numba import njit
 
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.registry import Counts, Family, add_family
-from chejil.filters.unicode_classes import ALPHABETIC, CLASS_BITS, WHITESPACE, class_table
-
-_NEWLINE = ord("\n")
-_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, here over code points
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd: spreads the low bits over the high ones
+from chejil.filters.unicode_classes import CLASS_BITS, WHITESPACE, class_table
+from chejil.filters.word_cuts import lanes, mark_table, read_words
 
 WORD_COLUMNS = (
-    "word_hashes", "word_kinds", "word_begins", "word_ends", "word_starts", "line_words", "line_starts",
+    "word_hashes", "word_keys", "word_kinds", "word_begins", "word_ends", "letter_begins", "letter_ends", "line_words",
+    "word_notes", "word_starts", "line_starts",
 )  # fmt: skip
-
-LETTERS = 1 << 16
-"""Bit of `word_kinds` beside those of the classes: a letter of any script."""
-
-_KINDS = np.array(
-    [1 << (flags & CLASS_BITS) | (LETTERS if flags & ALPHABETIC else 0) for flags in range(32)], np.uint32
-)
+_COLUMN_KINDS = [np.dtype(kind) for kind in ("u8", "u8", "u4", "i4", "i4", "i4", "i4", "i4", "u1")]
 
 
 @njit(cache=True, nogil=True)
@@ -60,34 +52,6 @@ def decode(data, offsets, table, codes, flags, starts):
     starts[-1] = at
 
 
-@njit(cache=True, nogil=True)
-def cut_words(codes, flags, char_starts, hashes, kinds, begins, ends, starts, line_words, line_starts):
-    """Fill the table of words (see `measure_words`); returns how many words and lines there are."""
-    num = lines = np.int64(0)
-    for doc in range(len(char_starts) - 1):
-        starts[doc], line_starts[doc] = num, lines
-        at, end, broken = char_starts[doc], char_starts[doc + 1], True
-        while at < end:
-            while at < end and flags[at] & CLASS_BITS == WHITESPACE:
-                broken |= codes[at] == _NEWLINE
-                at += 1
-            if at == end:
-                break
-            if broken:
-                line_words[lines], broken = num, False
-                lines += 1
-            begins[num] = at
-            running, found = _BASIS, np.uint32(0)
-            while at < end and flags[at] & CLASS_BITS != WHITESPACE:
-                running = (running ^ np.uint64(codes[at])) * _PRIME
-                found |= _KINDS[flags[at] & 31]
-                at += 1
-            hashes[num], kinds[num], ends[num] = (running ^ running >> np.uint64(32)) * _MIX, found, at
-            num += 1
-    starts[-1], line_starts[-1], line_words[lines] = num, lines, num
-    return num, lines
-
-
 def measure_characters(texts: TextBuffers, _: Counts) -> dict[str, np.ndarray]:
     """`codes` (num_chars) uint32 and `flags` (num_chars) uint8, as in `class_table`; document `i` has those from
     `char_starts[i]` to `char_starts[i + 1]`, (num_docs + 1) int64."""
@@ -101,36 +65,36 @@ def measure_characters(texts: TextBuffers, _: Counts) -> dict[str, np.ndarray]:
 def measure_words(texts: TextBuffers, counts: Counts) -> dict[str, np.ndarray]:
     """What every word is, and where.
 
-    `word_hashes` (num_words) uint64, equal for equal words; `word_kinds` (num_words) uint32: bit `c` is set where a
-    character is of class `c`, LETTERS where one is a letter; `word_begins` and `word_ends` (num_words) int32, indices
-    of characters in the batch. Document `i` has the words from `word_starts[i]` to `word_starts[i + 1]`,
-    (num_docs + 1) int64. A word is what `str.split()` gives.
+    `word_hashes` (num_words) uint64, equal for equal words, and `word_keys`, equal for words of equal letters and
+    digits, capitals of ASCII taken for small letters: the hash itself where a word is nothing else. `word_kinds`
+    (num_words) uint32: bit `c` is set where a character is of class `c`, LETTERS where one is a letter; `word_notes`
+    (num_words) uint8: bits of `word_letters.py`. `word_begins` and `word_ends`, and `letter_begins` and `letter_ends`
+    without the marks around (equal where there are no letters), (num_words) int32, are indices of characters in the
+    batch. Document `i` has the words from `word_starts[i]` to `word_starts[i + 1]`, (num_docs + 1) int64. A word is
+    what `str.split()` gives.
 
     Lines that are not blank, in the same way: line `i` has the words from `line_words[i]` to `line_words[i + 1]`,
     (num_lines + 1) int32, and document `i` the lines from `line_starts[i]` to `line_starts[i + 1]`, (num_docs + 1)
     int64.
     """
     codes, flags, char_starts = counts["codes"], counts["flags"], counts["char_starts"]
-    room = (len(codes) + len(texts)) // 2 + 1
-    hashes, kinds, line_words = (
-        np.empty(room, np.uint64),
-        np.empty(room, np.uint32),
-        np.empty(room + 1, np.int32),
-    )
-    begins, ends = np.empty(room, np.int32), np.empty(room, np.int32)
+    columns = allocate(int(np.count_nonzero(flags & CLASS_BITS == WHITESPACE)) + len(texts))
     starts, line_starts = np.zeros(len(texts) + 1, np.int64), np.zeros(len(texts) + 1, np.int64)
-    num, lines = cut_words(
-        codes, flags, char_starts, hashes, kinds, begins, ends, starts, line_words, line_starts
-    )
-    return {
-        "word_hashes": hashes[:num],
-        "word_kinds": kinds[:num],
-        "word_begins": begins[:num],
-        "word_ends": ends[:num],
-        "word_starts": starts,
-        "line_words": line_words[: lines + 1],
-        "line_starts": line_starts,
-    }
+    num, lines = read_words(codes, flags, char_starts, lanes(), mark_table(), *columns, starts, line_starts)
+    table = dict(zip(WORD_COLUMNS, (*(column[:num] for column in columns), starts, line_starts), strict=True))
+    return table | {"line_words": columns[WORD_COLUMNS.index("line_words")][: lines + 1]}
+
+
+def allocate(num_words: int) -> list[np.ndarray]:
+    """The columns of so many words, and of one more, empty: one block of memory, to which the system gives large
+    pages where it has them. Many small ones cost as much as to fill them."""
+    size = num_words + 1
+    block, begin = np.empty(size * sum(kind.itemsize for kind in _COLUMN_KINDS), np.uint8), 0
+    columns = []
+    for kind in _COLUMN_KINDS:
+        columns.append(block[begin : begin + size * kind.itemsize].view(kind))
+        begin += size * kind.itemsize
+    return columns
 
 
 add_family(

@@ -18,29 +18,21 @@ from __future__ import annotations
 import numpy as np
 
 from chejil.filters.buffers import TextBuffers
-from chejil.filters.korean_counts import trait_table
 from chejil.filters.prose import PROSE, both
 from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, add_signal
 from chejil.filters.stuffing_counts import COUNTERS, MIN_WORDS, count_stuffing, frequent_words
 from chejil.filters.suffixes import suffixes
-from chejil.filters.word_letters import odd_bits
+
+
+_TABLES = (
+    "codes", "flags", "word_keys", "word_kinds", "word_notes", "letter_begins", "letter_ends", "word_starts",
+)  # fmt: skip
 
 
 def measure(texts: TextBuffers, shared: Counts) -> dict[str, np.ndarray]:
     """COUNTERS of each text."""
     counts = np.zeros((len(texts), len(COUNTERS)), np.int64)
-    names = (
-        "codes",
-        "flags",
-        "word_hashes",
-        "word_kinds",
-        "word_begins",
-        "word_ends",
-        "word_starts",
-        "char_starts",
-    )
-    tables = odd_bits(shared["codes"], shared["flags"]), trait_table(), frequent_words(), *suffixes()
-    count_stuffing(*[*(shared[name] for name in names), *tables, counts])
+    count_stuffing(*[*(shared[name] for name in _TABLES), frequent_words(), *suffixes(), counts])
     return dict(zip(COUNTERS, np.ascontiguousarray(counts.T), strict=True))
 
 

@@ -13,21 +13,13 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from chejil.filters.korean_counts import TERMINAL, tail_of
+from chejil.filters.korean_counts import tail_of
 from chejil.filters.lexicons import lexicon
 from chejil.filters.repetition import first_like, power_of_two
 from chejil.filters.suffixes import find_suffix
 from chejil.filters.unicode_classes import HANGUL
 from chejil.filters.word_letters import (
-    LETTER_CLASSES,
-    OTHER_KINDS,
-    any_bit,
-    enter,
-    finish,
-    is_letter,
-    lower,
-    newlines,
-    slot_of,
+    APART, BREAK, ENDS, LETTER_CLASSES, enter, finish, hash_of, is_letter, slot_of,
 )  # fmt: skip
 
 COUNTERS = (
@@ -45,7 +37,7 @@ KEPT_NUMERATOR, KEPT_DENOMINATOR = (
 MIN_KEYWORD_SYLLABLES, MAX_KEYWORD_SYLLABLES, MIN_PARTNERS = 4, 12, 4
 MAX_WORDS = 1 << 20
 
-_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, as in `shared_tables.py`
+_BASIS, _PRIME = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3)  # FNV-1a, here over words
 _SLOT = np.uint64(0x5107)
 
 # What is kept of a word at the place where it stands first.
@@ -64,17 +56,8 @@ def frequent_words() -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def hash_of(codes):
-    """Hash of a word of these code points."""
-    running = _BASIS
-    for code in codes:
-        running = (running ^ np.uint64(code)) * _PRIME
-    return finish(running)
-
-
-@njit(cache=True, nogil=True)
 def count_stuffing(
-    codes, flags, hashes, kinds, begins, ends, starts, char_starts, odd, traits, frequent,
+    codes, flags, keys, kinds, notes, letter_begins, letter_ends, starts, frequent,
     children, lengths, meanings, contexts, symbols, counts,
 ):  # fmt: skip
     """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before."""
@@ -84,9 +67,8 @@ def count_stuffing(
         if last - first > len(stats) and len(stats) < MAX_WORDS:
             words, places, closing, firsts, stats, slots = scratch(min(last - first, MAX_WORDS))
         num, num_hangul = read_words(
-            codes, flags, hashes, kinds, begins[:last], ends, first, char_starts[doc + 1], odd, traits,
-            words, places, closing, firsts,
-        )  # fmt: skip
+            keys, kinds, notes, letter_begins, letter_ends, first, last, words, places, closing, firsts
+        )
         few = slots[: power_of_two(2 * num + 1)]
         row[WORDS] = num
         hanguls = firsts[:num_hangul].copy()
@@ -94,7 +76,7 @@ def count_stuffing(
         row[TOP_TIMES] = top_times(words[:num], frequent, stats)
         if num_hangul >= MIN_PARTNERS:
             row[KEYWORDS] = count_keywords(
-                codes, flags, kinds, begins, ends, places, hanguls, stats, few,
+                codes, flags, notes, letter_begins, letter_ends, places, hanguls, stats, few,
                 children, lengths, meanings, contexts, symbols,
             )  # fmt: skip
         if num_sentences >= MIN_TIMES:
@@ -112,43 +94,24 @@ def scratch(num_words):
 
 
 @njit(cache=True, nogil=True)
-def read_words(
-    codes, flags, hashes, kinds, begins, ends, first, text_end, odd, traits, words, places, closing, hanguls
-):
-    """Hash and place of each word with letters, in lower case (ASCII); `closing` of the next index: a sentence ends.
+def read_words(keys, kinds, notes, begins, ends, first, last, words, places, closing, hanguls):
+    """Key and place of each word with letters; `closing` of the next index: a sentence ends.
 
     Returns:
-        number of words, and of those in `hanguls`: no letters but Hangul, and as long as a keyword or longer.
+        number of words, and of those in `hanguls`: no letters but Hangul, and as long as a keyword or longer (with
+        the marks between letters; `count_keywords` looks closer).
     """
     num = num_hangul = np.int64(0)
-    for word in range(first, len(begins)):
-        begin, end = np.int64(begins[word]), np.int64(ends[word])
-        letters, key, closes = end - begin, hashes[word] | np.uint64(1), False
-        if end - begin > 64 or any_bit(odd, begin, end):
-            letters, key, closes = spell(codes, flags, begin, end, traits)
-        breaks = newlines(codes, end, np.int64(begins[word + 1]) if word + 1 < len(begins) else text_end)
-        words[num], places[num], hanguls[num_hangul] = key, word, num
-        num += letters > 0
-        num_hangul += (kinds[word] & LETTER_CLASSES == 1 << HANGUL) & (letters >= MIN_KEYWORD_SYLLABLES)
-        before = np.int64(0) if letters else np.int64(closing[num])
-        closing[num] = before | closes | (breaks > 0)
+    for word in range(first, last):
+        span = ends[word] - begins[word]
+        words[num], places[num], hanguls[num_hangul] = keys[word], word, num
+        num += span > 0
+        num_hangul += (kinds[word] & LETTER_CLASSES == 1 << HANGUL) & (span >= MIN_KEYWORD_SYLLABLES)
+        before = closing[num] if span == 0 else np.uint8(0)
+        closing[num] = before | (notes[word] & (ENDS | BREAK) != 0)
         if num + 1 == len(words):
             break
     return num, num_hangul
-
-
-@njit(cache=True, nogil=True)
-def spell(codes, flags, begin, end, traits):
-    """Letters of a word, their hash in lower case, and whether a mark that ends a sentence follows the last one."""
-    letters, running, closes = np.int64(0), _BASIS, False
-    for at in range(begin, end):
-        if is_letter(flags[at]):
-            letters += 1
-            running = (running ^ lower(codes[at])) * _PRIME
-            closes = False
-        else:
-            closes |= traits[min(codes[at], 0xFFFF)] & TERMINAL != 0
-    return letters, finish(running), closes
 
 
 @njit(cache=True, nogil=True)
@@ -191,7 +154,7 @@ def top_times(words, frequent, stats):
 
 @njit(cache=True, nogil=True)
 def count_keywords(
-    codes, flags, kinds, begins, ends, places, hanguls, stats, slots, children, lengths, meanings, contexts, symbols,
+    codes, flags, notes, begins, ends, places, hanguls, stats, slots, children, lengths, meanings, contexts, symbols,
 ):  # fmt: skip
     """Words of which both halves are combined with three others and more; `hanguls` is scratch then."""
     heads, tails = np.empty(len(hanguls), np.uint64), np.empty(len(hanguls), np.uint64)
@@ -199,9 +162,9 @@ def count_keywords(
     for i in hanguls:
         if stats[i, TIMES]:
             place = places[i]
-            head, tail, letters = halves_of(codes, flags, begins[place], ends[place], kinds[place])
+            head, tail, letters = halves_of(codes, flags, begins[place], ends[place], notes[place])
             node = find_suffix(tail, letters, letters, children, lengths, meanings, contexts, symbols)
-            if letters <= MAX_KEYWORD_SYLLABLES and (node < 0 or meanings[node] == 0):
+            if MIN_KEYWORD_SYLLABLES <= letters <= MAX_KEYWORD_SYLLABLES and (node < 0 or meanings[node] == 0):
                 heads[num], tails[num], hanguls[num] = head, np.uint64(tail & 0xFFFFFFFF), i
                 num += 1
     by_head, by_tail = count_equal(heads[:num], slots), count_equal(tails[:num], slots)
@@ -213,9 +176,9 @@ def count_keywords(
 
 
 @njit(cache=True, nogil=True)
-def halves_of(codes, flags, begin, end, held):
+def halves_of(codes, flags, begin, end, note):
     """First two syllables of a word, last four, and how many letters it has."""
-    if held & OTHER_KINDS == 0:
+    if note & APART == 0:
         head = np.uint64(codes[begin]) << np.uint64(16) | np.uint64(codes[begin + 1])
         return head, tail_of(codes, np.int64(end)), np.int64(end - begin)
     head, tail, letters = np.uint64(0), np.int64(0), np.int64(0)

@@ -17,8 +17,9 @@ from numba import njit
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.lexicons import lexicon
 from chejil.filters.registry import Counts
-from chejil.filters.shared_tables import LETTERS, measure_characters, measure_words
+from chejil.filters.shared_tables import measure_characters, measure_words
 from chejil.filters.unicode_classes import ALPHABETIC, CLASS_BITS, CONJOINING, DIGIT, HANGUL, LATIN
+from chejil.filters.word_letters import LETTERS
 
 COUNTERS = (
     "words", "word_chars", "longest_word", "alpha_words", "hangul_words", "latin_words",
