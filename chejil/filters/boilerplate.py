@@ -21,7 +21,7 @@ from chejil.filters.boilerplate_tables import KINDS, tables
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.prose import both
 from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, add_signal
-from chejil.filters.shared_tables import measure_characters
+from chejil.filters.shared_tables import measure_characters, measure_words
 from chejil.filters.spans import Spans
 
 COUNTERS = (
@@ -36,15 +36,16 @@ BRIDGED_CONFIDENCE = 0.5
 
 
 @njit(cache=True, nogil=True)
-def count_boilerplate(codes, char_starts, tables, counts):
+def count_boilerplate(codes, char_starts, begins, ends, line_words, line_starts, tables, counts):
     """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before."""
-    room = scratch(1024)
+    starts, verdicts, sizes = scratch(1024)
     for doc in range(len(char_starts) - 1):
+        num = line_starts[doc + 1] - line_starts[doc]
+        if num > len(starts):
+            starts, verdicts, sizes = scratch(num)
+        lines = line_words[line_starts[doc] : line_starts[doc + 1] + 1]
         at, end = char_starts[doc], char_starts[doc + 1]
-        if (end - at) // 2 >= len(room[0]):  # it may have more lines than that
-            room = scratch(max(max_lines(codes, at, end), len(room[0])))
-        starts, verdicts, sizes = room
-        num = judge_lines(codes, at, end, tables, starts, verdicts, sizes)
+        judge_lines(codes, at, end, begins, ends, lines, tables, starts, verdicts, sizes)
         chars = found = found_chars = np.int64(0)
         for line in range(num):
             chars += sizes[line]
@@ -61,15 +62,6 @@ def count_boilerplate(codes, char_starts, tables, counts):
 def scratch(most):
     """Arrays for `judge_lines` with room for that many lines."""
     return np.zeros(most, np.int64), np.zeros(most, np.int8), np.zeros(most, np.int64)
-
-
-@njit(cache=True, nogil=True)
-def max_lines(codes, at, end):
-    """Lines of the characters from `at` to `end`, blank ones too."""
-    lines = np.int64(1)
-    for place in range(at, end):
-        lines += codes[place] == 0x0A
-    return lines
 
 
 @njit(cache=True, nogil=True)
@@ -94,19 +86,20 @@ def run_lines(verdicts, num, first, step, most):
 
 
 @njit(cache=True, nogil=True)
-def find_runs(codes, at, end, tables, head_lines, tail_lines):
+def find_runs(codes, at, end, begins, ends, lines, tables, head_lines, tail_lines):
     """Lines of a document, and how many of them to cut at its head and at its tail: none where all would go.
 
     Returns:
         starts and verdicts (num_lines) of the lines that are not blank, and the two numbers.
     """
-    starts, verdicts, sizes = scratch(max_lines(codes, at, end))
-    num = judge_lines(codes, at, end, tables, starts, verdicts, sizes)
+    num = len(lines) - 1
+    starts, verdicts, sizes = scratch(num)
+    judge_lines(codes, at, end, begins, ends, lines, tables, starts, verdicts, sizes)
     head = run_lines(verdicts, num, 0, 1, head_lines)
     tail = run_lines(verdicts, num, num - 1, -1, tail_lines)
     if head + tail >= num:
         head = tail = 0
-    return starts[:num], verdicts[:num], head, tail
+    return starts, verdicts, head, tail
 
 
 def spans(texts: TextBuffers, head_lines: int = HEAD_LINES, tail_lines: int = TAIL_LINES) -> Spans:
@@ -125,10 +118,14 @@ def spans(texts: TextBuffers, head_lines: int = HEAD_LINES, tail_lines: int = TA
     """
     found = []
     chars = measure_characters(texts, Counts({}))
-    codes = chars["codes"]
+    words, codes = measure_words(texts, Counts(chars)), chars["codes"]
+    places = words["word_begins"], words["word_ends"]
     for doc in range(len(texts)):
         begin, end = int(chars["char_starts"][doc]), int(chars["char_starts"][doc + 1])
-        starts, verdicts, head, tail = find_runs(codes, begin, end, tables(), head_lines, tail_lines)
+        of_doc = words["line_words"][words["line_starts"][doc] : words["line_starts"][doc + 1] + 1]
+        starts, verdicts, head, tail = find_runs(
+            codes, begin, end, *places, of_doc, tables(), head_lines, tail_lines
+        )
         if not head + tail:
             continue
         lines = len(starts)
@@ -157,10 +154,13 @@ def _num_bytes(codes: np.ndarray) -> np.ndarray:
     return 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x10000)
 
 
+_TABLES = "codes", "char_starts", "word_begins", "word_ends", "line_words", "line_starts"
+
+
 def measure(texts: TextBuffers, shared: Counts) -> dict[str, np.ndarray]:
     """COUNTERS of each text."""
     counts = np.zeros((len(texts), len(COUNTERS)), np.int64)
-    count_boilerplate(shared["codes"], shared["char_starts"], tables(), counts)
+    count_boilerplate(*[*(shared[name] for name in _TABLES), tables(), counts])
     return dict(zip(COUNTERS, np.ascontiguousarray(counts.T), strict=True))
 
 
@@ -173,7 +173,7 @@ add_family(
         name="boilerplate",
         counters=COUNTERS,
         measure=measure,
-        needs=("decoded",),
+        needs=("decoded", "word_table"),
         about="Lines that are menu, footer, byline, copyright notice or widget, by kind.",
     )
 )

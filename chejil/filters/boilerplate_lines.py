@@ -28,9 +28,9 @@ from chejil.filters.boilerplate_shape import (
     looks_like_code,
     shape,
 )
-from chejil.filters.boilerplate_tables import COVERED, FIELD, KINDS, NOTICE, POINTS, SPACE
+from chejil.filters.boilerplate_tables import COVERED, FIELD, KINDS, NOTICE, POINTS
 
-PROSE, UNSURE, BLANK, WEAK = 0, -1, -2, -3
+PROSE, UNSURE, WEAK = 0, -1, -2
 """A verdict is 1 + the index of a kind, or one of these (WEAK - the index: a menu written below one another has lines
 of a single word, which prove something only together)."""
 
@@ -40,28 +40,28 @@ MAX_LETTERS_A_POINT, MAX_LETTERS_A_NOTICE_POINT, MAX_NOTICE_LETTERS = 5, 16, 48
 MAX_UNSURE_LETTERS = 32
 MIN_WEAK_RUN = 3
 _NEWLINE, _BLANK = 0x0A, 0x20
-_LAST = 0xFFFF  # no character, and of no class: what lies beyond is looked up as this
 
 
 @njit(cache=True, nogil=True)
-def judge_lines(codes, at, end, tables, starts, verdicts, sizes):
-    """Judge each line that is not blank of the characters from `at` to `end`.
+def judge_lines(codes, at, end, begins, ends, lines, tables, starts, verdicts, sizes):
+    """Judge the lines of a document, the characters from `at` to `end`.
 
     Fills `starts` (where the line begins, int64), `verdicts` (int8) and `sizes` (characters above U+0020, int64),
-    which must have room for every such line, and returns how many there are.
+    which must have room for every line.
+
+    Args:
+        begins, ends: where words begin and end.
+        lines: the first word of each line that is not blank, and the first behind the last line.
     """
-    num = np.int64(0)
     edges, ring = np.empty((2, MAX_LINE_CHARS + 1), np.int64), np.full((2, SLOTS), -1, np.int64)
     votes = np.empty(len(KINDS), np.int64)
-    while at < end:
-        stop, visible = line_size(codes, at, end)
-        verdict = judge_line(codes, at, stop, tables, edges, ring, votes)
-        if verdict != BLANK:
-            starts[num], verdicts[num], sizes[num] = at, verdict, visible
-            num += 1
-        at = stop + 1
+    num = len(lines) - 1
+    for line in range(num):
+        first, stop = np.int64(begins[lines[line]]), line_end(codes, np.int64(ends[lines[line + 1] - 1]), end)
+        starts[line] = line_start(codes, first, at)
+        verdicts[line] = judge_line(codes, first, stop, tables, edges, ring, votes)
+        sizes[line] = count_visible(codes[starts[line] : stop])
     settle(verdicts, num)
-    return num
 
 
 @njit(cache=True, nogil=True)
@@ -79,24 +79,34 @@ def settle(verdicts, num):
 
 
 @njit(cache=True, nogil=True)
-def line_size(codes, at, end):
-    """Where the line at `at` ends, and its visible characters; two loops, as a processor counts many at once."""
-    stop, visible = at, np.int64(0)
-    while stop < end and codes[stop] != _NEWLINE:
-        stop += 1
-    for code in codes[at:stop]:
-        visible += code > _BLANK
-    return stop, visible
+def line_start(codes, at, begin):
+    """Where the line begins whose first word begins at `at`, in a document that begins at `begin`."""
+    while at > begin and codes[at - 1] != _NEWLINE:
+        at -= 1
+    return at
+
+
+@njit(cache=True, nogil=True)
+def line_end(codes, at, end):
+    """Where the line ends whose last word ends at `at`, in a document that ends at `end`."""
+    while at < end and codes[at] != _NEWLINE:
+        at += 1
+    return at
+
+
+@njit(cache=True, nogil=True)
+def count_visible(codes):
+    """Characters above U+0020; of a slice, as a processor counts many at once."""
+    visible = np.int64(0)
+    for at in range(len(codes)):
+        visible += codes[at] > _BLANK
+    return visible
 
 
 @njit(cache=True, nogil=True, inline="always")
 def judge_line(codes, at, end, tables, edges, ring, votes):
-    """Verdict of the line from `at` to `end`; what follows `tables` is scratch."""
+    """Verdict of the line whose first word begins at `at`, up to `end`; what follows `tables` is scratch."""
     chars = tables.chars
-    while at < end and chars[min(codes[at], _LAST)] & SPACE:
-        at += 1
-    if at >= end:
-        return BLANK
     if begins_like_prose(codes, at, end, chars) or is_too_long(codes, at, end, chars):
         return PROSE
     terminal = is_terminal(codes, at, end, chars)
