@@ -3,7 +3,7 @@
 Peers drop a line that holds a word of a list (C4: "javascript", "lorem ipsum"; FineWeb-2: policy phrases), or cut a
 Korean text at the first 주소: or ⓒ wherever it stands (EleutherAI/dps: a © in the first line empties the document).
 Here a line is judged by what its boilerplate phrases leave over (`boilerplate_lines.py`); a share drops a document
-that is nothing else, and a cut is made at the two ends only. A megabyte takes 4.3 ms of Korean and 7 of English, with
+that is nothing else, and a cut is made at the two ends only. A megabyte takes 3.5 ms of Korean and 6.2 of English, with
 4,850 phrases in 0.55 MB.
 
 Raffel et al. 2020 (C4), section 2.2; Penedo et al. 2025 (FineWeb-2), appendix on filters; dps `korean/modify.py`.
@@ -119,12 +119,12 @@ def spans(texts: TextBuffers, head_lines: int = HEAD_LINES, tail_lines: int = TA
     found = []
     chars = measure_characters(texts, Counts({}))
     words, codes = measure_words(texts, Counts(chars)), chars["codes"]
-    places = words["word_begins"], words["word_ends"]
+    edges_of_words = words["word_begins"], words["word_ends"]
     for doc in range(len(texts)):
         begin, end = int(chars["char_starts"][doc]), int(chars["char_starts"][doc + 1])
         of_doc = words["line_words"][words["line_starts"][doc] : words["line_starts"][doc + 1] + 1]
         starts, verdicts, head, tail = find_runs(
-            codes, begin, end, *places, of_doc, tables(), head_lines, tail_lines
+            codes, begin, end, *edges_of_words, of_doc, tables(), head_lines, tail_lines
         )
         if not head + tail:
             continue

@@ -5,7 +5,7 @@ phrases leave over. Its letters are covered as far as they can be by phrases of 
 (`lexicons/boilerplate.yaml`) that begin and end where words do; the phrases bring points; and a line of enough
 points is boilerplate if few of its letters are left. Menus of words that no lexicon has are short segments between
 separators: there half of the letters may be left. A line of prose loses after about eighty letters (forty
-syllables), and is not read further but to find its end.
+syllables), and is not read further; where lines begin and end is told by the table of words.
 
 How lines are covered: `boilerplate_cover.py`. What else decides (separators, digits, marks of code:
 `boilerplate_shape.py`) is looked at only where the points leave a choice: nine lines of prose in ten are settled

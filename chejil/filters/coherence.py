@@ -33,7 +33,9 @@ _TABLES = (
 def measure(texts: TextBuffers, shared: Counts) -> dict[str, np.ndarray]:
     """COUNTERS of each text."""
     counts = np.zeros((len(texts), len(COUNTERS)), np.int64)
-    count_coherence(*[*(shared[name] for name in _TABLES), mark_table(), stem_factors(), common_stems(), counts])
+    count_coherence(
+        *[*(shared[name] for name in _TABLES), mark_table(), stem_factors(), common_stems(), counts]
+    )
     return dict(zip(COUNTERS, np.ascontiguousarray(counts.T), strict=True))
 
 

@@ -1,9 +1,9 @@
 """The pass over a text that counts what is particular to Korean eojeol, lines and sentences.
 
-Words come from `word_table`, which tells of what classes their characters are: of three in four, Hangul alone, only
-the last syllables are looked at, and the others are read for what they can hold. What the line must know of a word is
-a note of 16 bits; a second loop over the notes counts lines and sentences. 4 ms a megabyte of Korean beside the shared
-tables. What the counts mean stands in `korean.py`.
+Words come from `word_table`, which tells of what classes their characters are and where their letters end: of most,
+Hangul with marks around or none, only the last syllables are looked at, and the others are read for what they hold.
+What the line must know of a word is a note of 16 bits; a second loop over the notes counts lines and sentences. 3 ms a
+megabyte of Korean beside the shared tables. What the counts mean stands in `korean.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from numba import njit
 from chejil.filters.lexicons import lexicon
 from chejil.filters.suffixes import CLOSING, ENDING, FINAL, JOSA, POLITE, find_suffix
 from chejil.filters.unicode_classes import ALPHABETIC, CLASS_BITS, DIGIT, HANGUL, HANJA, JAMO, LATIN
-from chejil.filters.word_letters import LETTERS
+from chejil.filters.word_letters import APART, BREAK, LETTER_CLASSES, PAIRED
+from chejil.filters.word_letters import ENDS as MARK_ENDS
 
 COUNTERS = (
     "korean_eojeol", "josa_eojeol", "ending_eojeol", "mixed_script_eojeol", "initials_eojeol", "over_spaced_eojeol",
@@ -32,11 +33,9 @@ MIN_SINGLES = 3
 
 LAUGH, CONSONANT, TERMINAL, OPEN_QUOTE, CLOSE_QUOTE = (1 << bit for bit in range(5))
 _QUOTE = OPEN_QUOTE | CLOSE_QUOTE
-_NEWLINE = ord("\n")
 
 # What a word holds, as in `word_kinds`.
-_HANGUL_ONLY = 1 << HANGUL | LETTERS
-_JAMO, _FOREIGN = 1 << JAMO, 1 << LATIN | 1 << HANJA
+_HANGUL, _JAMO, _FOREIGN = 1 << HANGUL, 1 << JAMO, 1 << LATIN | 1 << HANJA
 
 # What the line must know of a word: the bits of its suffix and these.
 LETTERED, KOREAN, SINGLE, ENDS, QUOTES, SETS, OPENS = (1 << bit for bit in range(6, 13))
@@ -61,7 +60,7 @@ def trait_table() -> np.ndarray:
 
 @njit(cache=True, nogil=True)
 def count_korean(
-    codes, flags, word_kinds, begins, ends, starts, has_hangul, traits,
+    codes, flags, word_kinds, word_notes, begins, ends, letter_begins, letter_ends, starts, has_hangul, traits,
     children, lengths, kinds, contexts, symbols, counts,
 ):  # fmt: skip
     """Fill `counts` (num_docs, len(COUNTERS)) int64, zeros before; documents without Hangul are passed over."""
@@ -69,26 +68,29 @@ def count_korean(
     for doc in np.flatnonzero(has_hangul):
         first, last = starts[doc], starts[doc + 1]
         read_words(
-            codes, flags, word_kinds, begins, ends, first, last, traits,
+            codes, flags, word_kinds, word_notes, begins, ends, letter_begins, letter_ends, first, last, traits,
             children, lengths, kinds, contexts, symbols, notes, counts[doc],
         )  # fmt: skip
-        count_lines(codes, begins, ends, notes, first, last, counts[doc])
+        count_lines(word_notes, notes, first, last, counts[doc])
 
 
 @njit(cache=True, nogil=True)
 def read_words(
-    codes, flags, word_kinds, begins, ends, first, last, traits,
+    codes, flags, word_kinds, word_notes, begins, ends, letter_begins, letter_ends, first, last, traits,
     children, lengths, kinds, contexts, symbols, notes, row,
 ):  # fmt: skip
     """Fill `notes` of the words from `first` to `last`, and count what needs no line."""
     eojeol = syllables = particles = endings = np.int64(0)
     for word in range(first, last):
         begin, end, held = np.int64(begins[word]), np.int64(ends[word]), word_kinds[word]
-        note, stem_end, letters, hanguls = np.int64(0), end, end - begin, end - begin
-        if held != _HANGUL_ONLY:
+        stem_end = np.int64(letter_ends[word])
+        letters, note = stem_end - letter_begins[word], ENDS if word_notes[word] & MARK_ENDS else 0
+        hanguls = letters if held & _HANGUL else np.int64(0)
+        plain = is_plain(held, word_notes[word])
+        if not plain:
             note, stem_end, letters, hanguls = survey(codes, flags, begin, end, held, traits, row)
         if hanguls:
-            run = end_run(flags, begin, stem_end) if held != _HANGUL_ONLY else letters
+            run = letters if plain else end_run(flags, begin, stem_end)
             tail = tail_of(codes, stem_end)
             node = find_suffix(tail, run, letters, children, lengths, kinds, contexts, symbols)
             kind = kinds[node] if node >= 0 else np.int64(0)
@@ -105,6 +107,13 @@ def read_words(
         notes[word] = note | (LETTERED if letters else 0)
     row[EOJEOL], row[SYLLABLES] = eojeol, syllables
     row[JOSA_EOJEOL], row[ENDING_EOJEOL] = particles // JOSA, endings // ENDING
+
+
+@njit(cache=True, nogil=True)
+def is_plain(held, word_note):
+    """Whether the table of words tells all of a word: letters in a row, no jamo, Hangul alone or none, no quotes."""
+    one_script = (held & LETTER_CLASSES == _HANGUL) | (held & (_HANGUL | _JAMO) == 0)
+    return one_script & (word_note & (APART | PAIRED) == 0)
 
 
 @njit(cache=True, nogil=True)
@@ -214,12 +223,12 @@ def long_runs(flags, begin, end):
 
 
 @njit(cache=True, nogil=True)
-def count_lines(codes, begins, ends, notes, first, last, row):
+def count_lines(word_notes, notes, first, last, row):
     """Count lines and sentences from the notes of the words from `first` to `last`."""
     singles = suffix = register = np.int64(0)
     has_hangul = ended = quoted = False
     for word in range(first, last):
-        if word > first and has_newline(codes, ends[word - 1], begins[word]):
+        if word > first and word_notes[word - 1] & BREAK:
             end_line(row, has_hangul, singles, 0 if ended else suffix, suffix, quoted, register)
             singles = suffix = register = np.int64(0)
             has_hangul = ended = quoted = False
@@ -237,14 +246,6 @@ def count_lines(codes, begins, ends, notes, first, last, row):
         if note & ENDS and suffix and not ended:
             register, ended = end_sentence(row, suffix, quoted or note & QUOTES, register), True
     end_line(row, has_hangul, singles, 0 if ended else suffix, suffix, quoted, register)
-
-
-@njit(cache=True, nogil=True)
-def has_newline(codes, begin, end):
-    """Whether the white space between two words has a newline."""
-    while begin < end and codes[begin] != _NEWLINE:
-        begin += 1
-    return begin < end
 
 
 @njit(cache=True, nogil=True)

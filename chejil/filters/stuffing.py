@@ -23,7 +23,6 @@ from chejil.filters.registry import Bound, Counts, Family, Signal, add_family, a
 from chejil.filters.stuffing_counts import COUNTERS, MIN_WORDS, count_stuffing, frequent_words
 from chejil.filters.suffixes import suffixes
 
-
 _TABLES = (
     "codes", "flags", "word_keys", "word_kinds", "word_notes", "letter_begins", "letter_ends", "word_starts",
 )  # fmt: skip
