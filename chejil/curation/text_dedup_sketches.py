@@ -44,6 +44,9 @@ from chejil.curation.index import Index
 from chejil.curation.sketches import LANES_A_WORD, band_keys, bands_for, cosine_share, sketches
 from chejil.curation.stage import Function, Tally, Unit
 from chejil.curation.text_dedup_settings import Bloom, Method, SimHash, UniSim, missing
+from chejil.filters.buffers import TextBuffers
+
+Sketched = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 PLANES = 1024
 """Planes of UniSim's sketch; 512 bytes a document."""
@@ -86,13 +89,15 @@ def _module(method: Method, name: str) -> Any:
         return importlib.import_module(name)
 
 
-def _texts(unit: Unit) -> Iterator[list[str]]:
-    for table in edits.documents(unit, ["text"]):
-        yield [(text or "")[:_MAX_CHARS] for text in table["text"].to_pylist()]
+def _write(unit: Unit, words: int, measure: Callable[[list[str]], Sketched]) -> Tally:
+    """Write what `measure` says of each row group's texts: sketch, name, keys, and whether it is compared."""
 
+    def measured() -> Iterator[Measured]:
+        for table in edits.documents(unit, ["text"]):
+            texts = [(text or "")[:_MAX_CHARS] for text in table["text"].to_pylist()]
+            yield Measured(*measure(texts), TextBuffers.of(table["text"]).num_bytes)
 
-def _write(unit: Unit, words: int, measure: Callable[[list[str]], Measured]) -> Tally:
-    return duplicates.write_measured(unit, words, map(measure, _texts(unit)))
+    return duplicates.write_measured(unit, words, measured())
 
 
 def sign_simhash(unit: Unit) -> Tally:
@@ -100,15 +105,13 @@ def sign_simhash(unit: Unit) -> Tally:
     wanted = unit.settings
     fingerprint = simhash(wanted["bits"], wanted["ngram_chars"])
 
-    def measure(texts: list[str]) -> Measured:
+    def measure(texts: list[str]) -> Sketched:
         found = [fingerprint(text) for text in texts]
         size = wanted["bits"] // 8
         lying = np.frombuffer(b"".join(one or bytes(size) for one in found), np.uint8).reshape(-1, size)
         bits = np.unpackbits(lying, axis=1).astype(np.uint64)
         keys = block_keys(bits, wanted["blocks"], wanted["max_differing_bits"])
-        return Measured(
-            sketches(bits), _names(bits), keys, np.array([one is not None for one in found], bool)
-        )
+        return sketches(bits), _names(bits), keys, np.array([one is not None for one in found], bool)
 
     return _write(unit, wanted["bits"] // 16, measure)
 
@@ -155,12 +158,12 @@ def sign_unisim(unit: Unit) -> Tally:
     embed = embedder()
     bands, rows = unisim_bands(unit.settings["threshold"])
 
-    def measure(texts: list[str]) -> Measured:
+    def measure(texts: list[str]) -> Sketched:
         bits = np.zeros((len(texts), PLANES), np.uint64)
         spoken = np.array([bool(text.strip()) for text in texts], bool)
         for row in np.flatnonzero(spoken):
             bits[row] = sides(embed(texts[row]))
-        return Measured(sketches(bits), _names(bits), band_keys(bits, bands, rows), spoken)
+        return sketches(bits), _names(bits), band_keys(bits, bands, rows), spoken
 
     return _write(unit, PLANES // 16, measure)
 
@@ -225,10 +228,10 @@ def sign_bloom(unit: Unit) -> Tally:
     """Map: documents/ → work/near_dedup/signatures/, 128 bits of text-dedup's hash; no keys."""
     digest = getattr(_module("bloom", "text_dedup.utils.hashfunc"), _DIGESTS[unit.settings["hash"]])
 
-    def measure(texts: list[str]) -> Measured:
+    def measure(texts: list[str]) -> Sketched:
         found = b"".join(digest(text.encode())[:16] if text else bytes(16) for text in texts)
         hashes = np.frombuffer(found, np.uint64).reshape(-1, 2)
-        return Measured(hashes, hashes[:, 0], hashes[:, :1], np.zeros(len(texts), bool))
+        return hashes, hashes[:, 0], hashes[:, :1], np.zeros(len(texts), bool)
 
     return _write(unit, 2, measure)
 
