@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from chejil.commands import near, quality
+from chejil.commands.options import (
+    JsonOption,
+    OutOption,
+    RecipeArgument,
+    RunArgument,
+    SetOption,
+    WorkersOption,
+    progress,
+)
 from chejil.errors import ChejilError
 
 app = typer.Typer(
@@ -23,28 +31,11 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-RecipeArgument = Annotated[str, typer.Argument(help="A recipe's file, or the bare name of one that ships.")]
-RunArgument = Annotated[str, typer.Argument(help="A run's folder or URL.")]
-SetOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set", metavar="KEY=VALUE", help="Override one value, e.g. stages.near_dedup.threshold=0.8."
-    ),
-]
-OutOption = Annotated[str | None, typer.Option("--out", help="The run's folder or URL [default: runs/NAME].")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
-WorkersOption = Annotated[
-    int | None, typer.Option("--workers", min=1, help="Processes [default: the cores].")
-]
-
 EXIT_WRONG = 1
 """`verify` found something."""
 
 EXIT_INCOMPLETE = 3
 """The run is complete but for shards that could not be read."""
-
-EXIT_INTERRUPTED = 130
-"""Ctrl-C: 128 and the number of the signal."""
 
 
 @app.command()
@@ -73,7 +64,7 @@ def run(
     if dry_run:
         terminal.show(runs.dry_run(loaded, root), json, views.plan)
         return
-    with _progress() as bars:
+    with progress() as bars:
         content = runs.run(loaded, root, workers or terminal.cores(), bars)
     terminal.show(content.summary(root), json, lambda _: views.summary(content, root))
     if content.failed:
@@ -199,7 +190,7 @@ def demo(
         raise ChejilError(
             "--data is for the sample corpus; the real one is kept in a cache", mend="leave one out"
         )
-    with _progress() as bars:
+    with progress() as bars:
         number = workers or terminal.cores()
         result = (
             demos.real(out, number, bars)
@@ -211,59 +202,8 @@ def demo(
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
-quality = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Quality classifiers, from your examples."
-)
-app.add_typer(quality, name="quality")
-
-
-@quality.command()
-def train(
-    positive: Annotated[
-        list[str], typer.Option(metavar="PATH", help="Good documents; may be given several times.")
-    ],
-    negative: Annotated[
-        list[str], typer.Option(metavar="PATH", help="The others; may be given several times.")
-    ],
-    lang: Annotated[str, typer.Option(help="Language of the classifier: ko or en.")],
-    out: Annotated[str, typer.Option(help="Folder or URL for the model and its card.")],
-    seed: Annotated[
-        int, typer.Option(min=0, max=2**31 - 2, help="Decides the sample, the split and the training.")
-    ] = 1,
-    dim: Annotated[int, typer.Option(min=2, max=300, help="Numbers a word.")] = 16,
-    epochs: Annotated[int, typer.Option(min=1, help="Passes over the examples.")] = 5,
-    held_out: Annotated[float, typer.Option(help="Share of the examples that is not learnt from.")] = 0.1,
-    limit: Annotated[int, typer.Option(min=1, help="Most documents of a side.")] = 100_000,
-    json: JsonOption = False,
-) -> None:
-    """Train a quality classifier on good documents and others; writes the model and a card that says how good.
-
-    A PATH is a file or a quoted glob (Parquet, CSV, TSV or JSON lines with a `text` column, else plain text),
-    FORMAT:PATH for a format of recipes, or the folder of a run: its clean shards.
-    """
-    from chejil import terminal
-    from chejil.curation import quality_report, quality_training
-
-    settings = quality_training.Training(
-        lang, seed=seed, dim=dim, epochs=epochs, held_out=held_out, limit=limit
-    )
-    with _progress(after="nothing was written") as bars:
-        card = quality_training.train({"high": positive, "low": negative}, settings, out, bars)
-    terminal.show(card, json, lambda _: quality_report.summary(card, out))
-
-
-@contextmanager
-def _progress(after: str = "the same command goes on where it stopped") -> Iterator[Any]:
-    """Bars while the block goes on; Ctrl-C ends it with what holds `after` it and the shell's own exit code for it."""
-    from chejil import terminal
-    from chejil.curation.progress import Terminal
-
-    with Terminal(terminal.STDERR) as bars:
-        try:
-            yield bars
-        except KeyboardInterrupt:
-            terminal.STDERR.print(f"interrupted: {after}", highlight=False)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+app.command()(near.near)
+app.add_typer(quality.app, name="quality")
 
 
 def _version(value: bool) -> None:

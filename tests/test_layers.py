@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent / "chejil"
-ORDER = ("errors", "terminal", "filters", "curation", "tokenizer", "training", "eval", "cli")
+ORDER = ("errors", "terminal", "filters", "curation", "tokenizer", "training", "eval", "commands", "cli")
 """The house from the cellar to the roof; `reference` writes the docs and stands beside the command line."""
 
 HEAVY = ("torch", "transformers", "trl", "datatrove")

@@ -160,11 +160,7 @@ def _entries(url: str) -> pl.Series:
     content = _content(url).replace(b"\r\n", b"\n")
     lines = pl.Series("entry", [content.decode("utf-8", "replace")]).str.split("\n").explode()
     # Most lists are bare domains: five passes with regular expressions would take four times as long as this look.
-    if (
-        content.isascii()
-        and content.islower()
-        and not any(mark in content for mark in b"# \t/*|:")
-    ):
+    if content.isascii() and content.islower() and not any(mark in content for mark in b"# \t/*|:"):
         return lines
     lines = lines.str.replace(r"#.*$", "").str.strip_chars()
     # What the block rules of browsers and wildcards of hosts mean is the domain, which holds its subdomains.

@@ -95,7 +95,8 @@ def _from(shard: str, origin: str, earlier: bool) -> list[pl.Expr]:
 
 def _chosen(members: pl.DataFrame, chosen: np.ndarray, agreed: np.ndarray, unit: Unit) -> pa.Table:
     is_dropped = chosen != np.arange(len(chosen))
-    similarity = sketches.similarity(agreed, unit.settings["sketch_words"] * sketches.LANES_A_WORD)
+    lanes = unit.settings["sketch_words"] * sketches.LANES_A_WORD
+    similarity = sketches.similarity(agreed, lanes, unit.settings["scale"])
     hashes = {"": 0, **{shard: shard_hash(shard) for shard in unit.shards}}
     table = members.with_columns(
         shard=members["shard"].replace_strict(hashes, return_dtype=pl.UInt64),

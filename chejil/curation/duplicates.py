@@ -27,17 +27,19 @@ from chejil.curation.key_tables import KeyWriter
 from chejil.curation.place import Place, verdicts_of
 from chejil.curation.shards import ShardWriter
 from chejil.curation.side_tables import fixed_bytes
-from chejil.curation.stage import ALL_SHARDS, Stage, Tally, Unit
+from chejil.curation.sketches import Scale
+from chejil.curation.stage import ALL_SHARDS, Function, Stage, Tally, Unit
 from chejil.curation.survivors import Keep
 
 
 @dataclass(frozen=True)
 class Likeness:
-    """When two documents are duplicates: where their sketches lie, how wide these are, and what must agree."""
+    """When two documents are duplicates: where their sketches lie, how wide they are, what must agree."""
 
     measured: str
     sketch_words: int
     min_equal_lanes: int
+    scale: Scale = "jaccard"
 
 
 @dataclass(frozen=True)
@@ -54,18 +56,31 @@ class Measured:
 
 
 def stages(
-    keep: Keep, likeness: Likeness, measure: Stage, place: Place, earlier: Sequence[Earlier] = ()
+    keep: Keep,
+    likeness: Likeness,
+    measure: Stage,
+    place: Place,
+    earlier: Sequence[Earlier] = (),
+    find: Function | None = None,
 ) -> list[Stage]:
-    """All stages of a deduplication; `measure` is the first one, which `write_measured` must have written."""
+    """All stages of a deduplication; `measure` is the first one, which `write_measured` must have written.
+
+    Args:
+        find: finds the edges of all documents, in one part, from what `measure` says; by itself they come from keys.
+    """
     name, like = measure.name.split("/")[0], asdict(likeness)
     compared = {**like, **key_of(earlier)}
     own = {ALL_SHARDS: settings_of(earlier)}
     wanted = {"keep": keep.model_dump(mode="json"), "before": list(place.deciders)}
     scored = ("signals",) if keep.by == "signal" else ()
+    measured_by = dict(measure.settings) if find else {}
     clustered, weighed = f"{name}/clusters", f"{name}/members"
     return [
         measure,
-        Stage(f"{name}/edges", "split", edges.find_edges, compared, (measure.name,), own_settings=own),
+        Stage(
+            f"{name}/edges", "split", find or edges.find_edges, {**compared, **measured_by}, (measure.name,),
+            own_settings=own, rows_a_part=1 << 62 if find else 1 << 23,
+        ),
         Stage(
             clustered, "gather", clusters.find_clusters, compared, (measure.name, f"{name}/edges"),
             own_settings=own,

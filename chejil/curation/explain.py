@@ -7,15 +7,13 @@ judged a second time, and an answer that is not the one the run gave is an error
 from __future__ import annotations
 
 import difflib
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import polars as pl
 
-from chejil.curation import edits, manifest, marked_yaml, shards
-from chejil.curation.decisions import SCHEMA as DECISIONS
+from chejil.curation import edits, lookup, manifest, shards
 from chejil.curation.decontamination import hits_of_row
 from chejil.curation.documents import QUARANTINE
 from chejil.curation.filtering import Filter
@@ -24,7 +22,7 @@ from chejil.curation.near_dedup import NearDedup
 from chejil.curation.normalise import CHANGES
 from chejil.curation.recipe import Recipe
 from chejil.curation.shingles import shingle_set
-from chejil.errors import RunError, did_you_mean
+from chejil.errors import RunError
 from chejil.filters import bounds
 from chejil.filters.catalogue import SIGNALS, Bound
 from chejil.filters.rules import FIXED_COLUMNS
@@ -88,61 +86,25 @@ def explain(root: str, document: str) -> Explanation | list[dict[str, Any]]:
         RunError: no such id (with a near one); two documents have it; or the run's tables do not agree.
     """
     content = manifest.read(root)
-    found = list(_find(root, content, document))
-    if len(found) > 1:
-        places = ", ".join(f"{row['source']}:{row['file']}#{row['line']}" for _, _, row in found[:5])
-        raise RunError(
-            f"{len(found)} documents have the id '{document}'", where=root, mend=f"name one: {places}"
-        )
-    if found:
-        return _explained(root, content, *found[0])
+    found = lookup.find(root, content, document)
+    if found is not None:
+        return _explained(root, content, *found)
     quarantined = list(_quarantined(root, content, document))
     if quarantined:
         return quarantined
-    raise RunError(f"no document '{document}'", where=root, mend=_near_id(root, content, document))
-
-
-def _find(root: str, content: Manifest, document: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
-    """Shard, row and decision of each document that goes by that name."""
-    place = _place(":")
-    for shard in _shards(content):
-        rows = _table(root, f"decisions/{shard}", DECISIONS.names).with_row_index("row")
-        for row in rows.filter((pl.col("id") == document) | (place == document)).to_dicts():
-            yield shard, row.pop("row"), row
+    raise lookup.absent(root, content, document)
 
 
 def _quarantined(root: str, content: Manifest, document: str) -> Iterator[dict[str, Any]]:
     """A record has no id: it goes by `source/file#line` or `source:file#line`, as a document may."""
-    named = (_place("/") == document) | (_place(":") == document)
-    for shard in _shards(content):
-        yield from _table(root, f"quarantine/{shard}", QUARANTINE.names).filter(named).to_dicts()
-
-
-def _place(separator: str) -> pl.Expr:
-    """`source/file#line`, the id of a document without one; with a colon, the place of any document."""
-    return pl.concat_str(["source", pl.lit(separator), "file", pl.lit("#"), pl.col("line").cast(pl.String)])
-
-
-def _near_id(root: str, content: Manifest, document: str) -> str:
-    source = re.split("[/:]", document, maxsplit=1)[0]
-    shard = next((s for s in _shards(content) if s.split("/")[0] == source), None)
-    if shard is None:
-        return did_you_mean(source, {s.split("/")[0] for s in _shards(content)})
-    ids = _table(root, f"decisions/{shard}", ["id"])["id"].head(2000).to_list()
-    return did_you_mean(document, difflib.get_close_matches(document, ids, n=3, cutoff=0) or ids[:3])
-
-
-def _shards(content: Manifest) -> list[str]:
-    return [entry["shard"] for entry in content.inputs]
-
-
-def _table(root: str, path: str, columns: list[str]) -> pl.DataFrame:
-    return pl.DataFrame(pl.from_arrow(shards.read_shard(shards.join(root, f"{path}.parquet"), columns)))
+    named = (lookup.place("/") == document) | (lookup.place(":") == document)
+    for shard in lookup.shards_of(content):
+        yield from lookup.table(root, f"quarantine/{shard}", QUARANTINE.names).filter(named).to_dicts()
 
 
 def _explained(root: str, content: Manifest, shard: str, row: int, decision: dict[str, Any]) -> Explanation:
-    recipe = _recipe(root)
-    text = _text(root, shard, row)
+    recipe = lookup.recipe_of(root)
+    text = lookup.text_of(root, shard, row)
     origin = shards.read_shard(shards.join(root, f"origins/{shard}.parquet")).slice(row, 1).to_pylist()[0]
     original = origin["original"]
     measured, rules = _judged(root, shard, row, decision, recipe)
@@ -159,40 +121,18 @@ def _explained(root: str, content: Manifest, shard: str, row: int, decision: dic
     )
 
 
-def _recipe(root: str) -> Recipe:
-    files, path = shards.file_system(shards.join(root, "recipe.yaml"))
-    try:
-        text = files.read_text(path, encoding="utf-8")
-    except FileNotFoundError as error:
-        mend = f"run the recipe again with --out {root}"
-        raise RunError("recipe.yaml is missing", where=root, mend=mend) from error
-    return Recipe.model_validate(marked_yaml.read(text, path).data)
-
-
-def _text(root: str, shard: str, row: int, transforms: Iterable[str] = ()) -> str:
-    """A document's text, with the edits of these transforms."""
-    start = 0
-    for table in edits.row_groups(root, shard, ["text"], transforms):
-        if row < start + table.num_rows:
-            return table["text"][row - start].as_py()
-        start += table.num_rows
-    raise RunError(
-        f"row {row} is missing", where=f"documents/{shard}", mend="chejil verify names what changed"
-    )
-
-
 def _judged(
     root: str, shard: str, row: int, decision: Mapping[str, Any], recipe: Recipe
 ) -> tuple[list[Measured], list[dict[str, Any]]]:
     """Signals and rules of one document, judged again."""
     if recipe.stage("score") is None:
         return [], []
-    values = _table(root, f"signals/{shard}", None).slice(row, 1)  # type: ignore[arg-type]
+    values = lookup.table(root, f"signals/{shard}", None).slice(row, 1)
     settings: Filter | None = recipe.stage("filter")
     if settings is None:
         return [_measured(name, values[name][0], None) for name in values.columns if name in SIGNALS], []
     policy = settings.policy(str(decision["source"]))
-    fixed = _table(root, f"documents/{shard}", list(FIXED_COLUMNS)).drop("id").slice(row, 1)
+    fixed = lookup.table(root, f"documents/{shard}", list(FIXED_COLUMNS)).drop("id").slice(row, 1)
     judged_row = values.hstack(fixed)
     again = bounds.judge(judged_row, policy)[0].to_list()
     said = [reason for reason in decision["reasons"] if not reason.startswith(_OTHER_STAGES)]
@@ -230,14 +170,14 @@ def _mates(
     compared = recipe.stage("near_dedup")
     shingle = (compared or NearDedup()).shingle
     transforms = recipe.transforms(before="near_dedup") if compared else []
-    own = shingle_set(_text(root, *place, transforms), shingle.size, shingle.unit)
+    own = shingle_set(lookup.text_of(root, *place, transforms), shingle.size, shingle.unit)
     for mate in _nearest_members(root, content, decision):
         # Exact copies may be spaced otherwise: the same text to the run, though its eojeol differ.
         exact = decision["exact_cluster"] is not None and mate["exact_cluster"] == decision["exact_cluster"]
         similarity = 1.0
         if not exact:
             other = shingle_set(
-                _text(root, mate["shard"], mate["row"], transforms), shingle.size, shingle.unit
+                lookup.text_of(root, mate["shard"], mate["row"], transforms), shingle.size, shingle.unit
             )
             similarity = len(own & other) / max(1, len(own | other))
         yield Mate(mate["id"], "exact" if exact else "near", similarity, mate["kept"])
@@ -254,8 +194,8 @@ def _nearest_members(root: str, content: Manifest, decision: Mapping[str, Any]) 
     stands_in = pl.col("id").eq_missing(pl.lit(decision["duplicate_of"]))
     columns = ["id", "kept", *place, "exact_cluster", "near_cluster"]
     members = []
-    for shard in _shards(content):
-        rows = _table(root, f"decisions/{shard}", columns).with_row_index("row")
+    for shard in lookup.shards_of(content):
+        rows = lookup.table(root, f"decisions/{shard}", columns).with_row_index("row")
         members.append(rows.filter(same & ~itself).with_columns(shard=pl.lit(shard)))
     order = pl.concat(members).sort(stands_in, "kept", descending=True, maintain_order=True)
     return order.head(MAX_MATES).to_dicts()

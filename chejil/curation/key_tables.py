@@ -11,7 +11,9 @@ from types import TracebackType
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from chejil.curation import shards
 from chejil.curation.shards import FileRecord, ShardWriter
 from chejil.curation.stage import Unit
 
@@ -60,3 +62,19 @@ class KeyWriter:
         order = np.argsort(keys, kind="stable")
         self._writer.write(pa.table({"key": keys[order], "row": rows[order]}))
         self._keys, self._rows, self._num = [], [], 0
+
+
+def rows_with(url: str, keys: np.ndarray) -> np.ndarray:
+    """Rows that have one of some sorted keys, in the order of the table; of it only row groups that may hold one are
+    read."""
+    files, path = shards.file_system(url)
+    with files.open(path, "rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as parquet:
+        wanted = []
+        for group in range(parquet.num_row_groups):
+            bounds = parquet.metadata.row_group(group).column(0).statistics
+            first = np.searchsorted(keys, np.uint64(bounds.min))
+            if first < len(keys) and keys[first] <= np.uint64(bounds.max):
+                wanted.append(group)
+        table = parquet.read_row_groups(wanted, use_threads=False)
+    rows: np.ndarray = table["row"].to_numpy()[np.isin(table["key"].to_numpy(), keys)]
+    return rows

@@ -6,7 +6,7 @@ Every document that is dropped resembles one that is kept, by its own sketch and
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,9 +16,17 @@ from chejil.curation.duplicates import Likeness, Measured
 from chejil.curation.index import Earlier, open_earlier
 from chejil.curation.place import Place, made_with
 from chejil.curation.shingles import content_hashes, signatures
-from chejil.curation.sketches import LANES_A_WORD, band_keys, bands_for, min_equal_lanes, sketches
-from chejil.curation.stage import Stage, Tally, Unit
+from chejil.curation.sketches import (
+    LANES_A_WORD,
+    band_keys,
+    bands_for,
+    min_equal_lanes,
+    sketches,
+)
+from chejil.curation.stage import Function, Stage, Tally, Unit
 from chejil.curation.survivors import Keep
+from chejil.curation.text_dedup_settings import Bloom, Method, SimHash, UniSim, versions
+from chejil.curation.text_dedup_sketches import compared_by
 from chejil.errors import RunError
 from chejil.filters.buffers import TextBuffers
 
@@ -43,6 +51,15 @@ class NearDedup(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    engine: Literal["chejil", "text-dedup"] = Field(
+        "chejil", description="Whose signatures: our MinHash, or text-dedup's `method` (extra `text-dedup`)."
+    )
+    method: Method | None = Field(
+        None, description="engine: text-dedup. Its settings stand under its own name."
+    )
+    simhash: SimHash | None = Field(None, description="method: simhash.")
+    bloom: Bloom | None = Field(None, description="method: bloom.")
+    unisim: UniSim | None = Field(None, description="method: unisim.")
     threshold: float = Field(
         0.7, gt=0, le=1, description="Similarity from which two documents are duplicates."
     )
@@ -65,6 +82,21 @@ class NearDedup(BaseModel):
     keep: Keep = Field(default_factory=lambda: Keep(by="longest"), description="Which of a cluster survives.")
 
     @model_validator(mode="after")
+    def _of_engine(self) -> NearDedup:
+        foreign = self.engine == "text-dedup"
+        if foreign != (self.method is not None):
+            raise ValueError("'method' names the method of engine: text-dedup, and of no other")
+        for name in ("simhash", "bloom", "unisim"):
+            if getattr(self, name) is not None and name != self.method:
+                raise ValueError(f"'{name}' has no effect here; it belongs to method: {name}")
+        for name in ("threshold", "shingle", "lanes", "rows") if foreign else ():
+            if getattr(self, name) != type(self).model_fields[name].get_default(call_default_factory=True):
+                raise ValueError(f"'{name}' has no effect here; it belongs to engine: chejil")
+        if self.method == "bloom" and self.against:
+            raise ValueError("'against' has no effect on method: bloom; exact_dedup has it")
+        return self
+
+    @model_validator(mode="after")
     def _rows_fit(self) -> NearDedup:
         if self.rows is not None and self.rows > self.lanes:
             raise ValueError(f"a band of {self.rows} rows does not fit into {self.lanes} lanes")
@@ -78,7 +110,7 @@ class NearDedup(BaseModel):
         """
         found, settings = open_earlier(shards.address(run, data), "near_dedup", "signatures", VERSION, text)
         theirs = NearDedup.model_validate(settings).signature
-        differing = [f"{key} {value}" for key, value in theirs.items() if value != self.signature[key]]
+        differing = [f"{key} {value}" for key, value in theirs.items() if value != self.signature.get(key)]
         if differing:
             what = f"its signatures differ from this recipe's: {', '.join(differing)}"
             raise RunError(what, where=found.url, mend="take the same threshold, shingle, lanes and rows")
@@ -87,8 +119,21 @@ class NearDedup(BaseModel):
     @property
     def signature(self) -> dict[str, Any]:
         """All that a document's signature and keys depend on, beside its text."""
+        if self.method is not None:
+            return {
+                "method": self.method,
+                **self.foreign.model_dump(),
+                **versions(self.method),
+            }
         bands, rows = self.bands
         return {**self.shingle.model_dump(), "lanes": self.lanes, "bands": bands, "rows": rows}
+
+    @property
+    def foreign(self) -> SimHash | Bloom | UniSim:
+        """Settings of text-dedup's method."""
+        assert self.method is not None
+        kinds = {"simhash": SimHash, "bloom": Bloom, "unisim": UniSim}
+        return getattr(self, self.method) or kinds[self.method]()
 
     @property
     def bands(self) -> tuple[int, int]:
@@ -104,13 +149,19 @@ def stages(settings: NearDedup, place: Place) -> list[Stage]:
     Raises:
         RunError: an earlier run that cannot be compared with.
     """
-    like = Likeness(
-        "signatures", settings.lanes // LANES_A_WORD, min_equal_lanes(settings.threshold, settings.lanes)
-    )
+    like, function, find = _of_method(settings)
     key = {**settings.signature, **place.edited, "made_with": made_with()}
-    measure = Stage(f"near_dedup/{like.measured}", "map", sign, key, place.reads, version=VERSION)
+    measure = Stage(f"near_dedup/{like.measured}", "map", function, key, place.reads, version=VERSION)
     runs = [settings.earlier(run, place.data, place.text) for run in settings.against]
-    return duplicates.stages(settings.keep, like, measure, place, runs)
+    return duplicates.stages(settings.keep, like, measure, place, runs, find)
+
+
+def _of_method(settings: NearDedup) -> tuple[Likeness, Function, Function | None]:
+    """What two sketches are compared by, what measures them, and what finds edges if keys do not."""
+    if settings.method is None:
+        least = min_equal_lanes(settings.threshold, settings.lanes)
+        return Likeness("signatures", settings.lanes // LANES_A_WORD, least), sign, None
+    return compared_by(settings.foreign)
 
 
 def sign(unit: Unit) -> Tally:

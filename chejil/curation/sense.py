@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from chejil.curation import blocklists, preset_files, scoring
+from chejil.curation import blocklists, preset_files, scoring, text_dedup_settings
 from chejil.curation.decontamination import Decontaminate, files_against
 from chejil.curation.exact_dedup import ExactDedup
 from chejil.curation.filtering import Filter, LanguageLimits, Limits, RuleText, list_urls
@@ -60,6 +60,7 @@ class Sense:
         elif isinstance(getattr(settings, "keep", None), Keep):
             yield from self._keep((*path, "keep"), settings.keep)  # type: ignore[attr-defined]
             yield from self._earlier((*path, "against"), settings)
+            yield from self._engine((*path, "engine"), settings)
 
     def _score(self, path: Path, settings: Score) -> Iterator[ChejilError]:
         for place, error in scoring.problems(settings, self.data):
@@ -83,6 +84,13 @@ class Sense:
             except ChejilError as error:
                 what = f"{error.where}: {error.what}" if error.where else error.what
                 yield self._problem((*path, "against", name), what, error.mend)
+
+    def _engine(self, path: Path, settings: BaseModel) -> Iterator[ChejilError]:
+        """An engine that is not installed."""
+        method = settings.method if isinstance(settings, NearDedup) else None
+        error = text_dedup_settings.missing(method) if method is not None else None
+        if error is not None:
+            yield self._problem(path, error.what, error.mend)
 
     def _keep(self, path: Path, keep: Keep) -> Iterator[ChejilError]:
         if keep.signal is not None:

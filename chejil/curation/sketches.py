@@ -7,6 +7,9 @@ document of any length costs 64 bytes in place of 1,024.
 
 from __future__ import annotations
 
+import math
+from typing import Literal
+
 import numpy as np
 from numba import njit
 
@@ -17,6 +20,8 @@ LANES_A_WORD = 16
 """Lanes in 64 bits of a sketch."""
 
 _CHANCE = 1 / 16
+
+Scale = Literal["jaccard", "bits", "cosine"]
 
 
 def sketches(signature: np.ndarray) -> np.ndarray:
@@ -52,13 +57,30 @@ def equal_lanes(one, other):
     return equal
 
 
-def similarity(equal: np.ndarray, lanes: int) -> np.ndarray:
-    """Jaccard similarity that so many equal lanes speak for, 0 to 1.
+def similarity(equal: np.ndarray, lanes: int, scale: Scale = "jaccard") -> np.ndarray:
+    """Similarity that so many equal lanes speak for, 0 to 1.
 
-    >>> similarity(np.array([8, 128]), 128).tolist()
-    [0.0, 1.0]
+    Args:
+        scale: what the lanes are: `jaccard` of MinHash, `bits` of a fingerprint (their share is the similarity),
+            `cosine` of which side of random planes a vector lies on.
+
+    >>> (
+    ...     similarity(np.array([8, 128]), 128).tolist(),
+    ...     similarity(np.array([48]), 64, "cosine").round(2).tolist(),
+    ... )
+    ([0.0, 1.0], [0.71])
     """
-    return np.clip((equal / lanes - _CHANCE) / (1 - _CHANCE), 0, 1)
+    share = equal / lanes
+    if scale == "bits":
+        return share
+    if scale == "cosine":
+        return np.clip(np.cos(np.pi * (1 - share)), 0, 1)
+    return np.clip((share - _CHANCE) / (1 - _CHANCE), 0, 1)
+
+
+def cosine_share(cosine: float) -> float:
+    """Share of random planes of which two vectors of that cosine lie on the same side (Charikar 2002)."""
+    return 1 - math.acos(cosine) / math.pi
 
 
 def min_equal_lanes(threshold: float, lanes: int) -> int:

@@ -1,0 +1,40 @@
+"""Arguments and options that several commands have, and the bars that show their progress."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+RecipeArgument = Annotated[str, typer.Argument(help="A recipe's file, or the bare name of one that ships.")]
+RunArgument = Annotated[str, typer.Argument(help="A run's folder or URL.")]
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override one value, e.g. stages.near_dedup.threshold=0.8."
+    ),
+]
+OutOption = Annotated[str | None, typer.Option("--out", help="The run's folder or URL [default: runs/NAME].")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes [default: the cores].")
+]
+
+EXIT_INTERRUPTED = 130
+"""Ctrl-C: 128 and the number of the signal."""
+
+
+@contextmanager
+def progress(after: str = "the same command goes on where it stopped") -> Iterator[Any]:
+    """Bars while the block goes on; Ctrl-C ends it with what holds `after` it and the shell's own exit code for it."""
+    from chejil import terminal
+    from chejil.curation.progress import Terminal
+
+    with Terminal(terminal.STDERR) as bars:
+        try:
+            yield bars
+        except KeyboardInterrupt:
+            terminal.STDERR.print(f"interrupted: {after}", highlight=False)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
