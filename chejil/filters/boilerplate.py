@@ -32,6 +32,8 @@ JUDGED_LINES, JUDGED_CHARS, BOILERPLATE_LINES, BOILERPLATE_CHARS, FIRST_KIND = r
 
 HEAD_LINES, TAIL_LINES = 30, 60
 MAX_BRIDGED = 1
+_COPYRIGHT = 1 + KINDS.index("copyright")
+_C_IN_CIRCLE, _SMALL_C_IN_CIRCLE = ord("©"), ord("ⓒ")
 BRIDGED_CONFIDENCE = 0.5
 
 
@@ -86,6 +88,13 @@ def run_lines(verdicts, num, first, step, most):
 
 
 @njit(cache=True, nogil=True)
+def is_title(opening, verdicts, num):
+    """Whether the first line stands alone, and so is a title, whatever its words ("Customer Service Week")."""
+    claims = verdicts[0] == _COPYRIGHT or opening in (_C_IN_CIRCLE, _SMALL_C_IN_CIRCLE)
+    return not claims and run_lines(verdicts, num, 0, 1, 2) < 2
+
+
+@njit(cache=True, nogil=True)
 def find_runs(codes, at, end, begins, ends, lines, tables, head_lines, tail_lines):
     """Lines of a document, and how many of them to cut at its head and at its tail: none where all would go.
 
@@ -97,6 +106,8 @@ def find_runs(codes, at, end, begins, ends, lines, tables, head_lines, tail_line
     judge_lines(codes, at, end, begins, ends, lines, tables, starts, verdicts, sizes)
     head = run_lines(verdicts, num, 0, 1, head_lines)
     tail = run_lines(verdicts, num, num - 1, -1, tail_lines)
+    if head == 1 and is_title(codes[starts[0]], verdicts, num):
+        head = 0
     if head + tail >= num:
         head = tail = 0
     return starts, verdicts, head, tail
@@ -105,7 +116,7 @@ def find_runs(codes, at, end, begins, ends, lines, tables, head_lines, tail_line
 def spans(texts: TextBuffers, head_lines: int = HEAD_LINES, tail_lines: int = TAIL_LINES) -> Spans:
     """The runs of boilerplate lines at the head and at the tail of each document, a span a line.
 
-    What lies between is left alone, whatever it says, and a document of nothing else is left whole (its
+    A single line at the head is left unless it claims a copyright: it is a title. What lies between is left alone, too, and a document of nothing else is left whole (its
     `boilerplate_char_share` drops it). One short line that is no sentence may stand within a run and goes with it,
     confidence 0.5. Blank lines go with the line before them; those between the text and the tail with the tail.
 

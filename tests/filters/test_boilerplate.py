@@ -239,6 +239,21 @@ def test_a_menu_below_one_another():
     assert score(["홈\n검색\n공지사항"], ["menu_lines"]).column(0).to_pylist() == [3]  # and notices
 
 
+@pytest.mark.parametrize(
+    "title",
+    [
+        "Customer Service Week 2014",
+        "A New Look at the Freedom of Information Act",
+        "May 2024 Leadership Council Update",
+        "Documentation style overview",
+        "공지사항",  # notices
+    ],
+)
+def test_a_title_stays(title):
+    """One line at the head, alone above the text, is what the text is about, whatever words it shares with menus."""
+    assert cut(f"{title}\n{ENGLISH}") == f"{title}\n{ENGLISH}"
+
+
 def test_a_short_line_between_two():
     """A line of unknown words counts where it stands between two that are known, and is of no kind."""
     text = "로그인 | 회원가입\n강가 물레방아\n\n개인정보처리방침"  # log in; a mill; privacy policy
