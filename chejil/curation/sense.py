@@ -18,6 +18,7 @@ from chejil.curation.filtering import Filter, LanguageLimits, Limits, RuleText, 
 from chejil.curation.index import text_before
 from chejil.curation.marked_yaml import MarkedYaml, Path
 from chejil.curation.near_dedup import NearDedup
+from chejil.curation.place import MAKING_TEXT
 from chejil.curation.scoring import Score
 from chejil.curation.survivors import Keep
 from chejil.errors import ChejilError, RecipeError, did_you_mean
@@ -46,7 +47,10 @@ class Sense:
         """From the stages whose form is right, each with its place; without a score stage nothing is scored."""
         names = next((settings.names for _, settings in stages if isinstance(settings, Score)), [])
         data = marked.data.get("data", ".") if isinstance(marked.data, dict) else "."
-        plain = [{str(path[-1]): settings.model_dump(mode="json")} for path, settings in stages]
+        plain = [
+            {str(path[-1]): settings.model_dump(mode="json") if path[-1] in MAKING_TEXT else {}}
+            for path, settings in stages
+        ]
         return cls(marked, sources, names, str(data), plain)
 
     def stage(self, path: Path, settings: BaseModel) -> Iterator[ChejilError]:
@@ -171,6 +175,13 @@ class Sense:
             return
         if SIGNALS[name].kind == "label":
             yield self._problem(path, f"'{name}' is a label, it has no interval", "write a rule")
+        elif (limits.low, limits.high) == (None, None):
+            yield self._problem(path, f"'{name}' has neither low nor high", "give one, or leave it out")
+        else:
+            try:
+                bounds.check_range(name, limits.low, limits.high)
+            except ChejilError as error:
+                yield self._problem(path, error.what, error.mend)
         if limits.unit is not None:
             try:
                 bounds.check_unit(name, limits.unit)

@@ -45,7 +45,7 @@ def summary(run: Manifest, root: str) -> Iterator[RenderableType]:
     for entry in run.failed:
         yield f"stopped: {entry['shard']}: {entry['what']}"
     yield f"{run.documents:,} documents = {run.kept:,} kept + {run.documents - run.kept:,} dropped"
-    if not run.units_done:
+    if not run.units_done and not run.failed:
         yield "nothing to do: every stage is done for these inputs and this recipe"
     yield f"report: {root}/report.html"
 

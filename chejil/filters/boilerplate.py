@@ -116,9 +116,10 @@ def find_runs(codes, at, end, begins, ends, lines, tables, head_lines, tail_line
 def spans(texts: TextBuffers, head_lines: int = HEAD_LINES, tail_lines: int = TAIL_LINES) -> Spans:
     """The runs of boilerplate lines at the head and at the tail of each document, a span a line.
 
-    A single line at the head is left unless it claims a copyright: it is a title. What lies between is left alone, too, and a document of nothing else is left whole (its
-    `boilerplate_char_share` drops it). One short line that is no sentence may stand within a run and goes with it,
-    confidence 0.5. Blank lines go with the line before them; those between the text and the tail with the tail.
+    A single line at the head is left unless it claims a copyright: it is a title. What lies between is left alone, too,
+    and a document of nothing else is left whole (its `boilerplate_char_share` drops it). One short line that is no
+    sentence may stand within a run and goes with it, confidence 0.5. Blank lines go with the line before them; those
+    between the text and the tail with the tail.
 
     Args:
         head_lines: the most lines, blank ones apart, that a cut may take at the head; the rest of a longer run stays.

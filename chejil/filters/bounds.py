@@ -226,6 +226,11 @@ def _bound_problems(signal: str, entry: Any, where: str) -> Iterator[ChejilError
         yield ChejilError(
             f"'{signal}' has neither low nor high", where=where, mend="give one, or leave it out"
         )
+    if not wrong and SIGNALS[signal].kind != "label":
+        try:
+            check_range(signal, edges.get("low"), edges.get("high"), where)
+        except ChejilError as error:
+            yield error
     if not wrong and len(edges) == 2 and edges["low"] > edges["high"]:
         what = f"low {edges['low']:g} is above high {edges['high']:g}: nothing would pass"
         yield ChejilError(what, where=where)
@@ -233,6 +238,23 @@ def _bound_problems(signal: str, entry: Any, where: str) -> Iterator[ChejilError
 
 def _is_number(edge: Any) -> bool:
     return isinstance(edge, int | float) and not isinstance(edge, bool) and math.isfinite(edge)
+
+
+def check_range(signal: str, low: float | None, high: float | None, where: str | None = None) -> None:
+    """Refuse a bound that lies where no value of the signal can.
+
+    Raises:
+        ChejilError: a share or score outside 0 to 1, a count or mean below 0.
+    """
+    kind = SIGNALS[signal].kind
+    most = 1.0 if kind in ("share", "score") else math.inf
+    for side, edge in (("low", low), ("high", high)):
+        if edge is not None and not 0 <= edge <= most:
+            mend = "for 30 % write 0.3" if edge > 1 else "leave the side out"
+            what = (
+                f"{side}: {edge:g} is no {kind}: '{signal}' lies {'from 0 to 1' if most == 1 else 'above 0'}"
+            )
+            raise ChejilError(what, where=where, mend=mend)
 
 
 def by_preset(signal: str) -> dict[str, dict[str, Bound]]:

@@ -368,6 +368,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_bytes(small_run, small_reci
     killed = subprocess.run([sys.executable, "-c", SCRIPT, str(recipe), str(root), stage, after], check=False)
     assert killed.returncode == -signal.SIGKILL
     assert not (root / manifest.PATH).exists()
+    assert (root / manifest.UNFINISHED).exists()
     run(small_recipe(), str(root))
 
     assert content(root) == content(small_run)
