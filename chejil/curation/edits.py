@@ -1,10 +1,10 @@
 """Edits: what a transform changes in the documents, as spans in a side table; the documents stay as they are.
 
-A transform (`strip_boilerplate`, `mask_pii`) writes one row a span: where, by which rule, what stood there and what
-stands there now. Every stage that comes after it in the recipe reads the documents with its edits applied, a copy of
-bytes at about 1 GB/s, so no second corpus is written, a changed transform redoes what follows it and nothing before,
-and every change can be shown, counted and undone. `start` and `end` are byte offsets in the text that the transform
-read: the document with the edits of the transforms before it.
+A transform (`strip_boilerplate`, `line_dedup`, `substring_dedup`, `mask_pii`) writes one row a span: where, by which
+rule, what stood there and what stands there now. Every stage that comes after it in the recipe reads the documents with
+its edits applied, a copy of bytes at about 1 GB/s, so no second corpus is written, a changed transform redoes what
+follows it and nothing before, and every change can be shown, counted and undone. `start` and `end` are byte offsets in
+the text that the transform read: the document with the edits of the transforms before it.
 """
 
 from __future__ import annotations
@@ -47,20 +47,28 @@ def folder(transform: str) -> str:
 
 def write_edits(unit: Unit, find: Callable[[TextBuffers], Edited]) -> Tally:
     """Map: documents/, edited by the transforms before → edits/<transform>/, a row group of them at a time."""
+    return write_row_edits(unit, ["text"], lambda table: find(TextBuffers.of(table["text"])))
+
+
+def write_row_edits(unit: Unit, columns: Sequence[str], find: Callable[[pa.Table], Edited]) -> Tally:
+    """The same for a transform that asks for more of a document than its text."""
     spans, rows = Counter[str](), Counter[str]()
-    tables = _edited(unit, find, spans, rows)
+    tables = _edited(unit, columns, find, spans, rows)
     file = shards.write_shard(unit.root, unit.path(unit.stage), tables, EDITS)
     return Tally([file], {"edited": {"spans": dict(sorted(spans.items())), **rows}})
 
 
 def _edited(
-    unit: Unit, find: Callable[[TextBuffers], Edited], counts: Counter[str], rows: Counter[str]
+    unit: Unit,
+    columns: Sequence[str],
+    find: Callable[[pa.Table], Edited],
+    counts: Counter[str],
+    rows: Counter[str],
 ) -> Iterator[pa.Table]:
     start = 0
-    for table in documents(unit, ["text"]):
-        texts = TextBuffers.of(table["text"])
-        spans, after = find(texts)
-        edits = _table(texts, spans, after, start)
+    for table in documents(unit, columns):
+        spans, after = find(table)
+        edits = _table(TextBuffers.of(table["text"]), spans, after, start)
         start += table.num_rows
         counts.update(edits["rule"].to_pylist())
         rows["documents"] += pc.count_distinct(edits["row"]).as_py()

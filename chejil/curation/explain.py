@@ -28,7 +28,7 @@ from chejil.filters.catalogue import SIGNALS, Bound
 from chejil.filters.rules import FIXED_COLUMNS
 
 MAX_MATES = 20
-_OTHER_STAGES = ("duplicate:", "url:", "contaminated:")  # reasons that no signal and no rule gave
+_OTHER_STAGES = ("duplicate:", "url:", "contaminated:", "emptied:")  # reasons that no signal and no rule gave
 _MAX_SPANS = 12
 _SPAN_CHARS = 60
 _SPAN_BEFORE_CHARS = 20  # of a span, what stands before the first difference

@@ -10,7 +10,7 @@ from typing import Any
 
 import xxhash
 
-TRANSFORMING = ("strip_boilerplate", "mask_pii")
+TRANSFORMING = ("strip_boilerplate", "line_dedup", "substring_dedup", "mask_pii")
 """Stages that change text, as edits beside the documents."""
 
 MAKING_TEXT = ("normalise", *TRANSFORMING)

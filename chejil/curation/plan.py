@@ -13,11 +13,13 @@ from chejil.curation import (
     exact_dedup,
     filtering,
     ingest,
+    line_dedup,
     masking,
     near_dedup,
     scoring,
     sources,
     stripping,
+    substring_dedup,
     writing,
 )
 from chejil.curation.place import Place
@@ -34,6 +36,8 @@ STAGES: Mapping[str, Callable[[Any, Place], list[Stage]]] = MappingProxyType(
         "exact_dedup": exact_dedup.stages,
         "near_dedup": near_dedup.stages,
         "decontaminate": decontamination.stages,
+        "line_dedup": line_dedup.stages,
+        "substring_dedup": substring_dedup.stages,
         "mask_pii": masking.stages,
         "write": lambda settings, place: [decisions.stage(place), *writing.stages(settings, place)],
     }

@@ -16,6 +16,7 @@ from pydantic.json_schema import JsonSchemaValue
 from chejil.curation.decontamination import Decontaminate
 from chejil.curation.exact_dedup import ExactDedup
 from chejil.curation.filtering import Filter
+from chejil.curation.line_dedup import LineDedup
 from chejil.curation.masking import MaskPii
 from chejil.curation.near_dedup import NearDedup
 from chejil.curation.normalise import Normalise
@@ -23,11 +24,22 @@ from chejil.curation.place import MAKING_TEXT, TRANSFORMING, Place
 from chejil.curation.scoring import Score
 from chejil.curation.sources import Source
 from chejil.curation.stripping import StripBoilerplate
+from chejil.curation.substring_dedup import SubstringDedup
 from chejil.curation.writing import Write
 from chejil.errors import ChejilError
 
 Settings = (
-    Normalise | StripBoilerplate | Score | Filter | ExactDedup | NearDedup | Decontaminate | MaskPii | Write
+    Normalise
+    | StripBoilerplate
+    | Score
+    | Filter
+    | ExactDedup
+    | NearDedup
+    | Decontaminate
+    | LineDedup
+    | SubstringDedup
+    | MaskPii
+    | Write
 )
 
 
@@ -47,6 +59,8 @@ class StageEntry(BaseModel):
     exact_dedup: ExactDedup | None = None
     near_dedup: NearDedup | None = None
     decontaminate: Decontaminate | None = None
+    line_dedup: LineDedup | None = None
+    substring_dedup: SubstringDedup | None = None
     mask_pii: MaskPii | None = None
     write: Write | None = None
 
@@ -139,8 +153,8 @@ class Recipe(BaseModel):
         return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)
 
 
-DECIDING = ("filter", "exact_dedup", "near_dedup", "decontaminate")
-"""Stages that drop documents."""
+DECIDING = ("filter", "exact_dedup", "near_dedup", "decontaminate", "line_dedup", "substring_dedup")
+"""Stages that drop documents; those that change text too drop what they leave empty."""
 
 
 def find_recipe(name: str) -> Path:

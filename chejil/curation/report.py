@@ -120,6 +120,8 @@ GROUPS = {
     "exact_dedup/verdicts": ("exact duplicates",),
     "near_dedup/verdicts": ("near duplicates",),
     "decontaminate/verdicts": ("evaluation texts",),
+    "line_dedup/verdicts": ("emptied by line_dedup",),
+    "substring_dedup/verdicts": ("emptied by substring_dedup",),
 }
 """Kinds of reasons that a stage gives, in its order."""
 
@@ -138,6 +140,7 @@ def reason_group(reason: str) -> str:
         "rule": "rules",
         "duplicate": f"{rest} duplicates",
         "contaminated": "evaluation texts",
+        "emptied": f"emptied by {rest}",
     }.get(kind, "bounds")
 
 

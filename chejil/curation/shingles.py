@@ -31,7 +31,7 @@ _MIX_1 = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd
 _MIX_2 = np.uint64(0xC2B2AE3D27D4EB4F)  # a prime of xxHash64
 _MIX_3 = np.uint64(0x165667B19E3779F9)  # another
 _NO_SHINGLE = np.uint64(0xFFFFFFFFFFFFFFFF)
-_BREAK = np.uint64(1)  # no letter has this code
+WHITE_SPACE = np.uint64(1)  # no letter has this code
 _VALUE_BITS = 52  # a bin's value: 12 bits of round, so at most 2,048 lanes, and these of the hash
 _VALUE = np.uint64((1 << _VALUE_BITS) - 1)
 
@@ -77,7 +77,7 @@ def shingle_set(text: str, size: int, unit: Unit = "eojeol") -> set[tuple[str, .
 
 @cache
 def word_characters() -> np.ndarray:
-    """Code point -> its case-folded code point if it belongs into a word, _BREAK if it is white space, else 0;
+    """Code point -> its case-folded code point if it belongs into a word, WHITE_SPACE if it is white space, else 0;
     (0x110000) uint32.
 
     Letters, digits and combining marks belong into words. A character that folds to several (ß, ŉ) keeps its
@@ -91,7 +91,7 @@ def word_characters() -> np.ndarray:
                 folded = letter.casefold()
                 table[code] = ord(folded) if len(folded) == 1 else ord(letter.lower()[0])
             elif letter.isspace():
-                table[code] = _BREAK
+                table[code] = WHITE_SPACE
     table[0x20000:0x323B0] = np.arange(0x20000, 0x323B0)  # Han extensions B to H: no case
     return table
 
@@ -152,7 +152,7 @@ def _shingles(data, i, end, word_character, ring, by_char, hashes):
     while i <= end:
         code, i = next_char(data, i) if i < end else (np.int64(0x20), i + 1)
         letter = np.uint64(word_character[code])
-        if letter != _BREAK and letter:
+        if letter != WHITE_SPACE and letter:
             word = (word ^ letter) * _MIX_2
             if not by_char:
                 continue

@@ -51,6 +51,11 @@ class Spans:
         doc, start, end, rule = (np.array(column, np.int64) for column in columns[:4])
         return cls(doc, start, end, rule, np.array(columns[4], np.float32), rules)
 
+    def where(self, wanted: np.ndarray) -> Spans:
+        """Those of a mask, (num_spans) bool."""
+        doc, start, end = self.doc[wanted], self.start[wanted], self.end[wanted]
+        return Spans(doc, start, end, self.rule[wanted], self.confidence[wanted], self.rules)
+
     def texts(self, texts: TextBuffers) -> Iterator[str]:
         """What stands at each span."""
         for doc, start, end in zip(self.doc.tolist(), self.start.tolist(), self.end.tolist(), strict=True):
