@@ -13,7 +13,7 @@ import xxhash
 TRANSFORMING = ("strip_boilerplate", "line_dedup", "substring_dedup", "mask_pii")
 """Stages that change text, as edits beside the documents."""
 
-MAKING_TEXT = ("normalise", *TRANSFORMING)
+MAKING_TEXT = ("normalise", *TRANSFORMING, "decontaminate")
 """Stages whose settings decide what text a later one reads."""
 
 EDITS = "edits"
