@@ -10,11 +10,12 @@ import zstandard
 
 LIMIT_KB = 1_500_000
 
-SCRIPT = """
-import resource, sys
+SCRIPT = r"""
+import re, sys
 from chejil.cli import app
 app(sys.argv[1:], standalone_mode=False)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+# Not ru_maxrss: that of a child begins with the memory of the process that forked it.
+print(re.search(r"VmHWM:\s+(\d+)", open("/proc/self/status").read())[1], file=sys.stderr)
 """
 
 

@@ -21,7 +21,7 @@ _DIGITS = 3
 def sides(name: str) -> tuple[bool, bool]:
     """Whether a signal has a low and a high side: those that any preset bounds; both where none does.
 
-    >>> sides("num_words"), sides("digit_share")
+    >>> sides("mean_word_chars"), sides("digit_share")
     ((True, True), (False, True))
     """
     every = [bound for limits in bounds.by_preset(name).values() for bound in limits.values()]

@@ -52,7 +52,7 @@ def lines_of(texts: TextBuffers, scope: np.ndarray, min_letters: int, paragraphs
 
     >>> texts = TextBuffers.of(["제1조(목적)\\n\\n가나  다라 12", "가나다라 34!"])
     >>> lines = lines_of(texts, np.ones(2, np.uint64), 4, False)
-    >>> lines.doc.tolist(), lines.start.tolist(), lines.key[1] == lines.key[2]
+    >>> lines.doc.tolist(), lines.start.tolist(), bool(lines.key[1] == lines.key[2])
     ([0, 0, 1], [0, 17, 0], True)
     """
     num = len(texts) + np.count_nonzero(texts.data[texts.offsets[0] : texts.offsets[-1]] == _NEWLINE)
