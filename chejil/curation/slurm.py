@@ -84,7 +84,8 @@ class SlurmJob(Job):
         deadline = time.monotonic() + _SETTLE_SECONDS
         while not self.ended():
             if time.monotonic() > deadline:
-                return self.cancel()
+                self.cancel()
+                return
             time.sleep(0.2)
 
     def cancel(self) -> None:
