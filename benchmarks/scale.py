@@ -99,6 +99,10 @@ class Clock:
             flush=True,
         )
 
+    def say(self, text: str) -> None:
+        """What one should know meanwhile."""
+        print(text, flush=True)
+
     def _watch(self) -> None:
         while True:
             if self.rows:
