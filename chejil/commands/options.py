@@ -25,16 +25,29 @@ WorkersOption = Annotated[
 EXIT_INTERRUPTED = 130
 """Ctrl-C: 128 and the number of the signal."""
 
+EXIT_TERMINATED = 143
+"""SIGTERM, from a scheduler or a shutdown."""
+
 
 @contextmanager
 def progress(after: str = "the same command goes on where it stopped") -> Iterator[Any]:
     """Bars while the block goes on; Ctrl-C ends it with what holds `after` it and the shell's own exit code for it."""
+    import signal
+
     from chejil import terminal
     from chejil.curation.progress import Terminal
 
+    def terminated(number: int, frame: Any) -> None:
+        codes.append(EXIT_TERMINATED)
+        raise KeyboardInterrupt
+
+    codes = [EXIT_INTERRUPTED]
+    before = signal.signal(signal.SIGTERM, terminated)
     with Terminal(terminal.STDERR) as bars:
         try:
             yield bars
         except KeyboardInterrupt:
             terminal.STDERR.print(f"interrupted: {after}", highlight=False)
-            raise typer.Exit(EXIT_INTERRUPTED) from None
+            raise typer.Exit(codes[-1]) from None
+        finally:
+            signal.signal(signal.SIGTERM, before)

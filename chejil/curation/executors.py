@@ -1,12 +1,16 @@
-"""Where units of work are done: in this process, or in a pool of processes that each start fresh.
+"""Where units of work are done on this machine: in this process, or in a pool of processes that each start fresh.
 
 Processes are spawned, never forked: Polars, Arrow and Numba hold threads that do not survive a fork. Each worker
 gets one thread of each library, so that N workers are N cores. A worker watches its parent and leaves when it is
-gone, since a pool's workers otherwise wait for ever after `kill -9`.
+gone, since a pool's workers otherwise wait for ever after `kill -9`. A unit may be killed at any moment, so a run that
+is stopped (Ctrl-C, SIGTERM, an error) kills its workers and does not wait for what they are at.
+
+Slurm and Ray are in scheduled.py; each of their tasks does its units by this module.
 """
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
 import os
 import signal
@@ -48,15 +52,23 @@ class Executor:
     def __enter__(self) -> Executor:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._pool is not None:
+            if kind is not None:
+                for worker in list(self._pool._processes.values()):
+                    worker.terminate()
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def do(self, calls: Iterable[tuple[str, Callable[..., Any], tuple]]) -> Iterator[Outcome]:
-        """Outcomes as they come; an error that the user can mend stops its own call alone.
+    def do(
+        self, calls: Iterable[tuple[str, Callable[..., Any], tuple]], stage: str = "", gather: bool = False
+    ) -> Iterator[Outcome]:
+        """Outcomes as they come; a file that cannot be read stops its own call alone.
+
+        Args:
+            stage, gather: what the calls belong to; for executors that ask for machines.
 
         Raises:
-            RunError: a worker died (killed, out of memory).
+            RunError: a worker died (killed, out of memory), or the system refused a file: no space, no permission.
         """
         if self.workers == 1:
             for name, function, arguments in calls:
@@ -95,12 +107,31 @@ def _called(name: str, function: Callable[..., Any], arguments: tuple) -> Outcom
         result, error = function(*arguments), None
     except SourceError as stopped:
         result, error = None, stopped
+    except OSError as refused:
+        raise _refusal(refused, name) from refused
     return Outcome(name, result, error)
 
 
+def _refusal(error: OSError, name: str) -> RunError:
+    """What the system said, with what to do: nothing that was finished is lost."""
+    again = "run the same command again, it goes on where it stopped"
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return RunError(
+        error.strerror or str(error),
+        where=str(error.filename or name),
+        mend=f"free some space, then {again}" if full else again,
+    )
+
+
 def _leave_with(parent: int) -> None:
-    # Ctrl-C reaches the whole group: the parent answers it, a worker ends its unit.
+    # Ctrl-C reaches the whole group: the parent answers it, and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    leave_with(parent)
+
+
+def leave_with(parent: int) -> None:
+    """End this process when its parent has gone, however it went."""
 
     def watch() -> None:
         while os.getppid() == parent:

@@ -120,7 +120,7 @@ def build(
     return Manifest(
         name=recipe.name,
         about=recipe.about,
-        versions={**_versions(), **_measured_with(plan), "chejil": __version__},
+        versions={**versions(), **_measured_with(plan), "chejil": __version__},
         inputs=[{"shard": s, **r.counts} for s, r in sorted(records.get("documents", {}).items())],
         failed=[{"shard": s, "what": e.what, "where": e.where} for s, e in sorted(failed.items())],
         stages=[
@@ -173,7 +173,8 @@ def _measured_with(plan: Plan) -> Mapping[str, str]:
     return next((stage.settings.get("versions", {}) for stage in plan.stages if stage.name == "signals"), {})
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """Versions of what decides the bytes that are written."""
     packages = {name: metadata.version(name) for name in _PACKAGES}
     return {**packages, "python": platform.python_version(), "unicode": unicodedata.unidata_version}
 

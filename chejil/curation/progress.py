@@ -29,6 +29,9 @@ class Progress(Protocol):
     def finish(self, stage: str) -> None:
         """A stage has ended."""
 
+    def say(self, text: str) -> None:
+        """Something that one should know while it goes on: why a job waits, that another run is looked for."""
+
 
 class Silent:
     """Says nothing."""
@@ -40,6 +43,9 @@ class Silent:
         """Nothing."""
 
     def finish(self, stage: str) -> None:
+        """Nothing."""
+
+    def say(self, text: str) -> None:
         """Nothing."""
 
 
@@ -78,6 +84,10 @@ class Terminal:
         if error is not None:
             self.console.print(f"stopped: {error}", style="red", markup=False, highlight=False)
         self._bars.advance(self._tasks[stage])
+
+    def say(self, text: str) -> None:
+        """Print a line above the bars."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def finish(self, stage: str) -> None:
         """Where there are no bars, say in one line what the stage did."""

@@ -15,6 +15,7 @@ from pydantic.json_schema import JsonSchemaValue
 
 from chejil.curation.decontamination import Decontaminate
 from chejil.curation.exact_dedup import ExactDedup
+from chejil.curation.executor_settings import ExecutorSettings, Local
 from chejil.curation.filtering import Filter
 from chejil.curation.line_dedup import LineDedup
 from chejil.curation.masking import MaskPii
@@ -114,6 +115,9 @@ class Recipe(BaseModel):
         min_length=1, description="What to read, by a name that documents keep."
     )
     stages: list[StageEntry] = Field(min_length=1, description="What to do, in order.")
+    executor: ExecutorSettings = Field(
+        default=Local(), description="Where it is done; the bytes are the same everywhere."
+    )
 
     def stage(self, name: str) -> Any:
         """Settings of a stage; None if the recipe does not have it."""
@@ -147,8 +151,8 @@ class Recipe(BaseModel):
         )
 
     def resolved(self) -> str:
-        """The recipe as YAML with every default written out; it gives the same run."""
-        plain = self.model_dump(mode="json", exclude={"stages"})
+        """The recipe as YAML with every default written out; it gives the same run, wherever that is done."""
+        plain = self.model_dump(mode="json", exclude={"stages", "executor"})
         plain["stages"] = [{entry.name: entry.settings.model_dump(mode="json")} for entry in self.stages]
         return yaml.safe_dump(plain, sort_keys=False, allow_unicode=True, width=110)
 

@@ -15,7 +15,9 @@ from chejil.curation.executors import Executor
 from chejil.curation.plan import Plan, plan
 from chejil.curation.progress import Progress, Silent
 from chejil.curation.recipe import Recipe
-from chejil.curation.run_folder import locked
+from chejil.curation.run_folder import Hold, locked
+from chejil.curation.scheduled import Scheduled, absolute
+from chejil.curation.schedulers import executor as started
 from chejil.curation.shards import FileRecord
 from chejil.curation.stage import (
     ALL_SHARDS,
@@ -119,12 +121,14 @@ def run(recipe: Recipe, root: str, workers: int = 1, progress: Progress | None =
         SourceError: a source's paths match nothing.
     """
     progress = progress or Silent()
-    with locked(root):
-        state = Run(root, plan(recipe))
+    with locked(root, progress.say) as hold:
+        # Tasks elsewhere do not run where this process does.
+        state = Run(absolute(root), plan(recipe))
         _refuse_own_files(state)
-        with Executor(workers) as executor:
+        with started(recipe.executor, root, workers, progress.say) as executor:
             for stage in state.plan.stages:
-                _do_stage(state, stage, executor, progress)
+                _do_stage(state, stage, executor, progress, hold)
+        hold.check()
         return _close(state, recipe)
 
 
@@ -139,14 +143,17 @@ def dry_run(recipe: Recipe, root: str) -> list[dict[str, object]]:
     return rows
 
 
-def _do_stage(state: Run, stage: Stage, executor: Executor, progress: Progress) -> None:
+def _do_stage(
+    state: Run, stage: Stage, executor: Executor | Scheduled, progress: Progress, hold: Hold
+) -> None:
     start = time.perf_counter()
     todo = state.todo(stage)
     names = state.names(stage)
     progress.start(stage.name, len(names), len(names) - len(todo))
     if todo:
         _open_again(state)
-    for outcome in executor.do(_calls(state, stage, todo)):
+    for outcome in executor.do(_calls(state, stage, todo), stage.name, stage.kind == "gather"):
+        hold.check()
         if outcome.error is not None:
             state.failed[outcome.name] = outcome.error
         else:
@@ -173,9 +180,10 @@ def _calls(state: Run, stage: Stage, todo: dict[str, str | None]) -> Iterator[tu
     split = {name: state.plan.stage(name) for name in stage.inputs}
     parts = {name: state.parts(other) for name, other in split.items() if other.kind == "split"}
     own = {part.name: part for part in state.parts(stage)} if stage.kind == "split" else {}
+    every = state.shards  # one tuple for all units: a thousand parts of a million shards are written once
     for name, key in todo.items():
         assert key is not None, f"{stage.name} reads what no stage before it writes"
-        names = (name,) if stage.kind == "map" else state.shards
+        names = (name,) if stage.kind == "map" else every
         yield name, do, (stage.unit(state.root, names, own.get(name), parts), name, key, stage.function)
 
 

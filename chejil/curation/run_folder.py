@@ -6,18 +6,34 @@ the first file is touched. Two runs in one folder would write over each other; t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Protocol
 
 from fsspec.implementations.local import LocalFileSystem
 
-from chejil.curation import manifest, shards
+from chejil.curation import manifest, object_lock, shards, storage
+from chejil.curation.schedulers import JOBS
 from chejil.errors import RunError
 
 
+class Hold(Protocol):
+    """A run's folder, held."""
+
+    def check(self) -> None:
+        """Raise if it is not ours any more."""
+
+
+class FileHold:
+    """Held by the system, until this process ends."""
+
+    def check(self) -> None:
+        """Nothing: nobody can take it."""
+
+
 @contextmanager
-def locked(root: str) -> Iterator[None]:
+def locked(root: str, say: Callable[[str], None] = lambda _: None) -> Iterator[Hold]:
     """Hold a run's folder against a second run.
 
     Raises:
@@ -25,14 +41,23 @@ def locked(root: str) -> Iterator[None]:
     """
     files, path = shards.file_system(root)
     if not isinstance(files, LocalFileSystem):
-        yield  # Object storage has no lock; two runs there write the same objects.
+        names = {name.rstrip("/").rpartition("/")[2] for name in _listed(files, path)}
+        _refuse_foreign(root, names, bool(names & {object_lock.NAME, manifest.PATH}))
+        with object_lock.held(files, path, root, say) as hold:
+            left = storage.abort_uploads(files, path)
+            if left:
+                say(f"{left} unfinished uploads of a run that was killed are removed")
+            yield hold
         return
     import fcntl
 
     folder = Path(path)
-    _refuse_foreign(folder)
+    if folder.exists() and not folder.is_dir():
+        raise RunError("this is a file, not a folder", where=str(folder), mend="choose another --out")
+    names = {entry.name for entry in folder.glob("*")}
+    _refuse_foreign(path, names, bool(names & {object_lock.NAME, manifest.PATH}))
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("a") as lock:
+    with (folder / object_lock.NAME).open("a") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -41,18 +66,22 @@ def locked(root: str) -> Iterator[None]:
         for text in manifest.TEXTS:
             for unfinished in folder.glob(f"{text}.*.tmp"):
                 unfinished.unlink()
-        yield
+        yield FileHold()
 
 
-def _refuse_foreign(folder: Path) -> None:
+def _listed(files: Any, path: str) -> list[str]:
+    try:
+        return files.ls(path, detail=False)
+    except FileNotFoundError:
+        return []
+
+
+def _refuse_foreign(where: str, names: set[str], is_run: bool) -> None:
     """A run removes what does not belong to it from its folders: they must be its own from the beginning."""
-    if folder.exists() and not folder.is_dir():
-        raise RunError("this is a file, not a folder", where=str(folder), mend="choose another --out")
-    names = sorted(entry.name for entry in folder.glob("*"))
-    known = (*manifest.FOLDERS, *manifest.TEXTS, ".lock")
-    foreign = [name for name in names if not any(f"{name}.".startswith(f"{own}.") for own in known)]
-    if names and not ((folder / ".lock").exists() or (folder / manifest.PATH).exists()):
-        foreign = names
+    known = (*manifest.FOLDERS, *manifest.TEXTS, object_lock.NAME, JOBS)
+    foreign = sorted(name for name in names if not any(f"{name}.".startswith(f"{own}.") for own in known))
+    if names and not is_run:
+        foreign = sorted(names)
     if foreign:
         what = f"the folder holds something else than a run: {', '.join(foreign[:3])}"
-        raise RunError(what, where=str(folder), mend="choose a new or an empty folder for --out")
+        raise RunError(what, where=where, mend="choose a new or an empty folder for --out")

@@ -1,16 +1,17 @@
 """Files of a run: Parquet shards and small JSON records, on any fsspec file system.
 
 A file appears whole or not at all: locally it is written beside its name and renamed (after fsync), on object
-storage it is one object that exists when the upload is closed. So a shard that exists is complete, and a killed
-run leaves at most `*.tmp` files, which the next run sweeps. Text columns are written without dictionary and
-without statistics: min and max of a document are the document twice.
+storage it is written to a temporary file and sent as one object (storage.py). So a shard that exists is complete,
+and a killed run leaves at most `*.tmp` files or unfinished uploads, which the next run sweeps. Text columns are
+written without dictionary and without statistics: min and max of a document are the document twice.
 """
 
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -24,6 +25,7 @@ import pyarrow.parquet as pq
 import xxhash
 from fsspec.implementations.local import LocalFileSystem
 
+from chejil.curation import storage
 from chejil.errors import RunError
 
 ROW_GROUP_BYTES = 16 << 20
@@ -68,7 +70,9 @@ def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
     if "://" not in url:
         return LocalFileSystem(), str(Path(url).expanduser().absolute())
     try:
-        return fsspec.core.url_to_fs(url)
+        # Others write into the same folders: a listing that was kept would hide their files.
+        files, path = fsspec.core.url_to_fs(url, **({} if "::" in url else {"use_listings_cache": False}))
+        return (files if isinstance(files, LocalFileSystem) else storage.steady(files)), path
     except (ValueError, ImportError) as error:  # an unknown protocol, or one whose package is not installed
         raise RunError(f"cannot open '{url}'", mend=str(error)) from None
 
@@ -87,14 +91,9 @@ def new_file(url: str) -> Iterator[IO[bytes]]:
     if isinstance(files, LocalFileSystem):
         yield from _renamed(path)
         return
-    stream = files.open(path, "wb")
-    try:
-        yield stream
-    except BaseException:
-        # Closing would finish the upload: half a shard must never look whole.
-        stream.discard() if hasattr(stream, "discard") else stream.abort()
-        raise
-    stream.close()
+    with tempfile.TemporaryFile() as whole:
+        yield whole
+        storage.upload(whole, files, path)
 
 
 def _renamed(path: str) -> Iterator[IO[bytes]]:
@@ -126,11 +125,12 @@ class ShardWriter:
         # Numbers hardly repeat, and to find that out costs more than writing them.
         coded = [field.name for field in self.schema if pa.types.is_string(field.type)]
         stream = self._open.enter_context(new_file(join(self.root, self.path)))
+        self._stream = _Hashed(stream)
         known = [*coded, *([self.key] if self.key else [])]
         # What is sorted differs little from the value before.
         delta = {self.key: "DELTA_BINARY_PACKED"} if self.key else None
         writer = pq.ParquetWriter(
-            stream, self.schema, compression="zstd", use_dictionary=coded, write_statistics=known,
+            self._stream, self.schema, compression="zstd", use_dictionary=coded, write_statistics=known,
             column_encoding=delta,
         )  # fmt: skip
         self._writer = self._open.enter_context(writer)
@@ -146,7 +146,27 @@ class ShardWriter:
     def __exit__(self, *error: Any) -> None:
         self._open.__exit__(*error)
         if error[0] is None:
-            self.record = record_of(self.root, self.path, self.rows)
+            self.record = FileRecord(self.path, self.rows, self._stream.num_bytes, self._stream.hash)
+
+
+class _Hashed:
+    """A stream that hashes what is written to it, so that nothing is read back: Parquet is written front to back."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream, self._state = stream, xxhash.xxh3_128()
+        self.num_bytes = 0
+
+    def write(self, data: Any) -> int:
+        self._state.update(data)
+        self.num_bytes += memoryview(data).nbytes
+        return self._stream.write(data)
+
+    @property
+    def hash(self) -> str:
+        return self._state.hexdigest()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def write_shard(
@@ -176,12 +196,6 @@ def write_bytes(root: str, path: str, content: bytes) -> FileRecord:
     with new_file(join(root, path)) as stream:
         stream.write(content)
     return FileRecord(path, 0, len(content), xxhash.xxh3_128_hexdigest(content))
-
-
-def record_of(root: str, path: str, rows: int) -> FileRecord:
-    """Size and hash of a file, read back from where it was written."""
-    files, name = file_system(join(root, path))
-    return FileRecord(path, rows, files.size(name), file_hash(join(root, path)))
 
 
 def file_hash(url: str) -> str:
@@ -273,4 +287,5 @@ def remove(url: str) -> None:
     """Remove a file or a folder with all that is in it; nothing happens where there is none."""
     files, path = file_system(url)
     if files.exists(path):
-        files.rm(path, recursive=True)
+        with suppress(FileNotFoundError):  # a repeated call may find its work done
+            files.rm(path, recursive=True)
