@@ -2,8 +2,8 @@
 
 Processes are spawned, never forked: Polars, Arrow and Numba hold threads that do not survive a fork. Each worker
 gets one thread of each library, so that N workers are N cores. A worker watches its parent and leaves when it is
-gone, since a pool's workers otherwise wait for ever after `kill -9`. A unit may be killed at any moment, so a run that
-is stopped (Ctrl-C, SIGTERM, an error) kills its workers and does not wait for what they are at.
+gone, since a pool's workers otherwise wait for ever after `kill -9`. A unit may be killed at any moment, so Ctrl-C and
+SIGTERM end the workers at once; after an error the units that are begun are let end, so that no work is lost.
 
 Slurm and Ray are in scheduled.py; each of their tasks does its units by this module.
 """
@@ -54,7 +54,7 @@ class Executor:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._pool is not None:
-            if kind is not None:
+            if kind is not None and not issubclass(kind, Exception):  # Ctrl-C, SIGTERM
                 for worker in list(self._pool._processes.values()):
                     worker.terminate()
             self._pool.shutdown(wait=True, cancel_futures=True)

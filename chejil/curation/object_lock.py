@@ -1,10 +1,10 @@
 """The lock of a run on object storage: an object that its owner renews, since no system holds it for him.
 
 `.lock` says who holds it and how often it was renewed, every 20 seconds. A run that finds one looks on for 90 seconds:
-if it is renewed, another run is alive, and this one is refused; if not, the owner is dead, and the lock is taken over (at
-once if the owner was a process of this machine that is gone, or left the lock as free). It is made by a conditional
-write (`If-None-Match`, which S3 knows), and read back after every taking, so that of two runs that take a dead one's
-lock at the same moment the later wins. A run that finds its lock taken stops at the end of the unit.
+if it is renewed, another run is alive, and this one is refused; if not, the owner is dead, and the lock is taken over
+(at once if the owner was a process of this machine that is gone, or left the lock as free). It is made by a
+conditional write (`If-None-Match`, which S3 knows), and read back after every taking, so that of two runs that take a
+dead one's lock at the same moment the later wins. A run that finds its lock taken stops at the end of the unit.
 
 What this does not exclude: an owner that is frozen for 90 seconds in the middle of a unit and then wakes up writes that
 unit. It has the same bytes if the recipe is the same. Local folders have the system's own lock, without these limits.

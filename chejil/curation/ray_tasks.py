@@ -75,8 +75,16 @@ class RayJob(Job):
     def _is_over(self, path: Path, rank: int) -> bool:
         return len(path.read_bytes().splitlines()) >= len(self.work.of_task(rank))
 
+    def settle(self) -> None:
+        """End the driver: datatrove's looks for ended tasks every ten seconds only."""
+        self._end_driver()
+
     def cancel(self) -> None:
         """End the driver: its tasks lose who began them, and leave within a second."""
+        self._end_driver()
+        time.sleep(_LEAVE_SECONDS)
+
+    def _end_driver(self) -> None:
         if self.driver.poll() is None:
             self.driver.terminate()
             try:
@@ -84,4 +92,3 @@ class RayJob(Job):
             except subprocess.TimeoutExpired:
                 self.driver.kill()
                 self.driver.wait()
-        time.sleep(_LEAVE_SECONDS)

@@ -47,6 +47,10 @@ class Job(ABC):
     def cancel(self) -> None:
         """End its tasks and wait until they have ended."""
 
+    @abstractmethod
+    def settle(self) -> None:
+        """Every unit has ended: let the tasks go, so that nothing writes into their folder any more."""
+
     def fate(self, rank: int) -> str:
         """What the scheduler says of a task that ended: TIMEOUT, OUT_OF_MEMORY; nothing where it does not tell."""
         return ""
@@ -109,6 +113,9 @@ class Scheduled(ABC):
                 else:
                     refused.append(_refusal(line))
                     self.say(str(refused[-1]))
+            if not waiting:
+                job.settle()
+                return
             if ended:
                 break
             time.sleep(seconds)

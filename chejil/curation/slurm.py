@@ -24,6 +24,7 @@ _OVER = frozenset(
 )  # fmt: skip
 _USUAL = frozenset({"BeginTime", "JobArrayTaskLimit", "None", "Priority", "Resources"})
 _CANCEL_SECONDS = 120.0
+_SETTLE_SECONDS = 60.0
 _DEAF_SECONDS = 900.0
 """How long the controller may be away (it is restarted, it fails over) before that is an error."""
 
@@ -77,6 +78,15 @@ class SlurmJob(Job):
         if told and told != self._reason:
             self.say(f"Slurm job {self.number}: {told}")
         self._reason = told
+
+    def settle(self) -> None:
+        """Wait until the tasks have left, which takes a second or two; who hangs is cancelled."""
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while not self.ended():
+            if time.monotonic() > deadline:
+                self.cancel()
+                return
+            time.sleep(0.2)
 
     def cancel(self) -> None:
         """Cancel the array, and wait until its tasks have gone."""

@@ -131,14 +131,14 @@ def passes(error: BaseException) -> bool:
     """True if the same call may succeed a little later."""
     if isinstance(error, FileNotFoundError | FileExistsError | PermissionError):
         return False
+    if _is_of_client(error):
+        answer = getattr(error, "response", None)
+        if isinstance(answer, dict):
+            return str(answer.get("Error", {}).get("Code", "")).startswith(_PASSING_CODES)
+        return bool(_PASSING_KINDS & {kind.__name__ for kind in type(error).__mro__})
     if isinstance(error, TimeoutError | ConnectionError):
         return True
-    if isinstance(error, OSError):
-        return error.errno in _PASSING
-    code = getattr(error, "response", None)
-    if isinstance(code, dict) and _is_of_client(error):
-        return str(code.get("Error", {}).get("Code", "")).startswith(_PASSING_CODES)
-    return _is_of_client(error) and bool(_PASSING_KINDS & {kind.__name__ for kind in type(error).__mro__})
+    return isinstance(error, OSError) and error.errno in _PASSING
 
 
 def _is_of_client(error: BaseException) -> bool:
