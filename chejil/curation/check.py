@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from chejil.curation import marked_yaml, sources
+from chejil.curation.executor_settings import Local, Ray, Slurm
 from chejil.curation.filtering import LanguageLimits, Limits
 from chejil.curation.marked_yaml import MarkedYaml, Path
 from chejil.curation.recipe import Recipe, StageEntry, find_recipe
@@ -23,6 +24,7 @@ from chejil.curation.sources import Source
 from chejil.errors import ChejilError, RecipeError, did_you_mean
 from chejil.filters.registry import LANGUAGES
 
+EXECUTORS: Mapping[str, type[BaseModel]] = {"local": Local, "slurm": Slurm, "ray": Ray}
 _FIRST, _LAST = "normalise", "write"
 _MAX_FAULTS = 50
 
@@ -86,10 +88,15 @@ def _form(marked: MarkedYaml) -> tuple[Recipe | None, list[ChejilError]]:
 
 def _fault(marked: MarkedYaml, fault: Any) -> ChejilError:
     path = tuple(step for step in fault["loc"] if step != "[key]")
+    kind = None
+    if path[:1] == ("executor",) and path[1:2] and path[1] in EXECUTORS:
+        kind, path = str(path[1]), (path[0], *path[2:])  # pydantic names the kind that it took
     where = marked.where(path)
     if fault["type"] == "extra_forbidden":
         return ChejilError(
-            f"'{path[-1]}' is not known here", where=where, mend=did_you_mean(str(path[-1]), _known(path))
+            f"'{path[-1]}' is not known here",
+            where=where,
+            mend=did_you_mean(str(path[-1]), _known(path, kind)),
         )
     if fault["type"] == "missing":
         return ChejilError(f"'{path[-1]}' is missing", where=where, mend=f"add {path[-1]}: …")
@@ -107,9 +114,11 @@ def _dotted(path: Path) -> str:
     return ".".join(map(str, path)) or "the recipe"
 
 
-def _known(path: Path) -> list[str]:
+def _known(path: Path, kind: str | None = None) -> list[str]:
     """Names that may stand where an unknown one does: the fields of the model that the path leads to."""
     model: Any = Recipe
+    if kind is not None:
+        model, path = EXECUTORS[kind], path[1:]
     for step in path[:-1]:
         model = _descend(model, step)
     return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []

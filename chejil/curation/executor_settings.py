@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class _Settings(BaseModel):
@@ -61,6 +61,14 @@ class Slurm(Cluster):
         pattern=r"^(\d+-)?\d+(:\d+){0,2}$",
         description="Time limit of a task, as Slurm writes it.",
     )
+
+    @field_validator("time", mode="before")
+    @classmethod
+    def _quoted(cls, value: object) -> object:
+        if isinstance(value, int):
+            raise ValueError("YAML reads 24:00:00 as a number of seconds: write it in quotes, '24:00:00'")
+        return value
+
     qos: str | None = Field(None, description="Quality of service [the cluster's default].")
     account: str | None = Field(None, description="Account that is charged [the user's default].")
     sbatch: dict[str, str | int] = Field({}, description="More options of sbatch, without their dashes.")

@@ -57,7 +57,7 @@ def slurm(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
         if started.returncode == 0:
-            yield ("executor.kind=slurm", "executor.partition=main", "executor.time=10", *COMMON)
+            yield ("executor.kind=slurm", "executor.partition=main", "executor.time='10'", *COMMON)
     subprocess.run(["bash", str(SCRIPT), "stop", str(folder)], check=True)
     if started.returncode:
         pytest.skip(f"Slurm does not start here: {started.stderr.strip()[-200:]}")
