@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chejil.curation.documents import REASONS
+from chejil.curation.executor_settings import Local, Ray, Slurm
 from chejil.curation.layouts import formats
 from chejil.curation.recipe import Recipe, StageEntry
 from chejil.curation.views import measured
@@ -100,6 +101,11 @@ def recipes() -> str:
         model = next(kind for kind in field.annotation.__args__ if kind is not type(None))  # type: ignore[union-attr]
         parts.append(_object(f"Stage `{name}`", model.model_json_schema(), model.model_json_schema()))
         parts.append(_FILTER_NOTES if name == "filter" else "")
+    parts.append(_EXECUTOR_INTRO)
+    for kind in (Local, Slurm, Ray):
+        parts.append(
+            _object(f"Executor `{kind.__name__.lower()}`", kind.model_json_schema(), kind.model_json_schema())
+        )
     return "".join(parts)
 
 
@@ -119,6 +125,14 @@ among them decides which documents may stand in for others: only those that ever
 
 """
 
+
+_EXECUTOR_INTRO = """\
+## Executors (`executor`)
+
+Where the work is done; the bytes are the same everywhere, and `executor` is in no key. How to run on a cluster stands
+in [scaling.md](scaling.md).
+
+"""
 
 _FILTER_NOTES = """\
 A language is given one word, `drop`, `keep` or a preset, or a mapping: `preset`, and signals with `low`, `high`

@@ -11,13 +11,11 @@ import time
 from pathlib import Path
 
 from chejil.curation.executor_settings import Ray
-from chejil.curation.scheduled import Job, Scheduled, refuse_unsubmitted, submitted
+from chejil.curation.scheduled import LEAVE_SECONDS, Job, Scheduled, refuse_unsubmitted, submitted
 from chejil.curation.tasks import Work, journal_path
 from chejil.errors import RunError
 
 _CANCEL_SECONDS = 20.0
-_LEAVE_SECONDS = 3.0
-"""Longer than a task needs to see that the process which began it has gone."""
 
 
 class RayExecutor(Scheduled):
@@ -82,7 +80,7 @@ class RayJob(Job):
     def cancel(self) -> None:
         """End the driver: its tasks lose who began them, and leave within a second."""
         self._end_driver()
-        time.sleep(_LEAVE_SECONDS)
+        time.sleep(LEAVE_SECONDS)
 
     def _end_driver(self) -> None:
         if self.driver.poll() is None:

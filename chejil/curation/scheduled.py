@@ -31,6 +31,8 @@ from chejil.errors import ChejilError, RunError
 
 _FIRST_POLL_SECONDS = 0.2
 _LAST_WORDS_SECONDS = 60.0
+LEAVE_SECONDS = 3.0
+"""Longer than a task needs to see that the process which began it has gone."""
 AGAIN = "run the same command again, it goes on where it stopped"
 
 Say = Callable[[str], None]

@@ -14,7 +14,7 @@ from pathlib import Path
 import orjson
 
 from chejil.curation.executor_settings import Slurm
-from chejil.curation.scheduled import Job, Say, Scheduled, refuse_unsubmitted, submitted
+from chejil.curation.scheduled import LEAVE_SECONDS, Job, Say, Scheduled, refuse_unsubmitted, submitted
 from chejil.curation.tasks import Work
 from chejil.errors import RunError
 
@@ -110,6 +110,7 @@ def cancel(number: str) -> None:
         if time.monotonic() > deadline:
             raise RunError(f"Slurm job {number} does not end", mend=f"scancel {number}, then run again")
         time.sleep(0.5)
+    time.sleep(LEAVE_SECONDS)
 
 
 def cancel_left(folder: Path, say: Say) -> None:

@@ -24,6 +24,7 @@ pytest.importorskip("datatrove", reason="datatrove is not installed: pip install
 
 SCRIPT = Path(__file__).with_name("slurm.sh")
 STAGES = "stages=[normalise, exact_dedup, write]"  # map, split and gather stages
+SHORT = "stages=[normalise, write]"
 COMMON = ("executor.tasks=2", "executor.mem_per_cpu_gb=1", "executor.poll_seconds=1")
 
 
@@ -39,6 +40,13 @@ def content(root):
 def local_run(small_recipe, tmp_path_factory):
     root = tmp_path_factory.mktemp("local") / "run"
     run(small_recipe(STAGES), str(root))
+    return root
+
+
+@pytest.fixture(scope="module")
+def short_run(small_recipe, tmp_path_factory):
+    root = tmp_path_factory.mktemp("short") / "run"
+    run(small_recipe(SHORT), str(root))
     return root
 
 
@@ -160,11 +168,11 @@ def started(recipe, root, tmp_path, settings):
 
 
 def test_a_task_that_is_killed_is_named_and_the_others_are_not_lost(
-    cluster, small_recipe, local_run, held_tasks, tmp_path
+    cluster, small_recipe, short_run, held_tasks, tmp_path
 ):
     """kill -9 of one of two tasks at its first unit: the other's units are done, the message names the lost ones."""
     root = tmp_path / "run"
-    process = started(small_recipe(STAGES), root, tmp_path, cluster)
+    process = started(small_recipe(SHORT), root, tmp_path, cluster)
     victim = min(held_tasks.pids(2))
     os.kill(victim, signal.SIGKILL)
     held_tasks.go.touch()
@@ -177,13 +185,13 @@ def test_a_task_that_is_killed_is_named_and_the_others_are_not_lost(
     assert "run the same command again" in said
     assert "Traceback" not in said
     assert len(list((root / "work/documents").rglob("*.json"))) == 2
-    run(small_recipe(STAGES), str(root))
-    assert content(root) == content(local_run)
+    run(small_recipe(SHORT), str(root))
+    assert content(root) == content(short_run)
 
 
 def test_a_run_that_is_terminated_cancels_its_tasks(cluster, small_recipe, held_tasks, tmp_path):
     """SIGTERM to the coordinator: exit code 143, and no task is left that could write."""
-    process = started(small_recipe(STAGES), tmp_path / "run", tmp_path, cluster)
+    process = started(small_recipe(SHORT), tmp_path / "run", tmp_path, cluster)
     pids = held_tasks.pids(2)
 
     process.terminate()
@@ -194,10 +202,10 @@ def test_a_run_that_is_terminated_cancels_its_tasks(cluster, small_recipe, held_
     assert not [pid for pid in pids if Path("/proc", str(pid)).exists()]
 
 
-def test_a_cancelled_task_of_slurm_is_called_so(slurm, small_recipe, local_run, held_tasks, tmp_path):
+def test_a_cancelled_task_of_slurm_is_called_so(slurm, small_recipe, short_run, held_tasks, tmp_path):
     """scancel of one task of an array, as an operator does it; then the same command, on Slurm again."""
     root = tmp_path / "run"
-    process = started(small_recipe(STAGES), root, tmp_path, slurm)
+    process = started(small_recipe(SHORT), root, tmp_path, slurm)
     held_tasks.pids(2)
     jobs = subprocess.run(
         ["squeue", "--noheader", "--array", "--format=%i"], capture_output=True, text=True, check=True
@@ -209,25 +217,25 @@ def test_a_cancelled_task_of_slurm_is_called_so(slurm, small_recipe, local_run, 
 
     assert process.returncode == 2
     assert "(CANCELLED)" in said
-    run(small_recipe(STAGES, *slurm), str(root))
-    assert content(root) == content(local_run)
+    run(small_recipe(SHORT, *slurm), str(root))
+    assert content(root) == content(short_run)
 
 
 def test_a_killed_coordinators_job_is_cancelled_by_the_next_run(
-    slurm, small_recipe, local_run, held_tasks, tmp_path
+    slurm, small_recipe, short_run, held_tasks, tmp_path
 ):
     """kill -9 of `chejil run` leaves its job in the queue; the next run ends it before it writes anything."""
     root = tmp_path / "run"
-    process = started(small_recipe(STAGES), root, tmp_path, slurm)
+    process = started(small_recipe(SHORT), root, tmp_path, slurm)
     pids = held_tasks.pids(2)
     process.kill()
     process.communicate()
     assert all(Path("/proc", str(pid)).exists() for pid in pids)
 
-    run(small_recipe(STAGES), str(root))
+    run(small_recipe(SHORT), str(root))
 
     assert not [pid for pid in pids if Path("/proc", str(pid)).exists()]
-    assert content(root) == content(local_run)
+    assert content(root) == content(short_run)
 
 
 @pytest.mark.parametrize(
@@ -240,19 +248,19 @@ def test_a_killed_coordinators_job_is_cancelled_by_the_next_run(
 def test_what_slurm_refuses_is_said(slurm, small_recipe, tmp_path, settings, message):
     """sbatch's own words, and no traceback of ours."""
     with pytest.raises(RunError, match=message):
-        run(small_recipe(STAGES, *slurm, *settings), str(tmp_path / "run"))
+        run(small_recipe(SHORT, *slurm, *settings), str(tmp_path / "run"))
 
 
 def test_a_ray_task_that_fits_no_node_is_refused(ray, small_recipe, tmp_path):
     """Ray would wait for such a node for ever, without a word."""
     with pytest.raises(RunError, match="a task asks for 64 cores"):
-        run(small_recipe(STAGES, *ray, "executor.cpus_per_task=64"), str(tmp_path / "run"))
+        run(small_recipe(SHORT, *ray, "executor.cpus_per_task=64"), str(tmp_path / "run"))
 
 
 def test_no_ray_is_an_error_that_says_so(ray, small_recipe, tmp_path):
     """An address where nobody listens."""
     with pytest.raises(RunError, match="cannot reach a Ray cluster"):
-        run(small_recipe(STAGES, *ray, "executor.address=127.0.0.1:1"), str(tmp_path / "run"))
+        run(small_recipe(SHORT, *ray, "executor.address=127.0.0.1:1"), str(tmp_path / "run"))
 
 
 def test_a_file_that_cannot_be_read_stops_its_shard_alone(cluster, small_corpus, small_recipe, tmp_path):
@@ -262,7 +270,7 @@ def test_a_file_that_cannot_be_read_stops_its_shard_alone(cluster, small_corpus,
     broken = data / "c4-en/c4-en.00000.json.gz"
     broken.write_bytes(b"\x1f\x8b" + bytes(100))
 
-    done = run(small_recipe(STAGES, f"data={data}", *cluster), str(tmp_path / "run"))
+    done = run(small_recipe(SHORT, f"data={data}", *cluster), str(tmp_path / "run"))
 
     assert [entry["shard"] for entry in done.failed] == ["c4-en/c4-en.00000.json.gz"]
     assert "not a gzip file" in done.failed[0]["what"]
