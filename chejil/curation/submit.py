@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,8 @@ from chejil.curation.executor_settings import Ray, Resources, Slurm
 from chejil.curation.executors import leave_with
 from chejil.curation.task import Task
 from chejil.errors import ChejilError, RunError
+
+_KNOCK_SECONDS = 10.0
 
 
 def submit(folder: Path) -> None:
@@ -94,12 +97,14 @@ def _to_ray(folder: Path, work: tasks.Work, settings: Ray, asked: Resources) -> 
         raise _missing(error) from None
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
+        _knock(settings.address)
         ray.init(address=settings.address, log_to_driver=False, configure_logging=False)
-    except (ConnectionError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         raise RunError(
-            f"cannot reach a Ray cluster: {error}", where=settings.address,
+            f"cannot reach a Ray cluster: {error}",
+            where=settings.address,
             mend="start one (ray start --head), and set executor.address to its host:port",
-        ) from None  # fmt: skip
+        ) from None
     if not settings.autoscale:
         _refuse_too_large(ray.nodes(), asked)
     temporary = folder / "tmp"
@@ -114,6 +119,13 @@ def _to_ray(folder: Path, work: tasks.Work, settings: Ray, asked: Resources) -> 
         skip_completed=False,
         ray_remote_kwargs={"runtime_env": {"env_vars": {"TMPDIR": str(temporary)}}},
     ).run()
+
+
+def _knock(address: str) -> None:
+    """See whether anybody listens: Ray itself tries for minutes."""
+    host, colon, port = address.rpartition(":")
+    if colon and port.isdecimal() and "/" not in host:
+        socket.create_connection((host, int(port)), _KNOCK_SECONDS).close()
 
 
 def _refuse_too_large(nodes: list[dict[str, Any]], asked: Resources) -> None:

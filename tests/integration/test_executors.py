@@ -241,7 +241,7 @@ def test_a_killed_coordinators_job_is_cancelled_by_the_next_run(
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        (("executor.partition=nowhere",), "invalid partition"),
+        (("executor.partition=nowhere",), "Invalid partition"),
         (("executor.sbatch={constraint: unobtainium}",), "could not be submitted"),
     ],
 )
