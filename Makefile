@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo demo-real install test fast lint format docs wheel bench clean
+.PHONY: help demo demo-real install test integration fast lint format docs wheel bench clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -27,6 +27,9 @@ demo-real: $(BIN)/chejil  ## the same on real text that pip carries
 
 test: $(VENV)/dev       ## install everything, run the whole suite
 	$(BIN)/pytest
+
+integration: $(VENV)/dev  ## a real Slurm (installed by apt) and a real Ray, on this host; minutes
+	$(BIN)/pytest tests/integration
 
 fast: $(VENV)/dev       ## the suite without the slow and the corpus tests
 	$(BIN)/pytest -m 'not slow and not corpus'

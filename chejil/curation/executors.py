@@ -11,6 +11,7 @@ Slurm and Ray are in scheduled.py; each of their tasks does its units by this mo
 from __future__ import annotations
 
 import errno
+import importlib
 import multiprocessing
 import os
 import signal
@@ -127,6 +128,9 @@ def _leave_with(parent: int) -> None:
     # Ctrl-C reaches the whole group: the parent answers it, and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Reasons are given in the registry's order, which is that of importing: a worker whose first unit strips
+    # boilerplate would register that family first, and give a document another first reason.
+    importlib.import_module("chejil.filters.catalogue")
     leave_with(parent)
 
 

@@ -169,7 +169,9 @@ def do(unit: Unit, name: str, key: str, function: Function) -> Record:
     files = tuple(sorted(tally.files, key=lambda file: file.path))
     content = {"key": key, "files": [file.as_dict() for file in files], "counts": tally.counts}
     shards.write_json(unit.root, record_path(unit.stage, name), content)
-    return Record(unit.stage, name, key, files, tally.counts)
+    # As a later run reads them: the report lists what is equally frequent in the order in which it finds it.
+    counts = orjson.loads(orjson.dumps(tally.counts, option=orjson.OPT_SORT_KEYS))
+    return Record(unit.stage, name, key, files, counts)
 
 
 def forget(root: str, stage: str, shard: str) -> None:
