@@ -152,6 +152,8 @@ def read(url: str, name: str) -> Blocklist:
     buffers = TextBuffers.of(names.to_arrow())
     table = np.zeros(1 << max(3, (2 * len(names)).bit_length()), np.uint64)
     num_domains = enter(buffers.data, buffers.offsets, table)
+    if not num_domains and not paths:
+        raise ChejilError("the blocklist is empty", where=url, mend="fetch it again, or take it out")
     return Blocklist(table, {host: frozenset(some) for host, some in paths.items()}, num_domains)
 
 

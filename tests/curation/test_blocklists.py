@@ -162,6 +162,7 @@ def test_a_list_is_a_file_or_a_folder_of_ut1(tmp_path):
             b"good.example\n0.0.0.0 bad.example\n",
             r"list:2: '0.0.0.0 bad.example' is neither a domain nor a path",
         ),
+        (b"# nothing but a comment\n\n", "the blocklist is empty"),
         (b"ads.*.example\n", r"list:1: 'ads.\*.example' is neither"),
         (None, "no such blocklist"),
     ],
