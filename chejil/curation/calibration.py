@@ -164,6 +164,11 @@ def _calibrated(
         warnings.append(
             f"only {total} documents of {group} in the reference: these bounds are those of chance"
         )
+    if total * (1 - share) < len(names):
+        warnings.append(
+            f"{total} documents of {group} for {len(names)} signals: most bounds are this sample's extremes, give more "
+            "text or fewer --signals"
+        )
     names, undefined = _defined(group, trusted, names, share)
     warnings += undefined
     tail = tail_of(depths(group, trusted, names), share)
