@@ -79,19 +79,21 @@ class Executor:
 
     def _on_pool(self, calls: list[tuple[str, Callable[..., Any], tuple]]) -> Iterator[Outcome]:
         pool = self._started()
-        waiting: dict[Future, str] = {pool.submit(_called, *call): call[0] for call in calls}
-        while waiting:
-            finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
-            for future in finished:
-                name = waiting.pop(future)
-                try:
+        name = calls[0][0] if calls else ""
+        try:
+            # A worker may die before the last call is handed over.
+            waiting: dict[Future, str] = {pool.submit(_called, *call): call[0] for call in calls}
+            while waiting:
+                finished, _ = wait(waiting, return_when=FIRST_COMPLETED)
+                for future in finished:
+                    name = waiting.pop(future)
                     yield future.result()
-                except BrokenProcessPool:
-                    raise RunError(
-                        "a worker process died: killed, or out of memory",
-                        where=name,
-                        mend="run the same command again, it goes on where it stopped; with fewer --workers",
-                    ) from None
+        except BrokenProcessPool:
+            raise RunError(
+                "a worker process died: killed, or out of memory",
+                where=name,
+                mend="run the same command again, it goes on where it stopped; with fewer --workers",
+            ) from None
 
     def _started(self) -> ProcessPoolExecutor:
         if self._pool is None:
