@@ -64,6 +64,7 @@ def test_a_worker_that_is_killed_stops_the_run_and_loses_nothing(
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not (victims := list(workers_of(process))):
         time.sleep(0.02)
+    time.sleep(0.5)  # both are there, and at work
     os.kill(victims[0], signal.SIGKILL)
 
     said = process.communicate(timeout=120)[1]
