@@ -19,6 +19,7 @@ import xxhash
 import yaml
 
 from chejil.curation import shards
+from chejil.curation.hash_order import sorted_order
 from chejil.curation.place import MAKING_TEXT
 from chejil.curation.side_tables import matrix_of
 from chejil.curation.stage import Part, Unit
@@ -151,7 +152,7 @@ class Index:
             if not self.tables[number].decisions
         ]
         keys, docs = (np.concatenate(column) for column in zip(_NO_KEYS, *own, strict=True))
-        order = np.argsort(keys, kind="stable")
+        order = sorted_order(keys)
         keys, docs = keys[order], docs[order]
         known = keys
         for number in range(len(self.tables)):
@@ -160,7 +161,7 @@ class Index:
                 at = np.minimum(np.searchsorted(known, theirs), max(len(known) - 1, 0))
                 met = known[at] == theirs if len(known) else np.zeros(len(theirs), bool)
                 keys, docs = np.concatenate([keys, theirs[met]]), np.concatenate([docs, rows[met]])
-        order = np.argsort(keys, kind="stable")
+        order = sorted_order(keys)
         return keys[order], docs[order]
 
     def _keys(self, number: int, part: Part) -> tuple[np.ndarray, np.ndarray]:

@@ -8,12 +8,14 @@ A key costs 9 bytes on disk (sorted neighbours are stored as differences).
 from __future__ import annotations
 
 from types import TracebackType
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from chejil.curation import shards
+from chejil.curation.hash_order import sorted_order
 from chejil.curation.shards import FileRecord, ShardWriter
 from chejil.curation.stage import Unit
 
@@ -22,13 +24,15 @@ SCHEMA = pa.schema([("key", pa.uint64()), ("row", pa.int32())])
 _RUN_KEYS = 1 << 22
 
 
-class KeyWriter:
-    """Writes a shard's table of keys; a context manager. `record` is there when the block has ended."""
+class RunWriter:
+    """Writes a table that is sorted by `key` in runs of at most `_RUN_KEYS` keys; a context manager.
 
-    def __init__(self, unit: Unit, folder: str) -> None:
-        self._writer = ShardWriter(unit.root, unit.path(folder), SCHEMA, key="key")
-        self._keys: list[np.ndarray] = []
-        self._rows: list[np.ndarray] = []
+    `record` is there when the block has ended.
+    """
+
+    def __init__(self, unit: Unit, folder: str, schema: pa.Schema) -> None:
+        self._schema = schema
+        self._writer = ShardWriter(unit.root, unit.path(folder), schema, key="key")
         self._num = 0
 
     @property
@@ -37,7 +41,7 @@ class KeyWriter:
         assert self._writer.record is not None
         return self._writer.record
 
-    def __enter__(self) -> KeyWriter:
+    def __enter__(self) -> Self:
         self._writer.__enter__()
         return self
 
@@ -48,20 +52,38 @@ class KeyWriter:
             self._write_run()
         self._writer.__exit__(kind, error, trace)
 
+    def _added(self, num: int) -> None:
+        """Note that so many keys are held; enough of them are written."""
+        self._num += num
+        if self._num >= _RUN_KEYS:
+            self._write_run()
+            self._num = 0
+
+    def _write_run(self) -> None:
+        """Write what is held, sorted, and hold nothing."""
+        raise NotImplementedError
+
+
+class KeyWriter(RunWriter):
+    """Writes a shard's table of keys."""
+
+    def __init__(self, unit: Unit, folder: str) -> None:
+        super().__init__(unit, folder, SCHEMA)
+        self._keys: list[np.ndarray] = []
+        self._rows: list[np.ndarray] = []
+
     def add(self, keys: np.ndarray, rows: np.ndarray) -> None:
         """Keys of documents, (num_docs, keys) uint64, and the documents' rows in their shard."""
         self._keys.append(keys.ravel())
         self._rows.append(np.repeat(rows.astype(np.int32), keys.shape[1]))
-        self._num += keys.size
-        if self._num >= _RUN_KEYS:
-            self._write_run()
+        self._added(keys.size)
 
     def _write_run(self) -> None:
         keys = np.concatenate([*self._keys, np.zeros(0, np.uint64)])
         rows = np.concatenate([*self._rows, np.zeros(0, np.int32)])
-        order = np.argsort(keys, kind="stable")
+        order = sorted_order(keys)
         self._writer.write(pa.table({"key": keys[order], "row": rows[order]}))
-        self._keys, self._rows, self._num = [], [], 0
+        self._keys, self._rows = [], []
 
 
 def rows_with(url: str, keys: np.ndarray) -> np.ndarray:

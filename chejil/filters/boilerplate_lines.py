@@ -29,6 +29,7 @@ from chejil.filters.boilerplate_shape import (
     shape,
 )
 from chejil.filters.boilerplate_tables import COVERED, FIELD, KINDS, NOTICE, POINTS
+from chejil.filters.line_counts import line_end, line_start
 
 PROSE, UNSURE, WEAK = 0, -1, -2
 """A verdict is 1 + the index of a kind, or one of these (WEAK - the index: a menu written below one another has lines
@@ -76,22 +77,6 @@ def settle(verdicts, num):
             if verdicts[weak] <= WEAK:
                 verdicts[weak] = 1 + WEAK - verdicts[weak] if enough else UNSURE
         first = line + 1
-
-
-@njit(cache=True, nogil=True)
-def line_start(codes, at, begin):
-    """Where the line begins whose first word begins at `at`, in a document that begins at `begin`."""
-    while at > begin and codes[at - 1] != _NEWLINE:
-        at -= 1
-    return at
-
-
-@njit(cache=True, nogil=True)
-def line_end(codes, at, end):
-    """Where the line ends whose last word ends at `at`, in a document that ends at `end`."""
-    while at < end and codes[at] != _NEWLINE:
-        at += 1
-    return at
 
 
 @njit(cache=True, nogil=True)

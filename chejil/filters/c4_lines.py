@@ -25,6 +25,7 @@ from numba import njit
 
 from chejil.filters.c4_sentences import count_sentences, is_closer, is_end_mark, is_marked, is_small, is_stop
 from chejil.filters.lexicons import lexicon
+from chejil.filters.line_counts import line_end, line_start
 from chejil.filters.unicode_classes import CLASS_BITS, WHITESPACE
 
 COUNTERS = (
@@ -158,22 +159,6 @@ def read_brackets(codes, at, end, citations):
         found |= (code == _CURLY) << BRACKET
         cited |= code == _OPEN and citation_end(codes, at, end, citations) != 0
     return found, cited
-
-
-@njit(cache=True, nogil=True)
-def line_start(codes, at, start):
-    """Where the line begins whose first word begins at `at`."""
-    while at > start and codes[at - 1] != _NEWLINE:
-        at -= 1
-    return at
-
-
-@njit(cache=True, nogil=True)
-def line_end(codes, at, end):
-    """Where the line ends whose last word ends at `at`."""
-    while at < end and codes[at] != _NEWLINE:
-        at += 1
-    return at
 
 
 @njit(cache=True, nogil=True)

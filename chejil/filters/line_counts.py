@@ -102,6 +102,14 @@ def count_newlines(codes, at, end):
 
 
 @njit(cache=True, nogil=True)
+def line_start(codes, at, begin):
+    """Where the line of the character at `at` begins, in a document that begins at `begin`."""
+    while at > begin and codes[at - 1] != _NEWLINE:
+        at -= 1
+    return at
+
+
+@njit(cache=True, nogil=True)
 def line_end(codes, at, end):
     """Place of the next line break, or `end`."""
     while at < end and codes[at] != _NEWLINE:

@@ -198,24 +198,6 @@ def test_what_the_system_refuses_is_an_error_that_says_what_to_do():
         list(Executor(1).do([("one", refuse, (errno.EACCES,))]))
 
 
-def signal_names():
-    from chejil.filters.registry import SIGNALS
-
-    return list(SIGNALS)
-
-
-def test_a_worker_has_the_signals_in_the_order_of_the_catalogue():
-    """The first reason of a document must not depend on what a worker happened to import first."""
-    from chejil.filters import catalogue
-
-    with Executor(2) as executor:
-        names = [
-            outcome.result for outcome in executor.do([("one", signal_names, ()), ("two", signal_names, ())])
-        ]
-
-    assert names == [list(catalogue.SIGNALS)] * 2
-
-
 def test_a_units_record_is_the_same_fresh_and_read_again(tmp_path):
     """Counts in another order than the file's gave a resumed run another report."""
     from chejil.curation.stage import Tally, Unit, do, read_record

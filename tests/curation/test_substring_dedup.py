@@ -19,7 +19,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chejil.curation import check, manifest, marked_yaml, windows
-from chejil.curation.recurrence import Recurrent, find_key, shift_of, sorted_order
+from chejil.curation.hash_order import sorted_order
+from chejil.curation.recurrence import Recurrent, find_key, shift_of
 from chejil.curation.run import run
 from chejil.filters.buffers import TextBuffers
 

@@ -6,6 +6,8 @@ Signals of a model are measured with small models that the tests train, those of
 import importlib.util
 import json
 import math
+import subprocess
+import sys
 import unicodedata
 
 import pyarrow as pa
@@ -138,3 +140,13 @@ def test_an_unknown_signal_gets_a_near_name():
 def test_the_columns_are_what_json_can_hold(quality_models):
     """No NaN reaches a table, since JSON has none."""
     json.dumps(rows(CASES, quality_models), allow_nan=False)
+
+
+@pytest.mark.parametrize("first", ["boilerplate", "pii", "registry"])
+def test_the_order_is_that_of_the_catalogue_whatever_is_imported_first(first):
+    """The first reason of a document must not depend on what a worker happened to import first."""
+    code = f"import chejil.filters.{first}; from chejil.filters.registry import SIGNALS; print(*SIGNALS)"
+
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert printed.split() == list(SIGNALS)
