@@ -10,8 +10,8 @@ Slurm and Ray are in scheduled.py; each of their tasks does its units by this mo
 
 from __future__ import annotations
 
+import ctypes
 import errno
-import importlib
 import multiprocessing
 import os
 import signal
@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, NamedTuple
+
+import pyarrow as pa
 
 from chejil.errors import ChejilError, RunError, SourceError
 
@@ -112,7 +114,15 @@ def _called(name: str, function: Callable[..., Any], arguments: tuple) -> Outcom
         result, error = None, stopped
     except OSError as refused:
         raise _refusal(refused, name) from refused
+    finally:
+        _give_back_memory()
     return Outcome(name, result, error)
+
+
+def _give_back_memory() -> None:
+    """Each allocator keeps what is freed, out of the reach of the other: a fifth of a process that does every stage."""
+    pa.default_memory_pool().release_unused()
+    getattr(ctypes.CDLL(None), "malloc_trim", lambda _: 0)(0)  # of glibc alone
 
 
 def _refusal(error: OSError, name: str) -> RunError:
@@ -130,9 +140,6 @@ def _leave_with(parent: int) -> None:
     # Ctrl-C reaches the whole group: the parent answers it, and ends its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    # Reasons are given in the registry's order, which is that of importing: a worker whose first unit strips
-    # boilerplate would register that family first, and give a document another first reason.
-    importlib.import_module("chejil.filters.catalogue")
     leave_with(parent)
 
 
