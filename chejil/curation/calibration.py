@@ -25,7 +25,7 @@ from chejil.curation.calibration_data import Documents, Group
 from chejil.curation.calibration_effects import bins_of, counted
 from chejil.curation.calibration_tails import bound_of, depths, tail_of
 from chejil.errors import ChejilError
-from chejil.filters import bounds
+from chejil.filters import preset_bounds
 from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound, find_signal
 
 By = Literal["lang", "source,lang"]
@@ -131,7 +131,7 @@ def calibrate(
 
 
 def _default_signals() -> set[str]:
-    languages = bounds.preset(bounds.DEFAULTS).languages
+    languages = preset_bounds.preset(preset_bounds.DEFAULTS).languages
     return {name for limits in languages.values() for name in limits}
 
 
@@ -139,7 +139,7 @@ def _is_bounded(name: str, group: Group, judged: Documents) -> bool:
     """Whether the run's recipe bounds the signal for the group, or the defaults do where it says nothing."""
     present = judged.present(group)
     if present is None:
-        present = bounds.preset(bounds.DEFAULTS).languages.get(group.lang, {})
+        present = preset_bounds.preset(preset_bounds.DEFAULTS).languages.get(group.lang, {})
     return name in present
 
 
@@ -172,7 +172,9 @@ def _calibrated(
     names, undefined = _defined(group, trusted, names, share)
     warnings += undefined
     tail = tail_of(depths(group, trusted, names), share)
-    before = judged.present(group) or bounds.preset(bounds.DEFAULTS).languages.get(group.lang, {})
+    before = judged.present(group) or preset_bounds.preset(preset_bounds.DEFAULTS).languages.get(
+        group.lang, {}
+    )
     found = {
         name: bound_of(name, trusted.column(name, group), tail, before.get(name, Bound())) for name in names
     }

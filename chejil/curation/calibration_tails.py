@@ -12,7 +12,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from chejil.curation.calibration_data import Documents, Group
-from chejil.filters import bounds
+from chejil.filters import preset_bounds
 from chejil.filters.catalogue import SIGNALS, Bound
 
 _DIGITS = 3
@@ -24,7 +24,7 @@ def sides(name: str) -> tuple[bool, bool]:
     >>> sides("mean_word_chars"), sides("digit_share")
     ((True, True), (False, True))
     """
-    every = [bound for limits in bounds.by_preset(name).values() for bound in limits.values()]
+    every = [bound for limits in preset_bounds.by_preset(name).values() for bound in limits.values()]
     low, high = any(bound.low is not None for bound in every), any(bound.high is not None for bound in every)
     return (low, high) if low or high else (True, True)
 

@@ -22,7 +22,7 @@ from chejil.curation import blocklists, preset_files, shards
 from chejil.curation.blocklists import Blocklist
 from chejil.curation.place import Place, verdicts_of
 from chejil.curation.stage import Stage, Tally, Unit
-from chejil.filters import bounds
+from chejil.filters import bounds, preset_bounds
 from chejil.filters.bounds import Policy
 from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound, Language
 from chejil.filters.rules import Rule
@@ -99,7 +99,7 @@ class LanguageLimits(BaseModel):
         limits = schema.pop("additionalProperties")
         schema["properties"] |= {name: {**limits, "description": SIGNALS[name].about} for name in SIGNALS}
         schema["additionalProperties"] = False
-        words = ["drop", "keep", *bounds.presets()]
+        words = ["drop", "keep", *preset_bounds.presets()]
         path = {"type": "string", "pattern": preset_files.PATTERN}
         return {"anyOf": [{"type": "string", "enum": words}, path, schema]}
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from chejil.curation import marked_yaml, shards
 from chejil.errors import ChejilError, RecipeError
-from chejil.filters import bounds
-from chejil.filters.bounds import Preset
+from chejil.filters import preset_bounds
+from chejil.filters.preset_bounds import Preset
 
 PATTERN = r"/|\.ya?ml$"
 """What tells a path from a name; for editors, as a regular expression."""
@@ -33,7 +33,7 @@ def find(name: str) -> Preset:
         ChejilError: no such preset or file.
         RecipeError: everything that is wrong with the file, each with its line and column.
     """
-    return _read(name) if is_path(name) else bounds.preset(name)
+    return _read(name) if is_path(name) else preset_bounds.preset(name)
 
 
 def _read(name: str) -> Preset:
@@ -48,4 +48,4 @@ def _read(name: str) -> Preset:
     marked = marked_yaml.read(text, name)
     if marked.problems:
         raise RecipeError(marked.problems)
-    return bounds.read_preset(name, marked.data, marked.where)
+    return preset_bounds.read_preset(name, marked.data, marked.where)

@@ -22,7 +22,7 @@ from chejil.curation.place import MAKING_TEXT
 from chejil.curation.scoring import Score
 from chejil.curation.survivors import Keep
 from chejil.errors import ChejilError, RecipeError, did_you_mean
-from chejil.filters import bounds, rules
+from chejil.filters import preset_bounds, rules
 from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound, Language
 
 
@@ -156,9 +156,10 @@ class Sense:
 
     def _languages(self, name: str) -> Mapping[str, Mapping[str, Bound]]:
         """What a preset bounds; of a file, what is wrong with it is said once for all that name it."""
-        if not preset_files.is_path(name) and name not in bounds.presets():
+        if not preset_files.is_path(name) and name not in preset_bounds.presets():
             raise ChejilError(
-                f"no preset is called '{name}'", mend=did_you_mean(name, ["drop", "keep", *bounds.presets()])
+                f"no preset is called '{name}'",
+                mend=did_you_mean(name, ["drop", "keep", *preset_bounds.presets()]),
             )
         if name in self.faulty:
             raise RecipeError([])
@@ -179,12 +180,12 @@ class Sense:
             yield self._problem(path, f"'{name}' has neither low nor high", "give one, or leave it out")
         else:
             try:
-                bounds.check_range(name, limits.low, limits.high)
+                preset_bounds.check_range(name, limits.low, limits.high)
             except ChejilError as error:
                 yield self._problem(path, error.what, error.mend)
         if limits.unit is not None:
             try:
-                bounds.check_unit(name, limits.unit)
+                preset_bounds.check_unit(name, limits.unit)
             except ChejilError as error:
                 yield self._problem((*path, "unit"), error.what, error.mend)
 

@@ -14,7 +14,7 @@ from chejil.curation.manifest import Manifest
 from chejil.curation.recipe import Recipe
 from chejil.curation.report import megabytes, share, totals
 from chejil.curation.scoring import is_slow, slots_of
-from chejil.filters import bounds
+from chejil.filters import preset_bounds
 from chejil.filters.registry import Bound, Signal
 from chejil.terminal import table
 
@@ -146,7 +146,7 @@ def signal_row(signal: Signal) -> dict[str, Any]:
         "bounds": {lang: str(bound) for lang, bound in signal.bounds.items()},
         "presets": {
             name: {lang: {"low": bound.low, "high": bound.high} for lang, bound in limits.items()}
-            for name, limits in bounds.by_preset(signal.name).items()
+            for name, limits in preset_bounds.by_preset(signal.name).items()
         },
         "kept": [list(example) for example in signal.kept],
         "dropped": [list(example) for example in signal.dropped],

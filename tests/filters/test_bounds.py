@@ -7,16 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chejil.errors import ChejilError
-from chejil.filters.bounds import (
-    Policy,
-    by_preset,
-    check_unit,
-    judge,
-    preset,
-    presets,
-    read_preset,
-)
+from chejil.filters.bounds import Policy, judge
 from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound
+from chejil.filters.preset_bounds import by_preset, check_unit, preset, presets, read_preset
 from chejil.filters.rules import Rule, check_rule
 
 NAMES = ["num_chars", "num_words", "mean_word_chars", "hangul_share"]
@@ -172,3 +165,29 @@ def test_bounds_by_preset_are_those_of_the_presets():
         lang: preset("koen").languages[lang]["num_words"] for lang in ("ko", "en", "mixed")
     }
     assert by_preset("lang") == {}
+
+
+def test_a_preset_may_start_from_another():
+    """Its own bounds stand in the place of the other's, and null lifts one."""
+    entries = {"preset": "koen", "num_words": {"low": 2, "unit": "eojeol"}, "short_line_share": None}
+
+    found = read_preset("mine", {"bounds": {"ko": entries}}, ".".join).languages["ko"]
+
+    koen = preset("koen").languages["ko"]
+    assert found["num_words"] == Bound(low=2)
+    assert found.keys() == koen.keys() - {"short_line_share"}
+    assert found["digit_share"] == koen["digit_share"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"preset": "koan"}, r"bounds\.ko\.preset: no preset is called 'koan'\n  mend: did you mean 'koen'"),
+        ({"preset": "koen", "num_wordz": None}, r"bounds\.ko\.num_wordz: no signal is called 'num_wordz'"),
+        ({"num_words": None}, r"bounds\.ko\.num_words: 'num_words' is no interval"),
+    ],
+)
+def test_what_a_preset_cannot_start_from_or_lift_is_refused(entries, message):
+    """A name that is wrong must not lift nothing in silence."""
+    with pytest.raises(ChejilError, match=message):
+        read_preset("mine", {"bounds": {"ko": entries}}, ".".join)

@@ -19,8 +19,9 @@ import zstandard
 from hypothesis import given
 
 from chejil.filters import c4  # noqa: F401  (enters the family)
-from chejil.filters.bounds import Policy, judge, preset
+from chejil.filters.bounds import Policy, judge
 from chejil.filters.engine import score
+from chejil.filters.preset_bounds import preset
 
 from .strategies import texts
 

@@ -14,9 +14,10 @@ from hypothesis import given
 
 from chejil.curation.normalise import Normalise, normalise
 from chejil.errors import ChejilError
-from chejil.filters.bounds import Policy, check_unit, judge, preset, presets
+from chejil.filters.bounds import Policy, judge
 from chejil.filters.catalogue import FAMILIES, SIGNALS
 from chejil.filters.engine import score
+from chejil.filters.preset_bounds import check_unit, preset, presets
 
 from .strategies import texts
 
