@@ -53,9 +53,9 @@ from _dedup_peers import (  # noqa: E402
 )
 
 from chejil.curation import check, marked_yaml  # noqa: E402
+from chejil.curation.dedup.shingles import shingle_set, signatures  # noqa: E402
+from chejil.curation.dedup.sketches import band_keys, bands_for, sketches  # noqa: E402
 from chejil.curation.run import run  # noqa: E402
-from chejil.curation.shingles import shingle_set, signatures  # noqa: E402
-from chejil.curation.sketches import band_keys, bands_for, sketches  # noqa: E402
 from chejil.filters.buffers import TextBuffers  # noqa: E402
 
 MEGABYTES, ROUNDS = 4, 5

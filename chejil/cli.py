@@ -133,15 +133,16 @@ def calibrate(
 ) -> None:
     """Propose bounds that a trusted reference passes, and say what they would do to a run."""
     from chejil import terminal
-    from chejil.curation import calibration, calibration_presets, calibration_report, shards, views
+    from chejil.curation import shards, views
+    from chejil.curation.calibration import calibrate, calibration_page, proposed_presets
 
     if by not in ("lang", "source,lang"):
         raise ChejilError(f"cannot calibrate by '{by}'", mend="--by lang or --by source,lang")
     names = [name.strip() for name in signals.split(",")] if signals else None
-    found = calibration.calibrate(run, reference, share, by, names)  # type: ignore[arg-type]
-    written = calibration_presets.write_presets(found, out) if out else []
+    found = calibrate.calibrate(run, reference, share, by, names)  # type: ignore[arg-type]
+    written = proposed_presets.write_presets(found, out) if out else []
     if html:
-        shards.write_bytes(str(html.parent), html.name, calibration_report.page(found).encode())
+        shards.write_bytes(str(html.parent), html.name, calibration_page.page(found).encode())
     terminal.show(found, json, views.calibration)
     for path in [*written, *([html] if html else [])]:
         terminal.STDERR.print(f"written: {path}", highlight=False, markup=False, soft_wrap=True)
@@ -183,8 +184,8 @@ def demo(
 ) -> None:
     """Write a sample corpus with planted defects, run a recipe on it, and show what was caught."""
     from chejil import terminal
-    from chejil.curation import demo as demos
     from chejil.curation import views
+    from chejil.curation.demo import demo as demos
 
     if real and data is not None:
         raise ChejilError(

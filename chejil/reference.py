@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from chejil.curation.documents import REASONS
-from chejil.curation.executor_settings import Local, Ray, Slurm
-from chejil.curation.layouts import formats
+from chejil.curation.executors.settings import Local, Ray, Slurm
+from chejil.curation.reading.documents import REASONS
+from chejil.curation.reading.layouts import formats
 from chejil.curation.recipe import Recipe, StageEntry
 from chejil.curation.views import measured
 from chejil.filters import preset_bounds

@@ -3,7 +3,7 @@
 import json
 import random
 
-from chejil.curation.quality_training import Training, train
+from chejil.curation.quality.training import Training, train
 
 # The council met …, children read …, the road was closed …; calm sentences in both registers.
 KOREAN_PROSE = (

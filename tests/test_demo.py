@@ -2,7 +2,8 @@
 
 import pytest
 
-from chejil.curation import demo, manifest
+from chejil.curation import manifest
+from chejil.curation.demo import demo
 from chejil.curation.progress import Silent
 
 

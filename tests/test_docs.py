@@ -8,9 +8,9 @@ from typer.main import get_command
 
 from chejil import cli, reference
 from chejil.curation import check, manifest
+from chejil.curation.demo.sample_corpus import write_sample_corpus
 from chejil.curation.explain import explain
 from chejil.curation.run import run
-from chejil.curation.sample_corpus import write_sample_corpus
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])

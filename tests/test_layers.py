@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,16 @@ def imported_parts(path):
         yield from (name.split(".")[1] for name in names if name.startswith("chejil."))
 
 
+def imported_modules(path):
+    """Names that may be modules: `from chejil.curation import shards` names both."""
+    nodes = [
+        node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.ImportFrom)
+    ]
+    return {str(node.module) for node in nodes} | {
+        f"{node.module}.{alias.name}" for node in nodes for alias in node.names
+    }
+
+
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_each_part_imports_only_from_those_before_it(path):
     """A module imports from its own part and from parts that come earlier in the flow of the data."""
@@ -41,6 +52,14 @@ def test_each_part_imports_only_from_those_before_it(path):
         return
     allowed = {*ORDER[: ORDER.index(part) + 1], "__version__"}
     assert set(imported_parts(path)) <= allowed
+
+
+def test_no_module_imports_in_a_circle():
+    """Each can be read, and tested, with what it imports and nothing else."""
+    known = {".".join(path.relative_to(ROOT.parent).with_suffix("").parts): path for path in modules()}
+    graph = {name: imported_modules(path) & known.keys() for name, path in known.items()}
+
+    assert list(TopologicalSorter(graph).static_order())
 
 
 def test_no_module_is_called_utils():

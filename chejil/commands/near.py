@@ -28,8 +28,8 @@ def near(
     an id, or SOURCE:FILE#LINE; a text of one word goes by @FILE or -.
     """
     from chejil import terminal
-    from chejil.curation import nearest_view
-    from chejil.curation.nearest import nearest
+    from chejil.curation.dedup import nearest_view
+    from chejil.curation.dedup.nearest import nearest
 
     is_text = query == "-" or query.startswith("@")
     if query == "-":

@@ -38,11 +38,9 @@ def train(
     FORMAT:PATH for a format of recipes, or the folder of a run: its clean shards.
     """
     from chejil import terminal
-    from chejil.curation import quality_report, quality_training
+    from chejil.curation.quality import card_page, training
 
-    settings = quality_training.Training(
-        lang, seed=seed, dim=dim, epochs=epochs, held_out=held_out, limit=limit
-    )
+    settings = training.Training(lang, seed=seed, dim=dim, epochs=epochs, held_out=held_out, limit=limit)
     with progress(after="nothing was written") as bars:
-        card = quality_training.train({"high": positive, "low": negative}, settings, out, bars)
-    terminal.show(card, json, lambda _: quality_report.summary(card, out))
+        card = training.train({"high": positive, "low": negative}, settings, out, bars)
+    terminal.show(card, json, lambda _: card_page.summary(card, out))

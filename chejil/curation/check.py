@@ -14,13 +14,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from chejil.curation import marked_yaml, sources
-from chejil.curation.executor_settings import Local, Ray, Slurm
+from chejil.curation import marked_yaml
+from chejil.curation.executors.settings import Local, Ray, Slurm
 from chejil.curation.filtering import LanguageLimits, Limits
 from chejil.curation.marked_yaml import MarkedYaml, Path
+from chejil.curation.reading import sources
+from chejil.curation.reading.sources import Source
 from chejil.curation.recipe import Recipe, StageEntry, find_recipe
 from chejil.curation.sense import Sense
-from chejil.curation.sources import Source
 from chejil.errors import ChejilError, RecipeError, did_you_mean
 from chejil.filters.registry import LANGUAGES
 

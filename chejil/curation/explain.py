@@ -14,14 +14,14 @@ from typing import Any
 import polars as pl
 
 from chejil.curation import edits, lookup, manifest, shards
-from chejil.curation.decontamination import hits_of_row
-from chejil.curation.documents import QUARANTINE
+from chejil.curation.decontamination.decontaminate import hits_of_row
+from chejil.curation.dedup.near_dedup import NearDedup
+from chejil.curation.dedup.shingles import shingle_set
 from chejil.curation.filtering import Filter
 from chejil.curation.manifest import Manifest
-from chejil.curation.near_dedup import NearDedup
-from chejil.curation.normalise import CHANGES
+from chejil.curation.normalising.normalise import CHANGES
+from chejil.curation.reading.documents import QUARANTINE
 from chejil.curation.recipe import Recipe
-from chejil.curation.shingles import shingle_set
 from chejil.errors import RunError
 from chejil.filters import bounds
 from chejil.filters.catalogue import SIGNALS, Bound

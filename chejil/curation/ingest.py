@@ -17,12 +17,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from chejil.curation import shards
-from chejil.curation.documents import MAX_BATCH_ROWS, QUARANTINE, SCHEMA, Batch
-from chejil.curation.input_files import InputFile
-from chejil.curation.normalise import CHANGES, Normalise, Normalised, normalise
+from chejil.curation.normalising.normalise import CHANGES, Normalise, Normalised, normalise
 from chejil.curation.place import made_with, resource_hash
+from chejil.curation.reading.documents import MAX_BATCH_ROWS, QUARANTINE, SCHEMA, Batch
+from chejil.curation.reading.input_files import InputFile
+from chejil.curation.reading.sources import Source, read
 from chejil.curation.shards import ROW_GROUP_BYTES
-from chejil.curation.sources import Source, read
 from chejil.curation.stage import Stage, Tally, Unit
 
 ORIGINS = pa.schema(
@@ -53,8 +53,13 @@ def stage(
         packages = named[shard.split("/")[0]].layout.needs
         if packages:  # in the key of these shards alone: another trafilatura reads nothing else again
             prints[shard]["made_with"] = made_with(*packages)
-            prints[shard]["tables"] = resource_hash("chejil.curation", "charsets.yaml", "wiki_markup.yaml")
-    tables = resource_hash("chejil.curation", "formats.yaml", "common_syllables.txt")
+            prints[shard]["tables"] = resource_hash(
+                "chejil.curation.reading", "charsets.yaml", "wiki_markup.yaml"
+            )
+    tables = [
+        resource_hash("chejil.curation.reading", "formats.yaml"),
+        resource_hash("chejil.curation.normalising", "common_syllables.txt"),
+    ]
     key = {"normalise": settings.model_dump(mode="json"), "made_with": made_with("ftfy"), "tables": tables}
     return Stage("documents", "map", ingest_files, key, own_settings=own, fingerprints=prints)
 

@@ -7,24 +7,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-from chejil.curation import (
-    decisions,
-    decontamination,
-    exact_dedup,
-    filtering,
-    ingest,
-    line_dedup,
-    masking,
-    near_dedup,
-    scoring,
-    sources,
-    stripping,
-    substring_dedup,
-    writing,
-)
+from chejil.curation import decisions, filtering, ingest, masking, scoring, stripping, writing
+from chejil.curation.decontamination import decontaminate
+from chejil.curation.dedup import exact_dedup, line_dedup, near_dedup, substring_dedup
 from chejil.curation.place import Place
+from chejil.curation.reading import sources
+from chejil.curation.reading.sources import InputFile
 from chejil.curation.recipe import Recipe
-from chejil.curation.sources import InputFile
 from chejil.curation.stage import Stage
 
 STAGES: Mapping[str, Callable[[Any, Place], list[Stage]]] = MappingProxyType(
@@ -35,7 +24,7 @@ STAGES: Mapping[str, Callable[[Any, Place], list[Stage]]] = MappingProxyType(
         "filter": filtering.stages,
         "exact_dedup": exact_dedup.stages,
         "near_dedup": near_dedup.stages,
-        "decontaminate": decontamination.stages,
+        "decontaminate": decontaminate.stages,
         "line_dedup": line_dedup.stages,
         "substring_dedup": substring_dedup.stages,
         "mask_pii": masking.stages,

@@ -13,19 +13,19 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 
-from chejil.curation.decontamination import Decontaminate
-from chejil.curation.exact_dedup import ExactDedup
-from chejil.curation.executor_settings import ExecutorSettings, Local
+from chejil.curation.decontamination.decontaminate import Decontaminate
+from chejil.curation.dedup.exact_dedup import ExactDedup
+from chejil.curation.dedup.line_dedup import LineDedup
+from chejil.curation.dedup.near_dedup import NearDedup
+from chejil.curation.dedup.substring_dedup import SubstringDedup
+from chejil.curation.executors.settings import ExecutorSettings, Local
 from chejil.curation.filtering import Filter
-from chejil.curation.line_dedup import LineDedup
 from chejil.curation.masking import MaskPii
-from chejil.curation.near_dedup import NearDedup
-from chejil.curation.normalise import Normalise
+from chejil.curation.normalising.normalise import Normalise
 from chejil.curation.place import MAKING_TEXT, TRANSFORMING, Place
+from chejil.curation.reading.sources import Source
 from chejil.curation.scoring import Score
-from chejil.curation.sources import Source
 from chejil.curation.stripping import StripBoilerplate
-from chejil.curation.substring_dedup import SubstringDedup
 from chejil.curation.writing import Write
 from chejil.errors import ChejilError
 

@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from chejil.curation import manifest, report, shards
-from chejil.curation.executors import Executor
+from chejil.curation.executors.local import Executor
+from chejil.curation.executors.scheduled import Scheduled, absolute
+from chejil.curation.executors.schedulers import executor as started
 from chejil.curation.plan import Plan, plan
 from chejil.curation.progress import Progress, Silent
 from chejil.curation.recipe import Recipe
 from chejil.curation.run_folder import Hold, locked
-from chejil.curation.scheduled import Scheduled, absolute
-from chejil.curation.schedulers import executor as started
 from chejil.curation.shards import FileRecord
 from chejil.curation.stage import (
     ALL_SHARDS,

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from fsspec.implementations.local import LocalFileSystem
 
 from chejil.curation import manifest, object_lock, shards, storage
-from chejil.curation.schedulers import JOBS
+from chejil.curation.executors.schedulers import JOBS
 from chejil.errors import RunError
 
 

@@ -11,16 +11,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from chejil.curation import blocklists, preset_files, scoring, text_dedup_settings
-from chejil.curation.decontamination import Decontaminate, files_against
-from chejil.curation.exact_dedup import ExactDedup
+from chejil.curation import blocklists, preset_files, scoring
+from chejil.curation.decontamination.decontaminate import Decontaminate, files_against
+from chejil.curation.dedup import text_dedup_settings
+from chejil.curation.dedup.exact_dedup import ExactDedup
+from chejil.curation.dedup.index import text_before
+from chejil.curation.dedup.near_dedup import NearDedup
+from chejil.curation.dedup.survivors import Keep
 from chejil.curation.filtering import Filter, LanguageLimits, Limits, RuleText, list_urls
-from chejil.curation.index import text_before
 from chejil.curation.marked_yaml import MarkedYaml, Path
-from chejil.curation.near_dedup import NearDedup
 from chejil.curation.place import MAKING_TEXT
 from chejil.curation.scoring import Score
-from chejil.curation.survivors import Keep
 from chejil.errors import ChejilError, RecipeError, did_you_mean
 from chejil.filters import preset_bounds, rules
 from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound, Language

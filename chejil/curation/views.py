@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.console import RenderableType
 
-from chejil.curation.calibration import Calibration
-from chejil.curation.demo import Demo
+from chejil.curation.calibration.calibrate import Calibration
+from chejil.curation.demo.demo import Demo
 from chejil.curation.explain import Explanation
 from chejil.curation.manifest import Manifest
 from chejil.curation.recipe import Recipe

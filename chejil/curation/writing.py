@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from chejil.curation import edits, rehydration, shards
-from chejil.curation.documents import SCHEMA
+from chejil.curation import edits, shards
+from chejil.curation.dedup import rehydration
+from chejil.curation.dedup.rehydration import weights
 from chejil.curation.place import Place
-from chejil.curation.rehydration import weights
+from chejil.curation.reading.documents import SCHEMA
 from chejil.curation.stage import Stage, Tally, Unit
 from chejil.errors import ChejilError
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from chejil.curation.documents import Batch
-from chejil.curation.sources import Source, expand, read
+from chejil.curation.reading.documents import Batch
+from chejil.curation.reading.sources import Source, expand, read
 
 
 def lines(records: list) -> bytes:

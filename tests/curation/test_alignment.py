@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation.alignment import CREDIT, SKIP, aligned, matches
-from chejil.curation.evaluation_index import build, seeds_of
-from chejil.curation.match_tokens import WORD, tokens_of
+from chejil.curation.decontamination.alignment import CREDIT, SKIP, aligned, matches
+from chejil.curation.decontamination.evaluation_index import build, seeds_of
+from chejil.curation.decontamination.match_tokens import WORD, tokens_of
 from chejil.filters.buffers import TextBuffers
 
 
@@ -157,7 +157,7 @@ def test_no_items_no_documents_no_words():
 
 def test_more_matches_than_there_is_room_for(monkeypatch):
     """The table grows; nothing is lost."""
-    monkeypatch.setattr("chejil.curation.alignment._ROOM", 1)
+    monkeypatch.setattr("chejil.curation.decontamination.alignment._ROOM", 1)
     texts = TextBuffers.of([KEEPER] * 9)
 
     assert matches(texts, build([[KEEPER]]))["doc"].tolist() == list(range(9))

@@ -12,10 +12,11 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation import calibration_presets, calibration_report, calibration_tails, preset_files
-from chejil.curation.calibration import calibrate
-from chejil.curation.calibration_presets import write_presets
-from chejil.curation.calibration_tails import outward
+from chejil.curation import preset_files
+from chejil.curation.calibration import calibration_page, proposed_presets, tails
+from chejil.curation.calibration.calibrate import calibrate
+from chejil.curation.calibration.proposed_presets import write_presets
+from chejil.curation.calibration.tails import outward
 from chejil.errors import ChejilError
 from chejil.filters.catalogue import SIGNALS
 from chejil.filters.engine import score
@@ -170,7 +171,7 @@ def test_the_page_is_one_file_and_draws_every_signal(small_run, reference):
 
     found = calibrate(small_run, str(reference), 0.9)
 
-    page = calibration_report.page(found)
+    page = calibration_page.page(found)
 
     assert "<script" not in page
     assert "http" not in page
@@ -189,12 +190,12 @@ def test_outward_never_drops_what_the_value_passes(value, down):
 
     assert (rounded <= value) if down else (rounded >= value)
     assert rounded == pytest.approx(value, rel=0.011)
-    assert yaml.safe_load(calibration_presets._number(rounded)) == pytest.approx(rounded, rel=1e-15)
+    assert yaml.safe_load(proposed_presets._number(rounded)) == pytest.approx(rounded, rel=1e-15)
 
 
 def test_sides_are_those_of_the_presets():
     """A share of repetition has no low side, an undecided signal both."""
-    assert calibration_tails.sides("dup_line_share") == (False, True)
-    assert calibration_tails.sides("mean_word_chars") == (True, True)
-    assert calibration_tails.sides("num_lines") == (True, True)
-    assert all(any(calibration_tails.sides(name)) for name in SIGNALS)
+    assert tails.sides("dup_line_share") == (False, True)
+    assert tails.sides("mean_word_chars") == (True, True)
+    assert tails.sides("num_lines") == (True, True)
+    assert all(any(tails.sides(name)) for name in SIGNALS)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation import charsets
-from chejil.curation.mojibake import common_syllables
+from chejil.curation.normalising.mojibake import common_syllables
+from chejil.curation.reading import charsets
 
 from .web_texts import STORY, page
 

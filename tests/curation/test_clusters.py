@@ -7,11 +7,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chejil.curation import choices, edges
-from chejil.curation.choices import count_shared, stand_ins
-from chejil.curation.clusters import joined, named
-from chejil.curation.edges import connected
-from chejil.curation.sketches import band_keys, bands_for, equal_lanes, min_equal_lanes, similarity, sketches
+from chejil.curation.dedup import choices, edges
+from chejil.curation.dedup.choices import count_shared, stand_ins
+from chejil.curation.dedup.clusters import joined, named
+from chejil.curation.dedup.edges import connected
+from chejil.curation.dedup.sketches import (
+    band_keys,
+    bands_for,
+    equal_lanes,
+    min_equal_lanes,
+    similarity,
+    sketches,
+)
 
 SIGNATURES = st.lists(st.lists(st.integers(0, 3), min_size=16, max_size=16), min_size=1, max_size=14)
 

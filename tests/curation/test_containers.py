@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation import containers, streams
-from chejil.curation.containers import Row
-from chejil.curation.documents import REASONS, Flaw
-from chejil.curation.sources import CONTAINERS
-from chejil.curation.streams import RawFile
+from chejil.curation.reading import containers, streams
+from chejil.curation.reading.containers import Row
+from chejil.curation.reading.documents import REASONS, Flaw
+from chejil.curation.reading.sources import CONTAINERS
+from chejil.curation.reading.streams import RawFile
 from chejil.errors import SourceError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))

@@ -8,9 +8,9 @@ import polars as pl
 import pytest
 
 from chejil.curation import check, marked_yaml
+from chejil.curation.dedup.shingles import shingle_set, signatures
+from chejil.curation.dedup.sketches import similarity, sketches
 from chejil.curation.run import run
-from chejil.curation.shingles import shingle_set, signatures
-from chejil.curation.sketches import similarity, sketches
 from chejil.filters.buffers import TextBuffers
 
 NUM, THRESHOLD = 2000, 0.7

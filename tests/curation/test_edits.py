@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chejil.curation import edits, shards
-from chejil.curation.documents import SCHEMA
+from chejil.curation.reading.documents import SCHEMA
 from chejil.curation.stage import Unit
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.spans import Spans

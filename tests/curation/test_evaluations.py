@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from chejil.curation import evaluations
-from chejil.curation.decontamination import Decontaminate, files_against
-from chejil.curation.evaluations import EvaluationSet, files_of, maps, read
+from chejil.curation.decontamination import evaluations
+from chejil.curation.decontamination.decontaminate import Decontaminate, files_against
+from chejil.curation.decontamination.evaluations import EvaluationSet, files_of, maps, read
 from chejil.errors import ChejilError
 
 ROWS = [{"question": "Where is the ferry?", "answer": "At the pier."}, {"question": "Why?", "answer": "Fog."}]

@@ -12,7 +12,7 @@ import pytest
 
 from chejil.curation import manifest
 from chejil.curation import run as runs
-from chejil.curation.executors import Executor
+from chejil.curation.executors.local import Executor
 from chejil.curation.run import run
 from chejil.errors import RunError
 

@@ -11,8 +11,8 @@ import pytest
 
 from chejil.curation import ingest
 from chejil.curation.ingest import ingest_files
-from chejil.curation.normalise import Normalise
-from chejil.curation.sources import Source, expand
+from chejil.curation.normalising.normalise import Normalise
+from chejil.curation.reading.sources import Source, expand
 from chejil.curation.stage import Tally, Unit
 
 
@@ -55,7 +55,7 @@ def test_a_file_of_bad_rows_is_not_held_whole(tmp_path, monkeypatch):
 @pytest.mark.parametrize("files", [1, 6])
 def test_a_row_group_is_bounded_in_rows(tmp_path, monkeypatch, files):
     """Tiny documents, of one file or of several, make row groups of at most so many rows."""
-    monkeypatch.setattr("chejil.curation.documents.MAX_BATCH_ROWS", 4)
+    monkeypatch.setattr("chejil.curation.reading.documents.MAX_BATCH_ROWS", 4)
     monkeypatch.setattr(ingest, "MAX_BATCH_ROWS", 4)
     for number in range(files):
         (tmp_path / f"{number}.jsonl").write_bytes(b'{"text": ""}\n' * (6 // files))

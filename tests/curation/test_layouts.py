@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation.containers import Row, parse_json
-from chejil.curation.documents import Document, Flaw
-from chejil.curation.layouts import as_string, document, formats, look, without
-from chejil.curation.sources import CONTAINERS
-from chejil.curation.streams import RawFile
+from chejil.curation.reading.containers import Row, parse_json
+from chejil.curation.reading.documents import Document, Flaw
+from chejil.curation.reading.layouts import as_string, document, formats, look, without
+from chejil.curation.reading.sources import CONTAINERS
+from chejil.curation.reading.streams import RawFile
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 NUMBERS = st.integers() | st.integers(-(2**200), 2**200) | st.floats(allow_infinity=False, allow_nan=False)

@@ -6,10 +6,10 @@ import numpy as np
 import polars as pl
 import pytest
 
-from chejil.curation.alignment import matches
-from chejil.curation.decontamination import told_apart
-from chejil.curation.evaluation_index import build
-from chejil.curation.leaks import Evidence, judged
+from chejil.curation.decontamination.alignment import matches
+from chejil.curation.decontamination.decontaminate import told_apart
+from chejil.curation.decontamination.evaluation_index import build
+from chejil.curation.decontamination.leaks import Evidence, judged
 from chejil.filters.buffers import TextBuffers
 
 # Long: a passage and a question about it. "The keeper of the lighthouse counts the waves …" / "Does he count ships?"

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chejil.curation import check, edits, manifest, marked_yaml
-from chejil.curation.line_keys import lines_of
+from chejil.curation.dedup.line_keys import lines_of
 from chejil.curation.run import run
 from chejil.filters.buffers import TextBuffers
 

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation.match_tokens import WORD, match_characters, plain_tokens, tokenise, tokens_of
+from chejil.curation.decontamination.match_tokens import (
+    WORD,
+    match_characters,
+    plain_tokens,
+    tokenise,
+    tokens_of,
+)
 from chejil.filters.buffers import TextBuffers
 
 TEXTS = st.text(

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation.mojibake import common_syllables, repair
-from chejil.curation.normalise import Normalise, normalise
+from chejil.curation.normalising.mojibake import common_syllables, repair
+from chejil.curation.normalising.normalise import Normalise, normalise
 
 KOREAN = (
     "도서관은 아침 아홉 시에 문을 열고 저녁 여섯 시에 닫습니다. “빌린 책”은 2주 안에 돌려주세요!\n\n"

@@ -15,12 +15,13 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from chejil import cli
-from chejil.curation import check, marked_yaml, nearest_view, shards
-from chejil.curation.key_tables import SCHEMA, rows_with
-from chejil.curation.nearest import nearest
+from chejil.curation import check, marked_yaml, shards
+from chejil.curation.dedup import nearest_view
+from chejil.curation.dedup.key_tables import SCHEMA, rows_with
+from chejil.curation.dedup.nearest import nearest
+from chejil.curation.dedup.shingles import shingle_set
+from chejil.curation.dedup.word_diff import MAX_WORDS, Change, word_diff
 from chejil.curation.run import run
-from chejil.curation.shingles import shingle_set
-from chejil.curation.word_diff import MAX_WORDS, Change, word_diff
 from chejil.errors import ChejilError, RunError
 
 WORDS = st.lists(st.sampled_from(["가", "나", "다", "a", "b", "漢"]), max_size=12)
@@ -170,7 +171,7 @@ def test_datasketch_that_is_absent_is_an_error_with_a_cure(tmp_path, monkeypatch
     def refuse(name):
         raise ImportError(name)
 
-    monkeypatch.setattr("chejil.curation.nearest.importlib.import_module", refuse)
+    monkeypatch.setattr("chejil.curation.dedup.nearest.importlib.import_module", refuse)
     with pytest.raises(RunError, match="no datasketch") as caught:
         nearest(root, "하나 둘 셋")
     assert "chejil[near]" in str(caught.value.mend)

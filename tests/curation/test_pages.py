@@ -7,10 +7,10 @@ import unicodedata
 
 import pytest
 
-from chejil.curation import extraction
-from chejil.curation.documents import Flaw
-from chejil.curation.extraction import Extraction, NoText, extract
-from chejil.curation.sources import Source
+from chejil.curation.reading import extraction
+from chejil.curation.reading.documents import Flaw
+from chejil.curation.reading.extraction import Extraction, NoText, extract
+from chejil.curation.reading.sources import Source
 
 from .source_rows import batches, documents, quarantine
 from .web_texts import STORY, http, page, reasons, rows

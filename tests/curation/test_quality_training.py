@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from chejil import cli
-from chejil.curation import quality_examples, quality_metrics, quality_training
 from chejil.curation.progress import Silent
-from chejil.curation.quality_training import Training, train
+from chejil.curation.quality import examples, metrics, training
+from chejil.curation.quality.training import Training, train
 from chejil.errors import ChejilError
 from chejil.filters.quality import Classifier, classifier
 
@@ -38,7 +38,7 @@ def trained(corpus_folder):
 
 def gather(corpus_folder, seed=1, held_out=0.2, limit=10_000, **paths):
     both = {side: paths.get(side, [str(corpus_folder / f"ko-{side}.jsonl")]) for side in ("high", "low")}
-    return quality_examples.gather(both, "ko", seed, held_out, limit, Silent())
+    return examples.gather(both, "ko", seed, held_out, limit, Silent())
 
 
 def test_the_same_training_gives_the_same_bytes(trained, corpus_folder, tmp_path):
@@ -84,7 +84,7 @@ def test_the_model_scores_as_its_card_says(trained, corpus_folder):
 
     scores = classifier(str(folder / card["model"]["file"]), "ko").scores([one.line for one in held_out])
 
-    assert quality_metrics.roc_auc(scores, np.array([one.side == "high" for one in held_out])) == card["auc"]
+    assert metrics.roc_auc(scores, np.array([one.side == "high" for one in held_out])) == card["auc"]
 
 
 def test_telling_words_are_those_of_the_sides(trained):
@@ -158,7 +158,7 @@ def test_parquet_text_and_formats_are_read(tmp_path):
     (tmp_path / "c.json").write_text(json.dumps([{"text": text} for text in texts]), "utf-8")
 
     sides = [
-        quality_examples.read_side("low", [path], "ko", 1, 100, Silent())
+        examples.read_side("low", [path], "ko", 1, 100, Silent())
         for path in (f"{tmp_path}/a.parquet", f"{tmp_path}/*.txt", f"json:{tmp_path}/c.json")
     ]
 
@@ -168,7 +168,7 @@ def test_parquet_text_and_formats_are_read(tmp_path):
 
 def test_a_run_gives_its_clean_shards(small_run):
     """A run's folder stands for the documents that it kept."""
-    side = quality_examples.read_side("high", [small_run], "ko", 1, 10_000, Silent())
+    side = examples.read_side("high", [small_run], "ko", 1, 10_000, Silent())
 
     clean = Path(small_run).glob("clean/**/*.parquet")
     assert side.documents == sum(pq.read_metadata(path).num_rows for path in clean)
@@ -235,7 +235,7 @@ def test_a_model_that_quantising_harms_stays_whole(corpus_folder, tmp_path, monk
     """Then `model.bin` is written, and an earlier `model.ftz` is gone."""
     train_small(corpus_folder, "ko", tmp_path)
     assert (tmp_path / "model.ftz").exists()
-    monkeypatch.setattr(quality_training, "MAX_AUC_LOSS", -1.0)
+    monkeypatch.setattr(training, "MAX_AUC_LOSS", -1.0)
 
     card = train_small(corpus_folder, "ko", tmp_path)
 
@@ -266,8 +266,8 @@ def test_auc_is_the_chance_of_the_right_order(pairs):
     right = sum((h > other) + 0.5 * (h == other) for h in high for other in low) / (len(high) * len(low))
     scores, is_high = np.array([s for s, _ in pairs]), np.array([h for _, h in pairs])
 
-    assert quality_metrics.roc_auc(scores, is_high) == pytest.approx(right)
-    x, y = quality_metrics.roc_curve(scores, is_high)
+    assert metrics.roc_auc(scores, is_high) == pytest.approx(right)
+    x, y = metrics.roc_curve(scores, is_high)
     assert np.trapezoid(y, x) == pytest.approx(right)
     assert (x[0], y[0], x[-1], y[-1]) == (0, 0, 1, 1)
 
@@ -277,19 +277,19 @@ def test_thresholds_and_reliability_count_what_they_say():
     scores = np.array([0.05, 0.35, 0.95, 0.95, 1.0])
     is_high = np.array([False, True, True, False, True])
 
-    rows = {row["threshold"]: row for row in quality_metrics.at_thresholds(scores, is_high)}
-    bins = quality_metrics.reliability(scores, is_high)
+    rows = {row["threshold"]: row for row in metrics.at_thresholds(scores, is_high)}
+    bins = metrics.reliability(scores, is_high)
 
     assert rows[0.5]["precision"] == pytest.approx(2 / 3)
     assert rows[0.5]["recall"] == pytest.approx(2 / 3)
     assert rows[0.3] == {"threshold": 0.3, "precision": 0.75, "recall": 1.0, "kept": 0.8}
     assert [(row["low"], row["documents"]) for row in bins] == [(0.0, 1), (0.3, 1), (0.9, 3)]
-    assert quality_metrics.calibration_error(bins) == pytest.approx((0.05 + 0.65 + 3 * 0.3) / 5)
+    assert metrics.calibration_error(bins) == pytest.approx((0.05 + 0.65 + 3 * 0.3) / 5)
 
 
 def test_precision_of_nothing_is_unknown():
     """Not 0, and not 1."""
-    rows = quality_metrics.at_thresholds(np.array([0.1, 0.2]), np.array([True, False]))
+    rows = metrics.at_thresholds(np.array([0.1, 0.2]), np.array([True, False]))
 
     assert rows[-1]["precision"] is None
 
@@ -319,7 +319,7 @@ def test_a_model_of_real_shards_generalises(corpus, tmp_path):
     model = classifier(str(tmp_path / card["model"]["file"]), "ko")
 
     def median(number):
-        side = quality_examples.read_side("low", [shard(number)], "ko", 1, 300, Silent())
+        side = examples.read_side("low", [shard(number)], "ko", 1, 300, Silent())
         return np.median(model.scores([one.line for one in side.examples.values()]))
 
     assert card["auc"] > 0.98

@@ -18,9 +18,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation import layouts, streams
-from chejil.curation.documents import QUARANTINE, SCHEMA
-from chejil.curation.sources import Source, expand, read
+from chejil.curation.reading import layouts, streams
+from chejil.curation.reading.documents import QUARANTINE, SCHEMA
+from chejil.curation.reading.sources import Source, expand, read
 from chejil.errors import SourceError
 
 from .source_rows import batches, documents, lines, quarantine
@@ -126,7 +126,7 @@ def test_a_million_empty_documents_are_several_batches(tmp_path):
 
 def test_a_batch_ends_at_its_number_of_rows(tmp_path, monkeypatch):
     """Documents and bad rows together are bounded, however small they are."""
-    monkeypatch.setattr("chejil.curation.documents.MAX_BATCH_ROWS", 4)
+    monkeypatch.setattr("chejil.curation.reading.documents.MAX_BATCH_ROWS", 4)
     (tmp_path / "a.jsonl").write_bytes(b'{"text": "a"}\n[1]\n' * 5)
     found = batches(tmp_path, Source(format="jsonl", paths="a.jsonl"))
     assert [batch.records for batch in found] == [4, 4, 2]

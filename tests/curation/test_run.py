@@ -432,7 +432,7 @@ def _session(pid):
 
 def test_spawn_is_how_workers_start():
     """A forked worker would inherit threads of Polars and Arrow that do not exist in it."""
-    from chejil.curation.executors import Executor
+    from chejil.curation.executors.local import Executor
 
     with Executor(2) as executor:
         assert executor._started()._mp_context.get_start_method() == "spawn"

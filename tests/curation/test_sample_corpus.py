@@ -18,11 +18,11 @@ import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chejil.curation import planting
-from chejil.curation.normalise import Normalise, normalise
-from chejil.curation.planted_truth import Truth, score
-from chejil.curation.sample_corpus import BAD_ROWS, word_jaccard, write_sample_corpus
-from chejil.curation.sample_prose import Writer, lines, polite, tables, write_prose
+from chejil.curation.demo import planting
+from chejil.curation.demo.planted_truth import Truth, score
+from chejil.curation.demo.sample_corpus import BAD_ROWS, word_jaccard, write_sample_corpus
+from chejil.curation.demo.sample_prose import Writer, lines, polite, tables, write_prose
+from chejil.curation.normalising.normalise import Normalise, normalise
 from chejil.errors import ChejilError
 
 DOCUMENTS = 600

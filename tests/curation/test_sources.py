@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from chejil.curation.sources import InputFile, Source, expand, read, shard_name
+from chejil.curation.reading.sources import InputFile, Source, expand, read, shard_name
 from chejil.errors import SourceError
 
 from .source_rows import documents, lines

@@ -14,9 +14,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation import streams
-from chejil.curation.documents import Flaw
-from chejil.curation.streams import RawFile, TornStream, chunks, lines, whole
+from chejil.curation.reading import streams
+from chejil.curation.reading.documents import Flaw
+from chejil.curation.reading.streams import RawFile, TornStream, chunks, lines, whole
 from chejil.errors import SourceError
 
 COMPRESS = {

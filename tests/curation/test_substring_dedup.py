@@ -18,9 +18,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation import check, manifest, marked_yaml, windows
-from chejil.curation.hash_order import sorted_order
-from chejil.curation.recurrence import Recurrent, find_key, shift_of
+from chejil.curation import check, manifest, marked_yaml
+from chejil.curation.dedup import windows
+from chejil.curation.dedup.hash_order import sorted_order
+from chejil.curation.dedup.recurrence import Recurrent, find_key, shift_of
 from chejil.curation.run import run
 from chejil.filters.buffers import TextBuffers
 

@@ -15,12 +15,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation import tables
-from chejil.curation.containers import Row
-from chejil.curation.documents import Flaw
-from chejil.curation.parquet_rows import parquet_rows
-from chejil.curation.sources import CONTAINERS
-from chejil.curation.streams import RawFile
+from chejil.curation.reading import tables
+from chejil.curation.reading.containers import Row
+from chejil.curation.reading.documents import Flaw
+from chejil.curation.reading.parquet_rows import parquet_rows
+from chejil.curation.reading.sources import CONTAINERS
+from chejil.curation.reading.streams import RawFile
 from chejil.errors import SourceError
 
 

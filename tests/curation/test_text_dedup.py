@@ -13,12 +13,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation import check, marked_yaml, text_dedup_settings
+from chejil.curation import check, marked_yaml
+from chejil.curation.dedup import text_dedup_settings
+from chejil.curation.dedup.near_dedup import NearDedup
+from chejil.curation.dedup.sketches import equal_lanes, similarity, sketches
+from chejil.curation.dedup.text_dedup_sketches import PLANES, block_keys, sides
 from chejil.curation.explain import explain
-from chejil.curation.near_dedup import NearDedup
 from chejil.curation.run import run
-from chejil.curation.sketches import equal_lanes, similarity, sketches
-from chejil.curation.text_dedup_sketches import PLANES, block_keys, sides
 from chejil.errors import ChejilError, RecipeError
 
 RECIPE = """\
@@ -160,7 +161,7 @@ def peer_main(module, folder, texts, *more):
     """The peer's own program on the same documents, and how many it keeps."""
     import datasets
 
-    from chejil.curation.text_dedup_sketches import _borrowed
+    from chejil.curation.dedup.text_dedup_sketches import _borrowed
 
     path = folder / "peer.parquet"
     pl.DataFrame({"text": texts}).write_parquet(path)
@@ -214,7 +215,7 @@ def test_bloom_keeps_the_texts_that_the_peer_keeps(tmp_path):
 @pytest.mark.filterwarnings("ignore")
 def test_unisim_drops_a_document_for_one_of_a_near_embedding(tmp_path):
     """Cosines of the peer's own embeddings: what is dropped is near its survivor, what is nearer than 0.94 is found."""
-    from chejil.curation.text_dedup_sketches import embedder
+    from chejil.curation.dedup.text_dedup_sketches import embedder
 
     texts = documents()
     _, found = run_of(tmp_path, "unisim", texts)

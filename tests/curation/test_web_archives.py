@@ -11,9 +11,9 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation import archive_framing, http_responses
-from chejil.curation.archive_framing import Broken, Record
-from chejil.curation.streams import RawFile
+from chejil.curation.reading import archive_framing, http_responses
+from chejil.curation.reading.archive_framing import Broken, Record
+from chejil.curation.reading.streams import RawFile
 
 from .web_texts import STORY, http, page, pages_archive, reasons, record, rows, zipped
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from chejil.curation import check, manifest, marked_yaml, sources
+from chejil.curation import check, manifest, marked_yaml
 from chejil.curation.place import made_with
+from chejil.curation.reading import sources
 from chejil.curation.run import dry_run, run
 from chejil.errors import RecipeError
 

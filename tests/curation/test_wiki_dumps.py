@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation import wiki_markup
-from chejil.curation.wiki_markup import Namespaces, article
+from chejil.curation.reading import wiki_markup
+from chejil.curation.reading.wiki_markup import Namespaces, article
 from chejil.errors import SourceError
 
 from .web_texts import SITE, STORY, dump, reasons, rows, wiki_page

@@ -5,10 +5,10 @@ from __future__ import annotations
 import gzip
 import io
 
-from chejil.curation.containers import Row
-from chejil.curation.documents import Flaw
-from chejil.curation.sources import CONTAINERS
-from chejil.curation.streams import RawFile
+from chejil.curation.reading.containers import Row
+from chejil.curation.reading.documents import Flaw
+from chejil.curation.reading.sources import CONTAINERS
+from chejil.curation.reading.streams import RawFile
 
 # The council met in the old hall beside the harbour. The members talked about the new timetable of the ferry …
 STORY = (

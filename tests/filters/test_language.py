@@ -12,7 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chejil.curation.quality_training import zeroed_memory
+from chejil.curation.quality.training import zeroed_memory
 from chejil.errors import ChejilError
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.engine import measure, score

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from hypothesis import given
 
-from chejil.curation.normalise import Normalise, normalise
+from chejil.curation.normalising.normalise import Normalise, normalise
 from chejil.errors import ChejilError
 from chejil.filters.bounds import Policy, judge
 from chejil.filters.catalogue import FAMILIES, SIGNALS

@@ -136,7 +136,7 @@ def held_tasks(tmp_path, monkeypatch):
     folder = tmp_path / "site"
     folder.mkdir()
     code = SLOW.format(go=str(tmp_path / "go"), begun=str(tmp_path / "begun-"))
-    guarded = "import sys\nif 'chejil.curation.task' in sys.orig_argv:\n" + "".join(
+    guarded = "import sys\nif 'chejil.curation.executors.task' in sys.orig_argv:\n" + "".join(
         f"    {line}\n" for line in code.strip().splitlines()
     )
     (folder / "sitecustomize.py").write_text(guarded)

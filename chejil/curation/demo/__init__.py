@@ -1,0 +1,1 @@
+"""The demos: a sample corpus of our own with planted defects, and open corpora."""

@@ -1,0 +1,1 @@
+"""One form for one text: characters, spaces, mojibake."""

@@ -1,0 +1,1 @@
+"""Upstream files → records → documents: containers, formats, web archives, pages, dumps."""
