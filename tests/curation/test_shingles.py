@@ -117,3 +117,63 @@ def test_band_keys_are_equal_just_where_the_bands_are():
 
     assert (one == other).tolist() == [True, False, True, True, True, True]
     assert len(set(band_keys(np.zeros((1, 24), np.uint64), 6, 4)[0].tolist())) == 6
+
+
+WORDS = [
+    "a",
+    "cat",
+    "seventy",
+    "eightyyy",
+    "ninetyyyy",
+    "a1b2c3d4e5f6g7h8",
+    "seventeenletters1",
+    "GPT4모델은",
+    "모델GPT4",
+    "Straße",
+    "Kelvin",
+    "漢字가",
+    "naïve",
+]
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_word_is_one_wherever_it_stands_in_the_bytes(word):
+    """ASCII is read eight bytes at a time: at the end of a text, beside marks, and cut by them it is the same word."""
+    written = [
+        word,
+        f"{word} ",
+        f"({word}), ",
+        f" .{word}.\u3000",
+        f"{word[0]}-{word[1:]}",
+        f"…{word.upper() if word.isascii() else word}!!!!!!!!!",
+    ]
+
+    lone = signatures(TextBuffers.of(written), 1, 16)
+    among = signatures(TextBuffers.of([f"x {text} y" for text in written]), 1, 16)
+
+    assert (lone == lone[0]).all()
+    assert (among == among[0]).all()
+
+
+def test_words_of_other_letters_are_others():
+    """No letter beyond ASCII is taken for the bytes of two that are ASCII, and no cut at eight letters is lost."""
+    words = [
+        "ab",
+        "扡",
+        "ba",
+        "戢",
+        "a b",
+        "abcdefgh i",
+        "abcdefghi",
+        "bcdefgh",
+        "abcdefg",
+        "abcdefg h",
+        "가나",
+        "나가",
+        "가a",
+        "a가",
+    ]
+
+    found = signatures(TextBuffers.of(words), 1, 16)
+
+    assert len({row.tobytes() for row in found}) == len(words)

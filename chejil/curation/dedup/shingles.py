@@ -10,8 +10,7 @@ The signature is MinHash's: the share of equal lanes of two documents estimates 
 shingle sets. Each shingle is not hashed once for every lane but falls into one lane, and lanes that stay empty are
 filled in further rounds (Dahlgaard, Knudsen and Thorup 2017, "Fast similarity sketching"): of long texts each shingle
 costs one step and not 128, and of short ones the estimate is nearer than that of independent hashes, since it hardly
-ever draws a shingle twice. 370 MB/s of Korean and 270 of English on one core, 5 µs a
-document of forty words.
+ever draws a shingle twice. 400 MB/s of Korean and 430 of English on one core, 5 µs a document of forty words.
 """
 
 from __future__ import annotations
@@ -25,11 +24,18 @@ import numpy as np
 from numba import njit
 
 from chejil.filters.buffers import TextBuffers
+from chejil.filters.byte_lanes import eight_bytes, leading_ascii_word
 from chejil.filters.unicode_classes import next_char
 
 _MIX_1 = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd
 _MIX_2 = np.uint64(0xC2B2AE3D27D4EB4F)  # a prime of xxHash64
 _MIX_3 = np.uint64(0x165667B19E3779F9)  # another
+_ALONE = np.uint64(1 << 63)  # marks a letter that is no ASCII: eight ASCII letters never set it
+_NONE, _FULL, _NO_ASCII = (
+    np.uint64(0),
+    np.uint64(64),
+    np.uint64(0x80),
+)  # Numba compares unsigned ones in one step
 _NO_SHINGLE = np.uint64(0xFFFFFFFFFFFFFFFF)
 WHITE_SPACE = np.uint64(1)  # no letter has this code
 _VALUE_BITS = 52  # a bin's value: 12 bits of round, so at most 2,048 lanes, and these of the hash
@@ -126,68 +132,122 @@ def _stir(value):
 
 @njit(cache=True, nogil=True)
 def _sign(data, offsets, word_character, size, by_char, signature):
-    hashes = np.empty(1024, np.uint64)
-    ring = np.zeros(size, np.uint64)
+    words, hashes = np.empty(1024, np.uint64), np.empty(1024, np.uint64)
     for doc in range(len(offsets) - 1):
         i, end = offsets[doc], offsets[doc + 1]
-        if end - i >= len(hashes):
-            hashes = np.empty(2 * (end - i), np.uint64)
-        num = _shingles(data, i, end, word_character, ring, by_char, hashes)
+        if end - i >= len(words):
+            words, hashes = np.empty(2 * (end - i), np.uint64), np.empty(2 * (end - i), np.uint64)
+        if by_char:
+            num = _letters(data, i, end, word_character, words)
+        else:
+            num = _words(data, i, end, word_character, words)
+        num = _shingles(words[:num], size, hashes)
         if num:
             _sketch(hashes[:num], signature[doc])
 
 
 @njit(cache=True, nogil=True)
-def _shingles(data, i, end, word_character, ring, by_char, hashes):
+def _words(data, i, end, word_character, words):
+    """Fill `words` with a hash of each word; returns how many.
+
+    A word's hash takes up ASCII letters and digits eight at a time, as the bytes of one integer (which are found by
+    arithmetic on eight bytes: English is read twice as fast as letter by letter), and any other letter alone.
+    """
+    num, word, block, filled = 0, _NONE, _NONE, _NONE
+    while i < end:
+        lead = data[i]
+        if 0xEA <= lead <= 0xED and filled == _NONE:
+            code = (
+                (np.int64(lead) & 0x0F) << 12
+                | (np.int64(data[i + 1]) & 0x3F) << 6
+                | np.int64(data[i + 2]) & 0x3F
+            )
+            if 0xAC00 <= code < 0xD7A4:  # Hangul has no case, and needs no table
+                word = (word ^ (np.uint64(code) | _ALONE)) * _MIX_2
+                i += 3
+                continue
+        elif 0x20 < lead < 0x80 and filled == _NONE and i + 8 <= end:
+            block, filled = leading_ascii_word(eight_bytes(data, i))
+            i += np.int64(filled >> np.uint64(3))
+            if filled == _FULL:
+                word, block, filled = (word ^ block) * _MIX_2, _NONE, _NONE
+                continue
+            if filled:
+                continue
+        code, i = next_char(data, i)
+        letter = np.uint64(word_character[code])
+        if letter >= _NO_ASCII:
+            if filled:
+                word, block, filled = (word ^ block) * _MIX_2, _NONE, _NONE
+            word = (word ^ (letter | _ALONE)) * _MIX_2
+        elif letter > WHITE_SPACE:
+            block, filled = block | letter << filled, filled + np.uint64(8)
+            if filled == _FULL:
+                word, block, filled = (word ^ block) * _MIX_2, _NONE, _NONE
+        elif letter and word | block:
+            words[num] = _stir((word ^ block) * _MIX_2)
+            num += 1
+            word, block, filled = _NONE, _NONE, _NONE
+    if word | block:
+        words[num] = _stir((word ^ block) * _MIX_2)
+        num += 1
+    return num
+
+
+@njit(cache=True, nogil=True)
+def _letters(data, i, end, word_character, letters):
+    """Fill `letters` with a hash of each character that belongs into words; returns how many."""
+    num = 0
+    while i < end:
+        code, i = next_char(data, i)
+        letter = np.uint64(word_character[code])
+        if letter > WHITE_SPACE:
+            letters[num] = _stir(letter * _MIX_2)
+            num += 1
+    return num
+
+
+@njit(cache=True, nogil=True)
+def _shingles(words, size, hashes):
     """Fill `hashes` with those of the shingles, in order; returns how many.
 
     A shingle's hash is a polynomial of its words' hashes, which a step of one word changes by two products.
     """
-    size, leaving = len(ring), np.uint64(1)
-    for _ in range(size):
-        leaving *= _MIX_3
-    ring[:] = 0
-    count, num, slot = 0, 0, 0
-    word, running = np.uint64(0), np.uint64(0)
-    while i <= end:
-        code, i = next_char(data, i) if i < end else (np.int64(0x20), i + 1)
-        letter = np.uint64(word_character[code])
-        if letter != WHITE_SPACE and letter:
-            word = (word ^ letter) * _MIX_2
-            if not by_char:
-                continue
-        elif word == 0 or letter == 0:
-            continue
-        entering = _stir(word)
-        running = running * _MIX_3 + entering - ring[slot] * leaving
-        ring[slot] = entering
-        slot = slot + 1 if slot + 1 < size else 0
-        word, count = np.uint64(0), count + 1
-        if count >= size:
-            hashes[num] = _stir(running + np.uint64(size))
-            num += 1
-    if 0 < count < size:
-        hashes[num] = _stir(running + np.uint64(count))
-        num += 1
-    return num
+    size = min(size, len(words))
+    running, leaving = np.uint64(0), np.uint64(1)
+    for place in range(size):
+        running, leaving = running * _MIX_3 + words[place], leaving * _MIX_3
+    if size:
+        hashes[0] = _stir(running + np.uint64(size))
+    for place in range(size, len(words)):
+        running = running * _MIX_3 + words[place] - words[place - size] * leaving
+        hashes[place - size + 1] = _stir(running + np.uint64(size))
+    return len(words) - size + 1 if size else 0
 
 
 @njit(cache=True, nogil=True)
 def _sketch(hashes, bins):
     """Fill `bins` from shingles: in round r each falls into one bin, and a bin keeps the smallest of the first round
     that reaches it; the last rounds fill one bin each with the smallest of all."""
-    lanes, empty = np.uint64(len(bins)), len(bins)
+    lanes = np.uint64(len(bins))
     for round_ in range(2 * len(bins)):
         if round_ == 8:
             hashes = np.unique(hashes)  # few shingles, or one that is repeated a million times
+        top, salt = np.uint64(round_) << np.uint64(_VALUE_BITS), np.uint64(round_) * _MIX_1
         for shingle in hashes:
-            value = _stir(shingle + np.uint64(round_) * _MIX_1) if round_ else shingle
-            bin_ = np.int64((value >> np.uint64(32)) * lanes >> np.uint64(32))
+            value = _stir(shingle + salt) if round_ else shingle
+            bin_ = (value >> np.uint64(32)) * lanes >> np.uint64(32)
             if round_ >= len(bins):
-                bin_ = round_ - len(bins)
-            value = np.uint64(round_) << np.uint64(_VALUE_BITS) | value & _VALUE
-            if value < bins[bin_]:
-                empty -= bins[bin_] == _NO_SHINGLE
-                bins[bin_] = value
-        if empty == 0:
+                bin_ = np.uint64(round_ - len(bins))
+            # No branch, since none could be foretold: what an earlier round has filled is smaller anyway.
+            bins[bin_] = min(bins[bin_], top | value & _VALUE)
+        if not _has(bins, _NO_SHINGLE):
             return
+
+
+@njit(cache=True, nogil=True)
+def _has(values, wanted):
+    found = False
+    for value in values:
+        found |= value == wanted
+    return found

@@ -1,0 +1,53 @@
+"""Eight bytes at a time: loads and arithmetic on the bytes of one integer, where kernels would else branch by letter.
+
+Every byte is a lane. Additions are chosen so that a lane below 0x80 never carries into the next one; lanes from 0x80 on
+may, so that what stands above the first such lane means nothing, and nobody reads it (Lamport 1975, "Multiple byte
+processing with full-word instructions").
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+_EACH = 0x0101010101010101
+_HIGH, _CASE = np.uint64(0x80 * _EACH), np.uint64(0x20 * _EACH)
+_FROM_A, _ABOVE_Z = np.uint64((0x80 - ord("a")) * _EACH), np.uint64((0x7F - ord("z")) * _EACH)
+_FROM_0, _ABOVE_9 = np.uint64((0x80 - ord("0")) * _EACH), np.uint64((0x7F - ord("9")) * _EACH)
+
+
+@intrinsic
+def eight_bytes(_typing, data, i):
+    """Bytes `i` to `i + 7` of an array as one little-endian integer; they must be there, nothing checks it."""
+
+    def load(context, builder, signature, arguments):
+        start = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.bitcast(builder.gep(start, [arguments[1]]), ir.IntType(64).as_pointer())
+        return builder.load(place, align=1)
+
+    return types.uint64(data, types.int64), load
+
+
+@intrinsic
+def trailing_zeros(_typing, value):
+    """Zero bits below the lowest one; 64 for 0."""
+
+    def count(_context, builder, _signature, arguments):
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), count
+
+
+@njit(cache=True, nogil=True, inline="always")
+def leading_ascii_word(eight):
+    """The ASCII letters and digits that eight bytes begin with, in lower case, and how many bits they take."""
+    lower = eight | _CASE  # digits have this bit already
+    letters = (lower + _FROM_A) & ~(lower + _ABOVE_Z)
+    digits = (eight + _FROM_0) & ~(eight + _ABOVE_9)
+    others = (~(letters | digits) | eight) & _HIGH
+    if others == 0:
+        return lower, np.uint64(64)
+    bits = np.uint64(trailing_zeros(others)) - np.uint64(7)
+    return lower & ((np.uint64(1) << bits) - np.uint64(1)), bits
