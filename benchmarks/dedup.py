@@ -146,6 +146,9 @@ class Clock:
     def advance(self, stage: str, unit: str, error: str | None) -> None:
         """A unit is done."""
 
+    def say(self, text: str) -> None:
+        """What one should know meanwhile."""
+
     def finish(self, stage: str) -> None:
         """A stage ends."""
         self.seconds[stage] += time.perf_counter()

@@ -35,7 +35,7 @@ EXIT_WRONG = 1
 """`verify` found something."""
 
 EXIT_INCOMPLETE = 3
-"""The run is complete but for shards that could not be read."""
+"""The run is complete but for shards that could not be read, or not to their end."""
 
 
 @app.command()
@@ -51,7 +51,7 @@ def run(
 ) -> None:
     """Run a recipe: sources in, clean shards out. What is done already is not done again.
 
-    The exit code is 0, or 3 if shards stopped that could not be read (the others are complete), or 2 for an
+    The exit code is 0, or 3 if shards could not be read, or not to their end (the others are complete), or 2 for an
     error that you can mend.
     """
     from chejil import terminal
@@ -67,7 +67,7 @@ def run(
     with progress() as bars:
         content = runs.run(loaded, root, workers or terminal.cores(), bars)
     terminal.show(content.summary(root), json, lambda _: views.summary(content, root))
-    if content.failed:
+    if content.failed or content.torn:
         raise typer.Exit(EXIT_INCOMPLETE)
 
 

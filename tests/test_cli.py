@@ -1,6 +1,7 @@
 """The command line: results to stdout, errors with a cure and exit code 2, JSON where a program reads."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -74,8 +75,6 @@ def test_an_error_goes_to_stderr_with_its_cure_and_exit_code_2(recipe):
 
 def test_shards_that_stopped_give_exit_code_3(recipe, small_corpus, tmp_path):
     """The run is complete but for them, and the exit code tells."""
-    import shutil
-
     data = tmp_path / "data"
     shutil.copytree(small_corpus, data)
     (data / "c4-en/c4-en.00000.json.gz").write_bytes(b"PK\x03\x04 no json lines")
@@ -86,10 +85,23 @@ def test_shards_that_stopped_give_exit_code_3(recipe, small_corpus, tmp_path):
     assert "stopped: c4-en/c4-en.00000.json.gz" in done.stdout
 
 
+def test_a_torn_file_gives_exit_code_3(recipe, small_corpus, tmp_path):
+    """Half a download must not pass for a whole one, in the terminal and in JSON."""
+    data = tmp_path / "data"
+    shutil.copytree(small_corpus, data)
+    torn = data / "c4-en/c4-en.00000.json.gz"
+    torn.write_bytes(torn.read_bytes()[:-20])
+    arguments = ("run", recipe, "--set", f"data={data}", "--out", tmp_path / "run", "--workers", 1)
+
+    done, again = chejil(*arguments), chejil(*arguments, "--json")
+
+    assert (done.returncode, again.returncode) == (3, 3)
+    assert "torn: c4-en/c4-en.00000.json.gz" in done.stdout
+    assert json.loads(again.stdout)["torn"] == ["c4-en/c4-en.00000.json.gz"]
+
+
 def test_verify_gives_exit_code_1_for_a_changed_file(small_run, tmp_path):
     """With the file's name."""
-    import shutil
-
     root = shutil.copytree(small_run, tmp_path / "run")
     path = sorted(root.joinpath("clean").rglob("*.parquet"))[0]
     path.write_bytes(path.read_bytes()[:-1])

@@ -80,6 +80,7 @@ class Manifest:
             "shared": self.shared,
             "contamination": self.contamination,
             "failed": self.failed,
+            "torn": self.torn,
             "funnel": self.funnel,
             "units_done": self.units_done,
         }
@@ -101,6 +102,11 @@ class Manifest:
     def kept(self) -> int:
         """Documents that were kept."""
         return sum(row["documents"] for row in self.funnel if row["reason"] is None)
+
+    @property
+    def torn(self) -> list[str]:
+        """Shards whose compressed stream ends or breaks too early: what stands before is there, the rest is lost."""
+        return [str(entry["shard"]) for entry in self.inputs if entry["quarantined"].get("torn_stream")]
 
     @property
     def quarantined(self) -> Counter[str]:

@@ -44,6 +44,8 @@ def summary(run: Manifest, root: str) -> Iterator[RenderableType]:
         yield f"no document came from source '{source}': is its format right?"
     for entry in run.failed:
         yield f"stopped: {entry['shard']}: {entry['what']}"
+    for shard in run.torn:
+        yield f"torn: {shard}: what follows the tear is lost; fetch the file again, then run the same command"
     yield f"{run.documents:,} documents = {run.kept:,} kept + {run.documents - run.kept:,} dropped"
     if not run.units_done and not run.failed:
         yield "nothing to do: every stage is done for these inputs and this recipe"
@@ -227,10 +229,7 @@ def explanation(found: Explanation | list[dict[str, Any]]) -> Iterator[Renderabl
     if decision["duplicate_of"]:
         yield f"duplicate of {decision['duplicate_of']} (similarity {decision['similarity']:.2f})"
     yield _excerpt(found.excerpt)
-    yield table(
-        ("signal", "value>", "unit", "low>", "high>", "margin>", ""),
-        [(m.signal, m.value, m.unit, m.low, m.high, m.margin, m.verdict) for m in found.signals],
-    )
+    yield from _measured(found)
     if found.rules:
         rules = [(r["rule"], r.get("keep") or r.get("drop"), r["passes"]) for r in found.rules]
         yield table(("rule", "condition", "passes"), rules)
@@ -253,6 +252,16 @@ def explanation(found: Explanation | list[dict[str, Any]]) -> Iterator[Renderabl
     if found.edits:
         edits = [(e["transform"], e["rule"], e["confidence"], e["before"], e["after"]) for e in found.edits]
         yield table(("changed by", "rule", "confidence>", "before", "after"), edits)
+
+
+def _measured(found: Explanation) -> Iterator[RenderableType]:
+    """The signals that decide, failing ones first."""
+    judged = sorted((m for m in found.signals if m.verdict), key=lambda m: m.verdict != "fails")
+    if judged:
+        rows = [(m.signal, m.value, m.unit, m.low, m.high, m.margin, m.verdict) for m in judged]
+        yield table(("signal", "value>", "unit", "low>", "high>", "margin>", ""), rows)
+    if len(judged) < len(found.signals):
+        yield f"{len(found.signals) - len(judged)} more signals, which no bound judges here, stand in --json"
 
 
 def _excerpt(text: str) -> str:

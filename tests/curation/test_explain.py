@@ -8,7 +8,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from chejil.curation import check, marked_yaml
+from chejil import terminal
+from chejil.curation import check, marked_yaml, views
 from chejil.curation.explain import MAX_MATES, changed_spans, explain
 from chejil.curation.run import run
 from chejil.errors import RunError
@@ -47,6 +48,21 @@ def test_every_document_is_explained_as_it_was_decided(small_run):
         assert failing == {r.split(":")[0] for r in row["reasons"] if r.split(":")[0] in SIGNALS} or row[
             "reasons"
         ] == ["empty"]
+
+
+def test_what_failed_is_shown_first(tmp_path, capsys):
+    """Signals that no bound judges are counted and not shown."""
+    bounds = dict.fromkeys(("en", "mixed", "other", "unknown"), "drop")
+    bounds["ko"] = {"num_chars": {"low": 5}, "mean_word_chars": {"high": 1}, "digit_share": {"high": 0.5}}
+    record = {"text": "바람이 잔잔하다."}  # the wind is calm
+    root = run_of(tmp_path, {"a.jsonl": [record]}, "score", {"filter": {"bounds": bounds}})
+
+    terminal.show(explain(root, "w:a.jsonl#0"), False, views.explanation)
+
+    lines = [line.split() for line in capsys.readouterr().out.split("\n") if line.split()]
+    judged = [(line[0], line[-1]) for line in lines if line[-1] in ("fails", "passes")]
+    assert judged == [("mean_word_chars", "fails"), ("num_chars", "passes"), ("digit_share", "passes")]
+    assert any("more signals, which no bound judges here" in " ".join(line) for line in lines)
 
 
 def test_a_signal_stands_beside_its_bounds_unit_and_margin(small_run):
