@@ -139,11 +139,11 @@ class Clock:
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
-    def start(self, stage: str, units: int, done: int) -> None:
+    def start(self, stage: str, units: int, done: int, weights: object = None) -> None:
         """A stage begins."""
         self.seconds[stage] = -time.perf_counter()
 
-    def advance(self, stage: str, unit: str, error: str | None) -> None:
+    def advance(self, stage: str, name: str, error: str | None = None, work: object = None) -> None:
         """A unit is done."""
 
     def say(self, text: str) -> None:

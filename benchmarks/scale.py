@@ -81,14 +81,14 @@ class Clock:
         self.rows: list[dict[str, Any]] = []
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def start(self, stage: str, units: int, done: int) -> None:
+    def start(self, stage: str, units: int, done: int, weights: object = None) -> None:
         """A stage begins."""
         self.rows.append({"stage": stage, "units": units, "seconds": time.perf_counter(), "peak_mb": 0.0})
 
-    def advance(self, stage: str, unit: str, error: str | None) -> None:
+    def advance(self, stage: str, name: str, error: str | None = None, work: object = None) -> None:
         """A unit is done."""
         if error:
-            raise SystemExit(f"{stage} {unit}: {error}")
+            raise SystemExit(f"{stage} {name}: {error}")
 
     def finish(self, stage: str) -> None:
         """A stage ends."""

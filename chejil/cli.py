@@ -12,6 +12,7 @@ import typer
 from chejil.commands import near, quality
 from chejil.commands.options import (
     JsonOption,
+    LogJsonOption,
     OutOption,
     RecipeArgument,
     RunArgument,
@@ -48,6 +49,7 @@ def run(
         bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
     ] = False,
     json: JsonOption = False,
+    log_json: LogJsonOption = False,
 ) -> None:
     """Run a recipe: sources in, clean shards out. What is done already is not done again.
 
@@ -64,7 +66,7 @@ def run(
     if dry_run:
         terminal.show(runs.dry_run(loaded, root), json, views.plan)
         return
-    with progress() as bars:
+    with progress(log_json=log_json) as bars:
         content = runs.run(loaded, root, workers or terminal.cores(), bars)
     terminal.show(content.summary(root), json, lambda _: views.summary(content, root))
     if content.failed or content.torn:

@@ -18,6 +18,9 @@ SetOption = Annotated[
 ]
 OutOption = Annotated[str | None, typer.Option("--out", help="The run's folder or URL [default: runs/NAME].")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON object.")]
+LogJsonOption = Annotated[
+    bool, typer.Option("--log-json", help="Progress on stderr as JSON: an object a line.")
+]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes [default: the cores].")
 ]
@@ -30,12 +33,15 @@ EXIT_TERMINATED = 143
 
 
 @contextmanager
-def progress(after: str = "the same command goes on where it stopped") -> Iterator[Any]:
-    """Bars while the block goes on; Ctrl-C ends it with what holds `after` it and the shell's own exit code for it."""
+def progress(
+    after: str = "the same command goes on where it stopped", log_json: bool = False
+) -> Iterator[Any]:
+    """Bars, lines or JSON while the block goes on; Ctrl-C ends it with what holds `after` it and the shell's own exit
+    code for it."""
     import signal
 
     from chejil import terminal
-    from chejil.curation.progress import Terminal
+    from chejil.curation.progress_display import display
 
     def terminated(number: int, frame: Any) -> None:
         codes.append(EXIT_TERMINATED)
@@ -43,7 +49,7 @@ def progress(after: str = "the same command goes on where it stopped") -> Iterat
 
     codes = [EXIT_INTERRUPTED]
     before = signal.signal(signal.SIGTERM, terminated)
-    with Terminal(terminal.STDERR) as bars:
+    with display(terminal.STDERR, log_json) as bars:
         try:
             yield bars
         except KeyboardInterrupt:

@@ -15,7 +15,7 @@ from chejil.curation.executors.local import Executor
 from chejil.curation.executors.scheduled import Scheduled, absolute
 from chejil.curation.executors.schedulers import executor as started
 from chejil.curation.plan import Plan, plan
-from chejil.curation.progress import Progress, Silent
+from chejil.curation.progress import NO_WORK, Progress, Silent, Work
 from chejil.curation.recipe import Recipe
 from chejil.curation.run_folder import Hold, locked
 from chejil.curation.shards import FileRecord
@@ -149,7 +149,8 @@ def _do_stage(
     start = time.perf_counter()
     todo = state.todo(stage)
     names = state.names(stage)
-    progress.start(stage.name, len(names), len(names) - len(todo))
+    weights = {name: _weight(state, stage, name) for name in todo}
+    progress.start(stage.name, len(names), len(names) - len(todo), weights)
     if todo:
         _open_again(state)
     for outcome in executor.do(_calls(state, stage, todo), stage.name, stage.kind == "gather"):
@@ -159,9 +160,25 @@ def _do_stage(
         else:
             state.records.setdefault(stage.name, {})[outcome.name] = outcome.result
             state.done += 1
-        progress.advance(stage.name, outcome.name, None if outcome.error is None else str(outcome.error))
+        error = None if outcome.error is None else str(outcome.error)
+        progress.advance(stage.name, outcome.name, error, _work(state, stage, outcome.name))
     state.seconds[stage.name] = time.perf_counter() - start
     progress.finish(stage.name)
+
+
+def _work(state: Run, stage: Stage, name: str) -> Work:
+    """What a unit goes through, as soon as its shard has been read."""
+    record = state.records.get(state.plan.stages[0].name, {}).get(name)
+    if stage.kind != "map" or record is None:
+        return NO_WORK
+    return Work(record.counts["documents"], record.counts["text_bytes"])
+
+
+def _weight(state: Run, stage: Stage, name: str) -> int:
+    """What a unit costs beside the others of its stage: bytes of its text, or of its files until they are read."""
+    if stage is state.plan.stages[0]:
+        return sum(file.size or 0 for file in state.plan.inputs[name])
+    return _work(state, stage, name).num_bytes
 
 
 def _open_again(state: Run) -> None:
