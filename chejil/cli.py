@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chejil.commands import near, quality
+from chejil.commands import card, near, quality
 from chejil.commands.options import (
     JsonOption,
     LogJsonOption,
@@ -205,6 +205,7 @@ def demo(
         raise typer.Exit(EXIT_INCOMPLETE)
 
 
+app.command()(card.card)
 app.command()(near.near)
 app.add_typer(quality.app, name="quality")
 

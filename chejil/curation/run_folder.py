@@ -17,6 +17,9 @@ from chejil.curation import manifest, object_lock, shards, storage
 from chejil.curation.executors.schedulers import JOBS
 from chejil.errors import RunError
 
+CARD = "README.md"
+"""The data card, which a user writes beside what it describes."""
+
 
 class Hold(Protocol):
     """A run's folder, held."""
@@ -78,7 +81,7 @@ def _listed(files: Any, path: str) -> list[str]:
 
 def _refuse_foreign(where: str, names: set[str], is_run: bool) -> None:
     """A run removes what does not belong to it from its folders: they must be its own from the beginning."""
-    known = (*manifest.FOLDERS, *manifest.TEXTS, object_lock.NAME, JOBS)
+    known = (*manifest.FOLDERS, *manifest.TEXTS, object_lock.NAME, JOBS, CARD)
     foreign = sorted(name for name in names if not any(f"{name}.".startswith(f"{own}.") for own in known))
     if names and not is_run:
         foreign = sorted(names)

@@ -149,6 +149,7 @@ class BatchBuilder:
     source: str
     file: str
     batch_bytes: int
+    license: str | None = None
     records: int = 0
     num_bytes: int = 0
     documents: list[Document] = field(default_factory=list)
@@ -193,8 +194,9 @@ class BatchBuilder:
             "lang": pa.nulls(len(rows), pa.string()),
             **{
                 name: pa.array([getattr(row, name) for row in rows], pa.string())
-                for name in ("url", "timestamp", "license", "meta")
+                for name in ("url", "timestamp", "meta")
             },
+            "license": pa.array([row.license or self.license for row in rows], pa.string()),
         }
         return pa.Table.from_pydict(columns, SCHEMA)
 

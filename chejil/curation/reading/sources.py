@@ -118,6 +118,9 @@ class Source(BaseModel):
     html_entities: bool = Field(
         default=False, description="unescape &amp; and the like when the text is normalised"
     )
+    license: str | None = Field(
+        default=None, min_length=1, description="licence of the records that name none themselves"
+    )
 
     extraction: Extraction | None = Field(
         default=None, description="HTML and WARC only: how the text of pages is found"
@@ -231,7 +234,7 @@ def read(
         SourceError: the file cannot be read at all, or not to its end.
     """
     layout = source.layout
-    builder = BatchBuilder(source_name, file.name, batch_bytes)
+    builder = BatchBuilder(source_name, file.name, batch_bytes, source.license)
     with _opened(file.url) as raw:
         for number, row in enumerate(_container(source, file)(raw)):
             if row is None:
