@@ -9,7 +9,8 @@ import pytest
 
 from chejil.curation.decontamination import evaluations
 from chejil.curation.decontamination.decontaminate import Decontaminate, files_against
-from chejil.curation.decontamination.evaluations import EvaluationSet, files_of, maps, read
+from chejil.curation.decontamination.evaluation_items import read
+from chejil.curation.decontamination.evaluations import EvaluationSet, files_of, maps
 from chejil.errors import ChejilError
 
 ROWS = [{"question": "Where is the ferry?", "answer": "At the pier."}, {"question": "Why?", "answer": "Fog."}]

@@ -18,7 +18,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from chejil.curation import edits, shards
-from chejil.curation.decontamination import cuts, evaluations
+from chejil.curation.decontamination import cuts, evaluation_items, evaluations
 from chejil.curation.decontamination.alignment import matches
 from chejil.curation.decontamination.evaluation_index import EvaluationIndex, build
 from chejil.curation.decontamination.evaluations import EvaluationFile, EvaluationSet
@@ -106,7 +106,7 @@ def files_against(settings: Decontaminate, data_root: str) -> list[EvaluationFil
         for file in evaluations.files_of(name, wanted, data_root)
     ]
     for file in every:
-        evaluations.check(file)
+        evaluation_items.check(file)
     return every
 
 
@@ -144,7 +144,7 @@ def _class_tables() -> str:
 
 def write_items(unit: Unit) -> Tally:
     """Gather: the evaluation files → work/decontaminate/index/items, a row an item."""
-    reading = evaluations.read(unit.settings["files"])
+    reading = evaluation_items.read(unit.settings["files"])
     rows = [
         {"task": item.task, "item": item.name, "role": item.role, "fields": list(item.fields)}
         for item in reading.items

@@ -1,20 +1,15 @@
-"""Evaluation sets: the files that a corpus must not hold, read as items, each the texts of its fields.
+"""Evaluation sets: the files that a corpus must not hold, and which of their fields make an item.
 
 Published sets have a field map (evaluations.yaml): which file belongs to which task, which split is evaluated on, and
-which fields make an item. Any other file is read with `fields`. JSON lines, JSON, CSV, TSV, Parquet and simple XML,
-compressed or not. What counts for a run is the content of the files: their hash is in the key, their place is not.
+which fields make an item. Any other file is read with `fields`. What counts for a run is the content of the files: their
+hash is in the key, their place is not. The items are read in evaluation_items.py.
 """
 
 from __future__ import annotations
 
-import collections
-import itertools
 import re
-import unicodedata
-import xml.etree.ElementTree as ElementTree
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from importlib import resources
@@ -26,17 +21,13 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator, model_valida
 
 from chejil.curation import shards
 from chejil.curation.reading import sources
-from chejil.curation.reading.containers import Row
-from chejil.curation.reading.layouts import look
-from chejil.curation.reading.sources import CONTAINERS, InputFile, Source
-from chejil.curation.reading.streams import RawFile
-from chejil.errors import ChejilError, SourceError, did_you_mean
+from chejil.curation.reading.sources import InputFile, Source
+from chejil.errors import ChejilError, did_you_mean
 
 Role = Literal["evaluation", "training"]
 
-_CHECKED_RECORDS = 200
 _COMPRESSED = re.compile(r"(\.(gz|gzip|zst|zstd|bz2|xz))+$", re.IGNORECASE)
-_ENDINGS = {
+ENDINGS = {
     "jsonl": "jsonl",
     "ndjson": "jsonl",
     "json": "json",
@@ -129,24 +120,6 @@ class EvaluationFile:
     file: InputFile
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One item: the texts of its fields, NFC; `name` is its file and the record's number in it, from 0."""
-
-    task: str
-    name: str
-    role: Role
-    fields: tuple[str, ...]
-
-
-@dataclass
-class Reading:
-    """What was read: records, items and records that are none, by task."""
-
-    items: list[Item] = field(default_factory=list)
-    counts: dict[str, Counter[str]] = field(default_factory=dict)
-
-
 def files_of(name: str, wanted: EvaluationSet, data_root: str) -> list[EvaluationFile]:
     """The files of a set with their tasks, in the order of tasks and names.
 
@@ -190,12 +163,13 @@ def _mapped(name: str, known: EvaluationMap, files: Sequence[InputFile]) -> Iter
         for task, reading in known.tasks.items():
             roles: dict[Role, list[str]] = {"training": reading.training, "evaluation": reading.files}
             role = next((r for r, patterns in roles.items() if any(fnmatch(url, p) for p in patterns)), None)
-            if role and (reading.container or _ending(file.url) in (*_ENDINGS, "xml")):
+            if role and (reading.container or ending(file.url) in (*ENDINGS, "xml")):
                 yield EvaluationFile(f"{name}/{task}", role, reading, file)
                 break
 
 
-def _ending(url: str) -> str:
+def ending(url: str) -> str:
+    """The last suffix of a file's name that says how it is written, not how it is compressed."""
     return _COMPRESSED.sub("", url).rpartition(".")[2].lower()
 
 
@@ -205,111 +179,3 @@ def content(files: Sequence[EvaluationFile]) -> list[list[Any]]:
         [f.task, f.role, f.reading.model_dump(mode="json"), f.file.name, shards.file_hash(f.file.url)]
         for f in files
     ]
-
-
-def check(file: EvaluationFile) -> None:
-    """Look at the first records of a file.
-
-    Raises:
-        ChejilError: it cannot be read, or none of them has the fields of an item.
-    """
-    collections.deque(_items(file, Counter(), _CHECKED_RECORDS), maxlen=0)
-
-
-def read(files: Sequence[EvaluationFile]) -> Reading:
-    """The items of all files, in their order; equal items of a task once.
-
-    Raises:
-        ChejilError: a file cannot be read, or none of its records has the fields of an item.
-    """
-    reading = Reading()
-    seen: set[tuple[str, tuple[str, ...]]] = set()
-    for file in files:
-        counts = reading.counts.setdefault(file.task, Counter())
-        for item in _items(file, counts):
-            # A training item that is also an evaluation item is met first as the latter ("evaluation" < "training").
-            if (item.task, item.fields) not in seen:
-                seen.add((item.task, item.fields))
-                reading.items.append(item)
-                counts["items" if item.role == "evaluation" else "training_items"] += 1
-    return reading
-
-
-def _items(file: EvaluationFile, counts: Counter[str], most: int | None = None) -> Iterator[Item]:
-    columns: dict[str, None] = {}
-    found = rows = 0
-    for number, row in enumerate(itertools.islice(_rows(file), most)):
-        if row is None:
-            continue
-        rows += 1
-        fields = _fields(file.reading, row.fields) if isinstance(row, Row) else ()
-        if isinstance(row, Row):
-            columns.update(dict.fromkeys(row.fields))
-        if not fields:
-            counts["unreadable_records"] += 1
-            continue
-        found += 1
-        yield Item(file.task, f"{file.file.name}#{number}", file.role, fields)
-    if rows and not found:
-        wanted = " or ".join("+".join(fields) for fields in file.reading.fields)
-        known = ", ".join(list(columns)[:20]) or "none"
-        raise ChejilError(
-            f"no record has the fields {wanted}", where=file.file.url, mend=f"its fields are: {known}"
-        )
-
-
-def _fields(reading: TaskMap, record: Mapping[str, Any]) -> tuple[str, ...]:
-    """The texts of an item; nothing if the record has none of the alternatives."""
-    for names in reading.fields:
-        values = [look(dict(record), name) for name in names]
-        if all(value is not None for value in values):
-            texts = [text for value in values for text in _texts(value)]
-            return tuple(part for text in texts for part in _parts(reading, text))
-    return ()
-
-
-def _texts(value: Any) -> Iterator[str]:
-    if isinstance(value, list):
-        for one in value:
-            yield from _texts(one)
-    elif isinstance(value, str):
-        yield value
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield str(value)
-
-
-def _parts(reading: TaskMap, text: str) -> Iterator[str]:
-    for pattern in reading.remove:
-        text = re.sub(pattern, "", text)
-    for part in re.split(reading.split, text) if reading.split else [text]:
-        if part.strip():
-            yield unicodedata.normalize("NFC", part.strip())
-
-
-def _rows(file: EvaluationFile) -> Iterator[Any]:
-    files, path = shards.file_system(file.file.url)
-    if not files.size(path):
-        return
-    ending = _ending(file.file.url)
-    with files.open(path, "rb") as stream:
-        if ending == "xml":
-            yield from _xml_rows(stream, file.file.url)
-        elif ending in _ENDINGS or file.reading.container:
-            container = CONTAINERS[file.reading.container or _ENDINGS[ending]]
-            try:
-                yield from container(RawFile(stream, file.file.url))
-            except SourceError as error:  # which would stop a shard; without its items nothing can be said
-                raise ChejilError(error.what, where=error.where, mend=error.mend) from None
-        else:
-            mend = f"give {', '.join(_ENDINGS)} or xml files"
-            raise ChejilError(f"'.{ending}' files are not read", where=file.file.url, mend=mend)
-
-
-def _xml_rows(stream: Any, url: str) -> Iterator[Row]:
-    """A row for each child of the root: the texts of its children, and its attributes."""
-    try:
-        root = ElementTree.parse(stream).getroot()
-    except ElementTree.ParseError as error:
-        raise ChejilError(f"not XML: {error}", where=url) from None
-    for element in root:
-        yield Row({**element.attrib, **{child.tag: child.text or "" for child in element}})
