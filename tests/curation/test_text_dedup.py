@@ -255,3 +255,24 @@ def test_bytes_do_not_depend_on_workers_and_explain_knows_the_mates(tmp_path, me
     assert same["kept"].sum() == 1
     assert len(explain(one, same.filter(~pl.col("kept"))["id"][0]).mates) == 4
     assert found.filter(pl.col("id") == "d0046")["near_cluster"].is_null().all()
+
+
+@installed
+def test_a_new_dump_is_compared_with_an_earlier_run_by_fingerprints(tmp_path):
+    """SimHash has keys and sketches as ours: what the earlier run kept is found in the new one."""
+    old = "등대지기는 저녁마다 같은 계단을 올라가 등불을 켜고 바다를 오래 바라보았다."  # the keeper of a lighthouse
+    new = "시장 골목의 국숫집은 비가 오는 날이면 이른 아침부터 줄이 길게 늘어선다."  # a noodle shop on rainy days
+    texts = {"june": [old], "july": [f" {old}", new]}
+    for name, own in texts.items():
+        (tmp_path / name).mkdir()
+        lines = [json.dumps({"text": text}) for text in own]
+        (tmp_path / name / "a.jsonl").write_text("\n".join(lines) + "\n")
+    runs = {name: str(tmp_path / f"run-{name}") for name in texts}
+    for name, extra in (("june", ""), ("july", f", against: [{runs['june']}]")):
+        recipe = RECIPE.format(data=tmp_path / name, method="simhash" + extra)
+        run(check.check(marked_yaml.read(recipe, "peer.yaml")), runs[name])
+
+    rows = pl.read_parquet(f"{runs['july']}/decisions/**/*.parquet").sort("line").to_dicts()
+
+    assert [row["kept"] for row in rows] == [False, True]
+    assert rows[0]["duplicate_of"] == "w/a.jsonl#0"

@@ -1,8 +1,8 @@
 """Evaluation sets: the files that a corpus must not hold, and which of their fields make an item.
 
 Published sets have a field map (evaluations.yaml): which file belongs to which task, which split is evaluated on, and
-which fields make an item. Any other file is read with `fields`. What counts for a run is the content of the files: their
-hash is in the key, their place is not. The items are read in evaluation_items.py.
+which fields make an item. Any other file is read with `fields`. What counts for a run is the content of the files:
+their hash is in the key, their place is not. The items are read in evaluation_items.py.
 """
 
 from __future__ import annotations
