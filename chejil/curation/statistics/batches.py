@@ -1,0 +1,250 @@
+"""Batches of rows for counting, with the columns that are needed and no others: of run shards, Parquet, and records.
+
+A batch has at most 65,536 rows and about 32 MiB, whatever the row groups are: Parquet is decoded a few pages at a time,
+so memory does not follow a file that is one row group.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from chejil.curation import edits, lookup, shards
+from chejil.curation.reading import sources
+from chejil.curation.statistics.inputs import Input
+from chejil.curation.statistics.tallies import ALIASES
+from chejil.errors import RunError, SourceError
+
+BATCH_ROWS = 1 << 16
+BATCH_BYTES = 32 << 20
+_BUFFER_BYTES = 1 << 20
+
+SIZES = ("num_bytes", "num_chars", "num_words")
+"""Columns that say how large a document is; without them, `text` is read."""
+
+TEXT = "text"
+KEPT = "kept"
+
+
+@dataclass
+class Rows:
+    """Some rows: columns of numbers, columns of words, and the text where it is needed."""
+
+    num_rows: int
+    numbers: dict[str, pa.Array] = field(default_factory=dict)
+    words: dict[str, pa.Array] = field(default_factory=dict)
+    text: pa.Array | None = None
+    quarantined: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be counted: columns to group by, and whether the text is to be read of bare shards and of runs."""
+
+    by: tuple[str, ...]
+    text: bool
+    text_of_runs: bool
+
+    @property
+    def words(self) -> dict[str, tuple[str, ...]]:
+        """Columns of words, by what they are for: what is grouped by, and what is tallied."""
+        return {**{name: (name,) for name in self.by}, **ALIASES}
+
+
+@contextmanager
+def opened(url: str, words: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
+    """A Parquet file, read a page at a time; columns of few words come as dictionaries.
+
+    Raises:
+        SourceError: it is not there, is not Parquet, or is torn.
+    """
+    files, path = shards.file_system(url)
+    try:
+        with (
+            files.open(path, "rb") as stream,
+            pq.ParquetFile(
+                stream, pre_buffer=False, buffer_size=_BUFFER_BYTES, read_dictionary=list(words)
+            ) as parquet,
+        ):
+            yield parquet
+    except (pa.ArrowException, OSError) as error:
+        what = (str(error).splitlines() or [type(error).__name__])[0]
+        raise SourceError(f"not a whole Parquet file: {what}", where=url, mend="write it again") from error
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Integers, floats, decimals and truth values."""
+    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_decimal, pa.types.is_boolean)
+    return any(check(kind) for check in numeric)
+
+
+def of_parquet(url: str, groups: Sequence[int], wanted: Wanted) -> Iterator[Rows]:
+    """Rows of some row groups of a Parquet file: all numbers, and the words that are wanted."""
+    with opened(url) as parquet:
+        schema = parquet.schema_arrow
+        words = _present(schema, wanted)
+        numbers = [f.name for f in schema if is_number(f.type) and f.name not in words.values()]
+        has_text = TEXT in schema.names and not set(SIZES) <= set(numbers)
+        text = [TEXT] if wanted.text and has_text else []
+        for table in _tables(parquet, groups, [*numbers, *dict.fromkeys(words.values()), *text]):
+            yield _rows(table, numbers, words, TEXT if text else None)
+
+
+def _present(schema: pa.Schema, wanted: Wanted) -> dict[str, str]:
+    """The column that holds each kind of words, where there is one."""
+    found = {}
+    for kind, names in wanted.words.items():
+        name = next((name for name in names if name in schema.names), None)
+        if name is not None and not pa.types.is_nested(schema.field(name).type):
+            found[kind] = name
+    return found
+
+
+def _tables(parquet: pq.ParquetFile, groups: Sequence[int], columns: Sequence[str]) -> Iterator[pa.Table]:
+    if not columns:
+        for group in groups:
+            left = parquet.metadata.row_group(group).num_rows
+            while left > 0:  # rows that have nothing to count are counted
+                yield pa.table({"": pa.nulls(min(left, BATCH_ROWS))})
+                left -= BATCH_ROWS
+        return
+    size = _batch_rows(parquet, groups, columns)
+    for batch in parquet.iter_batches(size, row_groups=list(groups), columns=list(columns), use_threads=False):
+        yield pa.Table.from_batches([batch])
+
+
+def _batch_rows(parquet: pq.ParquetFile, groups: Sequence[int], columns: Sequence[str]) -> int:
+    """Rows that make BATCH_BYTES in these columns, by the footer."""
+    num_bytes, rows = 0, 0
+    for number in groups:
+        group = parquet.metadata.row_group(number)
+        rows += group.num_rows
+        for place in range(group.num_columns):
+            column = group.column(place)
+            if column.path_in_schema.split(".")[0] in columns:
+                num_bytes += max(column.total_uncompressed_size, 8 * group.num_rows)
+    return max(64, min(BATCH_ROWS, BATCH_BYTES * rows // max(1, num_bytes)))
+
+
+def _rows(table: pa.Table, numbers: Sequence[str], words: dict[str, str], text: str | None) -> Rows:
+    return Rows(
+        table.num_rows,
+        {name: _flat(table[name]) for name in numbers},
+        {kind: _flat(table[name]) for kind, name in words.items()},
+        _flat(table[text]) if text else None,
+    )
+
+
+def _flat(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def of_run(root: str, shard: str, wanted: Wanted) -> Iterator[Rows]:
+    """Rows of a shard of a run: its decisions, its stored signals, and what its documents say of themselves.
+
+    The text, where it is wanted, is that of the clean shards: with all edits.
+
+    Raises:
+        RunError: its tables have different numbers of rows.
+    """
+    known = schemas_of_run(root, shard)
+    place = {name: folder for folder in reversed(FOLDERS) if folder in known for name in known[folder].names}
+    words = {}
+    for kind, names in wanted.words.items():
+        name = next((name for name in names if name in place), None)
+        if name is not None:
+            words[kind] = name
+    words |= {name: name for name in (KEPT, "reason")}
+    signals = [f.name for f in known.get("signals", ()) if is_number(f.type) and f.name not in words.values()]
+    numbers = [*signals, "num_bytes", "exact_cluster_size", "near_cluster_size"]
+    columns: dict[str, list[str]] = {folder: [] for folder in FOLDERS}
+    for name in dict.fromkeys([*numbers, *words.values()]):
+        columns[place[name]].append(name)
+    transforms = None
+    if wanted.text_of_runs:
+        columns["documents"].append(TEXT)
+        transforms = lookup.recipe_of(root).transforms()
+    streams = [_of_folder(root, f, shard, some, transforms) for f, some in columns.items() if some]
+    for tables in in_step(streams, f"{root}: {shard}"):
+        table = pa.table({name: table[name] for table in tables for name in table.column_names})
+        yield _rows(table, numbers, words, TEXT if wanted.text_of_runs else None)
+
+
+FOLDERS = ("decisions", "signals", "documents")
+"""Tables of a run that are counted; a column that several have is taken from the first."""
+
+
+def schemas_of_run(root: str, shard: str) -> dict[str, pa.Schema]:
+    """Schemas of those tables of a shard; a run without `score` has no signals."""
+    found = {}
+    for folder in FOLDERS:
+        url = shards.join(root, f"{folder}/{shard}.parquet")
+        if folder != "signals" or shards.size(url) is not None:
+            with opened(url) as parquet:
+                found[folder] = parquet.schema_arrow
+    return found
+
+
+def _of_folder(
+    root: str, folder: str, shard: str, columns: Sequence[str], transforms: Sequence[str] | None
+) -> Iterator[pa.Table]:
+    if folder == "documents" and transforms is not None:
+        yield from edits.row_groups(root, shard, columns, transforms)
+        return
+    with opened(shards.join(root, f"{folder}/{shard}.parquet")) as parquet:
+        yield from _tables(parquet, range(parquet.num_row_groups), columns)
+
+
+def in_step(streams: Sequence[Iterator[pa.Table]], where: str) -> Iterator[list[pa.Table]]:
+    """Tables of the same rows from several streams that cut theirs differently.
+
+    Raises:
+        RunError: one of them ends before another.
+    """
+    heads: list[pa.Table | None] = [None] * len(streams)
+    while True:
+        for number, stream in enumerate(streams):
+            if heads[number] is None or heads[number].num_rows == 0:
+                heads[number] = next((table for table in stream if table.num_rows), None)
+        full = [head for head in heads if head is not None]
+        if len(full) < len(heads):
+            if full:
+                mend = "chejil verify names what changed"
+                raise RunError("tables of different numbers of rows", where=where, mend=mend)
+            return
+        size = min(head.num_rows for head in full)
+        yield [head.slice(0, size) for head in full]
+        heads = [head.slice(size) for head in full]
+
+
+def of_records(one: Input, wanted: Wanted) -> Iterator[Rows]:
+    """Rows of JSON lines or of a published format; what is grouped by may be a field that went into `meta`."""
+    assert one.source is not None and one.file is not None
+    for batch in sources.read(one.file.name, one.source, one.file):
+        table = batch.documents.drop_columns(["source"])  # what we called it, not what the record says
+        words = {kind: _field(table, names) for kind, names in wanted.words.items()}
+        yield Rows(
+            table.num_rows,
+            {},
+            {kind: column for kind, column in words.items() if column is not None},
+            _flat(table[TEXT]) if wanted.text else None,
+            batch.quarantine["reason"].to_pylist(),
+        )
+
+
+def _field(table: pa.Table, names: Sequence[str]) -> pa.Array | None:
+    """A column of the batch if it says anything, else a field of `meta`."""
+    for name in names:
+        if name in table.column_names and table[name].null_count < table.num_rows:
+            return _flat(table[name])
+    meta = pl.Series(pl.from_arrow(table["meta"]))
+    for name in names:
+        found = meta.str.json_path_match(f"$.{name}") if name.isidentifier() else pl.Series([None], dtype=pl.String)
+        if found.null_count() < len(found):
+            return found.to_arrow().cast(pa.string())
+    return None

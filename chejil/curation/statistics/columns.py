@@ -1,0 +1,176 @@
+"""Summaries of many columns by group, that add up: the sketch of a whole corpus is the sum of those of its files.
+
+All buckets of all columns and groups are one sorted list of codes with counts, so that a batch of a hundred columns is
+added with one sort and not with a hundred. A filled bucket takes 16 bytes; a signal of a real run fills 50 to 1,500.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from fractions import Fraction
+
+import numpy as np
+
+from chejil.curation.statistics.buckets import KEYS, MAX_GROUPS, count, merged, pack, unpack
+from chejil.curation.statistics.summary import Summary
+from chejil.errors import ChejilError
+
+Key = tuple[str | None, ...]
+"""The values that a group's rows have in the columns that they are grouped by."""
+
+_PENDING = 1 << 16  # codes that wait before they are added up
+
+
+def too_many() -> ChejilError:
+    """What to say of a column that has as many values as there are documents."""
+    return ChejilError(f"more than {MAX_GROUPS:,} groups", mend="name columns of fewer values in --by")
+
+
+class Columns:
+    """Summaries by column and group; columns and groups are numbered as they are met."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+        self.keys: list[Key] = []
+        self._codes: list[np.ndarray] = []
+        self._counts: list[np.ndarray] = []
+        self._tallies = np.zeros((3, 0, 0), np.int64)
+        self._extremes = np.zeros((2, 0, 0))
+        self._whole = np.zeros(0, bool)
+        self._rows = np.zeros(0, np.int64)
+        self._sums: dict[tuple[int, int], Fraction] = {}
+        self._scratch = np.zeros(0, np.int32)
+
+    def __getstate__(self) -> dict:
+        self._compact()
+        return {**self.__dict__, "_scratch": np.zeros(0, np.int32)}
+
+    def add(self, names: Sequence[str], values: np.ndarray, keys: Sequence[Key], groups: np.ndarray) -> None:
+        """Add a batch.
+
+        Args:
+            values: (num_columns, num_rows) float64, NaN where null.
+            keys: of the groups of this batch; `groups` (num_rows) int32 are places in it.
+
+        Raises:
+            ChejilError: more than MAX_GROUPS groups.
+        """
+        places, columns = self._groups(keys), self._columns(names)
+        shape = (len(names), len(keys))
+        tallies, sums = np.zeros((3, *shape), np.int64), np.zeros(shape)
+        extremes = np.stack([np.full(shape, np.inf), np.full(shape, -np.inf)])
+        whole = np.ones(len(names), bool)
+        if len(self._scratch) < len(keys) * KEYS:
+            self._scratch = np.zeros(len(keys) * KEYS, np.int32)
+        found = count(values, groups, len(keys), self._scratch, tallies, extremes, sums, whole)
+        self._rows[places] += np.bincount(groups, minlength=len(keys))
+        self._merge(columns, places, found, tallies, extremes, whole)
+        for column, group in zip(*np.nonzero(tallies[0]), strict=True):
+            self._add_sum(columns[column], places[group], Fraction(float(sums[column, group])))
+
+    def merge(self, other: Columns) -> None:
+        """Add all that another has counted."""
+        places, columns = self._groups(other.keys), self._columns(other.names)
+        other._compact()
+        found = (other._codes[0], other._counts[0]) if other._codes else (np.zeros(0, np.int64),) * 2
+        self._rows[places] += other._rows
+        self._merge(columns, places, found, other._tallies, other._extremes, other._whole)
+        for (column, group), value in other._sums.items():
+            self._add_sum(columns[column], places[group], value)
+
+    def _merge(
+        self,
+        columns: np.ndarray,
+        places: np.ndarray,
+        found: tuple[np.ndarray, np.ndarray],
+        tallies: np.ndarray,
+        extremes: np.ndarray,
+        whole: np.ndarray,
+    ) -> None:
+        self._whole[columns] &= whole
+        if not len(columns) or not len(places):
+            return
+        here = np.ix_(columns, places)
+        for number in range(3):
+            self._tallies[number][here] += tallies[number]
+        self._extremes[0][here] = np.minimum(self._extremes[0][here], extremes[0])
+        self._extremes[1][here] = np.maximum(self._extremes[1][here], extremes[1])
+        column, group, key = unpack(found[0])
+        codes = pack(columns[column], places[group], key)
+        order = slice(None) if (np.diff(codes) > 0).all() else np.argsort(codes)
+        self._codes.append(codes[order])
+        self._counts.append(found[1][order])
+        if sum(map(len, self._codes[1:])) > max(_PENDING, len(self._codes[0])):
+            self._compact()
+
+    def _add_sum(self, column: int, group: int, value: Fraction) -> None:
+        at = (int(column), int(group))
+        self._sums[at] = self._sums.get(at, Fraction(0)) + value
+
+    def _compact(self) -> None:
+        while len(self._codes) > 1:  # the last two first, the long one last
+            codes, counts = self._codes.pop(), self._counts.pop()
+            self._codes[-1], self._counts[-1] = merged(self._codes[-1], self._counts[-1], codes, counts)
+
+    def _groups(self, keys: Sequence[Key]) -> np.ndarray:
+        known = {key: place for place, key in enumerate(self.keys)}
+        for key in keys:
+            known.setdefault(key, len(known))
+        if len(known) > MAX_GROUPS:
+            raise too_many()
+        self.keys = list(known)
+        self._grow()
+        return np.array([known[key] for key in keys], np.int64)
+
+    def _columns(self, names: Sequence[str]) -> np.ndarray:
+        known = {name: place for place, name in enumerate(self.names)}
+        for name in names:
+            known.setdefault(name, len(known))
+        self.names = list(known)
+        self._grow()
+        return np.array([known[name] for name in names], np.int64)
+
+    def _grow(self) -> None:
+        old, shape = self._tallies.shape[1:], (len(self.names), len(self.keys))
+        if old == shape:
+            return
+        tallies, extremes = np.zeros((3, *shape), np.int64), np.empty((2, *shape))
+        extremes[0], extremes[1] = np.inf, -np.inf
+        tallies[:, : old[0], : old[1]], extremes[:, : old[0], : old[1]] = self._tallies, self._extremes
+        self._tallies, self._extremes = tallies, extremes
+        self._whole = np.r_[self._whole, np.ones(shape[0] - old[0], bool)]
+        self._rows = np.r_[self._rows, np.zeros(shape[1] - old[1], np.int64)]
+
+    def rows(self, keys: Iterable[Key] | None = None) -> int:
+        """Rows of these groups; of all if none are named."""
+        return int(self._rows[self._places(keys)].sum())
+
+    def _places(self, keys: Iterable[Key] | None) -> np.ndarray:
+        if keys is None:
+            return np.arange(len(self.keys))
+        wanted = set(keys)
+        return np.array([place for place, key in enumerate(self.keys) if key in wanted], np.int64)
+
+    def summary(self, name: str, keys: Iterable[Key] | None = None) -> Summary:
+        """Of a column over these groups; over all if none are named. Rows whose file has no such column are nulls."""
+        self._compact()
+        places, column = self._places(keys), self.names.index(name)
+        codes = self._codes[0] if self._codes else np.zeros(0, np.int64)
+        first, last = np.searchsorted(codes, [column << 32, (column + 1) << 32])
+        _, groups, found = unpack(codes[first:last])
+        mine = np.isin(groups, places)
+        counts = np.bincount(found[mine] + KEYS // 2, self._counts[0][first:last][mine], KEYS) if mine.any() else np.zeros(1)
+        filled = np.flatnonzero(counts)
+        finite, _, infinite = (int(tally[column, places].sum()) for tally in self._tallies)
+        low, high = self._extremes[0, column, places], self._extremes[1, column, places]
+        return Summary(
+            count=finite,
+            nulls=self.rows(keys) - finite - infinite,
+            infinite=infinite,
+            low=float(low.min()) if finite else None,
+            high=float(high.max()) if finite else None,
+            total=sum((self._sums.get((column, int(place)), Fraction(0)) for place in places), Fraction(0)),
+            whole=bool(self._whole[column]),
+            keys=filled - KEYS // 2,
+            counts=counts[filled].astype(np.int64),
+        )

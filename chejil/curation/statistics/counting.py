@@ -1,0 +1,232 @@
+"""Counts a piece of a corpus, in whatever process: a part, which adds up with the parts of other pieces in any order."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+from chejil.curation import decisions, shards
+from chejil.curation.dedup.shingles import content_hashes
+from chejil.curation.statistics import batches, footers, tallies
+from chejil.curation.statistics.batches import KEPT, Rows, Wanted
+from chejil.curation.statistics.buckets import MAX_GROUPS
+from chejil.curation.statistics.columns import Columns, Key, too_many
+from chejil.curation.statistics.footers import File
+from chejil.curation.statistics.inputs import PIECE_ROW_GROUPS, Input
+from chejil.curation.statistics.text_counts import text_sizes, tokens
+from chejil.filters.buffers import TextBuffers
+
+CLUSTER_SIZES = {"exact": "exact_cluster_size", "near": "near_cluster_size"}
+TOKENS, TOKEN_BYTES = "num_tokens", "num_tokenized_bytes"
+_MAX_COMBINATIONS = 1 << 22
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is asked for.
+
+    Args:
+        by: columns to group by.
+        tokenizer: path or URL of a tokenizer.json.
+        tokenizer_sample: share of the documents that it counts, chosen by a hash of their content.
+        text: False: the text of bare shards is not read.
+    """
+
+    by: tuple[str, ...] = ("source", "lang")
+    tokenizer: str | None = None
+    tokenizer_sample: float = 1.0
+    text: bool = True
+
+    @property
+    def wanted(self) -> Wanted:
+        """What is read for it."""
+        return Wanted(self.by, self.text or self.tokenizer is not None, self.tokenizer is not None)
+
+
+@dataclass
+class Part:
+    """What was counted.
+
+    Args:
+        columns: summaries by `by` and, last, whether the document was kept ("true", "false"; None of bare shards).
+        funnel: documents and bytes by source, language and first reason; of runs.
+        clusters: documents by kind and size of their cluster; of runs.
+        hashes: 64 bits of each document's content without white space, 8 bytes a document; of bare shards.
+    """
+
+    columns: Columns = field(default_factory=Columns)
+    tallies: dict[str, Counter[str | None]] = field(default_factory=dict)
+    funnel: list[dict[str, Any]] = field(default_factory=list)
+    clusters: Counter[tuple[str, int]] = field(default_factory=Counter)
+    hashes: list[np.ndarray] = field(default_factory=list)
+    files: list[File] = field(default_factory=list)
+    quarantined: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: Part) -> None:
+        """Add what another has counted."""
+        self.columns.merge(other.columns)
+        for name, counts in other.tallies.items():
+            self.tallies.setdefault(name, Counter()).update(counts)
+        self.funnel = decisions.added_up([*self.funnel, *other.funnel])
+        self.clusters.update(other.clusters)
+        self.hashes += other.hashes
+        self.files += other.files
+        self.quarantined.update(other.quarantined)
+
+
+def pieces(one: Input) -> Iterator[tuple[str, tuple[Input, tuple[int, ...] | None]]]:
+    """Names and arguments of the calls of `count_piece` that count an input.
+
+    Raises:
+        SourceError: not Parquet.
+    """
+    if one.kind != "parquet" or one.bytes < _SMALL_BYTES:
+        yield one.name, (one, None)
+        return
+    with batches.opened(one.url) as parquet:
+        groups = range(parquet.num_row_groups)
+    for first in range(0, max(1, len(groups)), PIECE_ROW_GROUPS):
+        yield f"{one.name}#{first}", (one, tuple(groups[first : first + PIECE_ROW_GROUPS]))
+
+
+_SMALL_BYTES = 64 << 20  # a file below is one piece, and its footer is read once
+
+
+def count_piece(one: Input, groups: tuple[int, ...] | None, settings: Settings) -> Part:
+    """Count an input, or some row groups of a Parquet file; the first ones bring what the footer says.
+
+    Raises:
+        SourceError: the file cannot be read.
+    """
+    part = Part()
+    for rows in _rows(one, groups, settings.wanted, part):
+        count_rows(part, rows, settings)
+    if one.kind == "records":
+        part.files.append(File(one.name, one.bytes, part.columns.rows()))
+    if one.kind == "run":
+        part.files += _clean_files(one)
+        part.quarantined.update(one.quarantined)
+    return part
+
+
+def _rows(one: Input, groups: tuple[int, ...] | None, wanted: Wanted, part: Part) -> Iterator[Rows]:
+    if one.kind == "run":
+        return batches.of_run(one.url, one.name, wanted)
+    if one.kind == "records":
+        return batches.of_records(one, wanted)
+    with batches.opened(one.url) as parquet:
+        if not groups or groups[0] == 0:
+            part.files.append(footers.of_parquet(one.name, one.bytes, parquet))
+        groups = tuple(range(parquet.num_row_groups)) if groups is None else groups
+    return batches.of_parquet(one.url, groups, wanted)
+
+
+def _clean_files(one: Input) -> Iterator[File]:
+    """The shards that the run wrote of one that it read."""
+    for path, num_bytes in one.clean:
+        with batches.opened(shards.join(one.url, path)) as parquet:
+            yield footers.of_parquet(path, num_bytes, parquet)
+
+
+def count_rows(part: Part, rows: Rows, settings: Settings) -> None:
+    """Add a batch to a part."""
+    numbers: dict[str, Any] = dict(rows.numbers)
+    part.quarantined.update(rows.quarantined)
+    if rows.text is not None:
+        numbers |= _of_text(part, rows, settings)
+    for kind, name in CLUSTER_SIZES.items():
+        if KEPT in rows.words:
+            found = numbers.pop(name).value_counts().to_pylist()
+            part.clusters.update({(kind, row["values"]): row["counts"] for row in found if row["values"] is not None})
+    if KEPT in rows.words:
+        part.funnel = decisions.added_up([*part.funnel, *_funnel(rows)])
+    for name in tallies.ALIASES:
+        if name in rows.words:
+            part.tallies.setdefault(name, Counter()).update(tallies.tally(name, rows.words[name]))
+    keys, groups = group_rows([rows.words.get(name) for name in (*settings.by, KEPT)], rows.num_rows)
+    part.columns.add(list(numbers), _matrix(list(numbers.values()), rows.num_rows), keys, groups)
+
+
+def _matrix(columns: Sequence[Any], num_rows: int) -> np.ndarray:
+    """(num_columns, num_rows) float64, NaN where null."""
+    values = np.empty((len(columns), num_rows))
+    for number, column in enumerate(columns):
+        if isinstance(column, pa.Array):
+            if pa.types.is_boolean(column.type) or pa.types.is_decimal(column.type):
+                column = column.cast(pa.float64())
+            column = column.to_numpy(zero_copy_only=False)
+        values[number] = column
+    return values
+
+
+def _of_text(part: Part, rows: Rows, settings: Settings) -> dict[str, Any]:
+    """Columns that the text gives, where they are not stored; hashes of bare shards go into the part."""
+    assert rows.text is not None
+    texts = TextBuffers.of(rows.text)
+    of_run, columns = KEPT in rows.words, {}
+    hashes = content_hashes(texts)[:, 0]
+    if not of_run:
+        part.hashes.append(hashes)
+        columns |= {name: size for name, size in text_sizes(texts).items() if name not in rows.numbers}
+    if settings.tokenizer is not None:
+        chosen = _sampled(rows, hashes, settings.tokenizer_sample)
+        counted, sizes = np.full(rows.num_rows, np.nan), np.full(rows.num_rows, np.nan)
+        counted[chosen] = tokens(rows.text.take(pa.array(chosen)), settings.tokenizer)
+        sizes[chosen] = texts.num_bytes[chosen]
+        columns |= {TOKENS: counted, TOKEN_BYTES: sizes}
+    return columns
+
+
+def _sampled(rows: Rows, hashes: np.ndarray, share: float) -> np.ndarray:
+    """Rows whose tokens are counted: what was kept, and of it those whose hash says so."""
+    chosen = hashes <= np.uint64(min(2**64 - 1, int(share * 2**64)))
+    if KEPT in rows.words:
+        chosen &= rows.words[KEPT].to_numpy(zero_copy_only=False).astype(bool)
+    return np.flatnonzero(chosen)
+
+
+def _funnel(rows: Rows) -> list[dict[str, Any]]:
+    names = ("source", "lang", "reason")
+    columns = {name: _plain(rows.words[name]) for name in names}
+    table = pa.table({**columns, "num_bytes": rows.numbers["num_bytes"]})
+    return decisions.funnel(pl.DataFrame(pl.from_arrow(table)))
+
+
+def _plain(column: pa.Array) -> pa.Array:
+    return column if pa.types.is_string(column.type) else column.cast(pa.string())
+
+
+def group_rows(columns: Sequence[pa.Array | None], num_rows: int) -> tuple[list[Key], np.ndarray]:
+    """The different combinations of values that rows have in some columns, and which one each row has.
+
+    >>> group_rows([pa.array(["a", None, "a"]), None], 3)
+    ([('a', None), (None, None)], array([0, 1, 0], dtype=int32))
+    """
+    code, values = np.zeros(num_rows, np.int64), []
+    for column in columns:
+        words: list[str | None] = [None]
+        if column is not None:
+            coded = _plain(column).dictionary_encode()
+            words = [*coded.dictionary.to_pylist(), None]
+            code = code * len(words) + coded.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)
+        values.append(words)
+        if len(words) > MAX_GROUPS:
+            raise too_many()
+    size = math.prod(map(len, values))
+    if size > _MAX_COMBINATIONS:
+        raise too_many()
+    present = np.zeros(size, bool)
+    present[code] = True
+    found = np.flatnonzero(present)
+    number = np.zeros(size, np.int32)
+    number[found] = np.arange(len(found))
+    places = np.unravel_index(found, [len(words) for words in values])
+    keys = [tuple(words[place] for words, place in zip(values, key, strict=True)) for key in zip(*places, strict=True)]
+    return keys, number[code]

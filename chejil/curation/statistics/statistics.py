@@ -1,0 +1,294 @@
+"""Statistics of a corpus: finds what the paths name, counts it in pieces on all workers, and adds the parts up.
+
+Everything that is told is a function of the files' content and names: the number of workers and the order in which
+files come change nothing. What is held for the whole corpus: the sketches (16 bytes a filled bucket), the tallies (150
+bytes a different host), and for bare shards whose text is read a hash a document (8 bytes).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from chejil.curation.executors.local import Executor
+from chejil.curation.progress import Progress, Silent
+from chejil.curation.statistics import batches, footers, inputs, tallies
+from chejil.curation.statistics.batches import KEPT
+from chejil.curation.statistics.columns import Key
+from chejil.curation.statistics.counting import TOKEN_BYTES, TOKENS, Part, Settings, count_piece, pieces
+from chejil.curation.statistics.inputs import Input
+from chejil.curation.statistics.summary import Summary
+from chejil.curation.statistics.text_counts import open_tokenizer
+from chejil.errors import ChejilError, SourceError, did_you_mean
+
+TOP = 20
+"""Domains, licences and so on that are listed."""
+
+KEPT_VALUE = "true"
+
+
+@dataclass(frozen=True)
+class Group:
+    """Sizes of a group; None is what nothing tells. `kept` are of runs, `tokens` of what was kept there."""
+
+    values: dict[str, str | None]
+    documents: int
+    bytes: int | None
+    chars: int | None
+    words: int | None
+    kept: int | None
+    kept_bytes: int | None
+    tokens: int | None
+    bytes_per_token: float | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON, the values beside the sizes."""
+        sizes = {name: value for name, value in self.__dict__.items() if name != "values"}
+        return {**self.values, **sizes}
+
+
+@dataclass
+class Statistics:
+    """What was found; `summary` gives any column for any groups.
+
+    Args:
+        kind: "run", "shards" or "mixed".
+        failed: files that could not be read, with what and where.
+    """
+
+    paths: tuple[str, ...]
+    kind: str
+    settings: Settings
+    part: Part
+    failed: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def documents(self) -> int:
+        """All of them."""
+        return self.part.columns.rows()
+
+    @property
+    def is_run(self) -> bool:
+        """Whether documents were kept or dropped."""
+        return bool(self.part.funnel)
+
+    @property
+    def names(self) -> list[str]:
+        """Columns of numbers, in the order of the files that were first by name."""
+        return self.part.columns.names
+
+    def keys(self, kept: bool | None = None, **values: str | None) -> list[Key]:
+        """Groups of these values, and of what was kept or dropped alone."""
+        wanted = {**values, **({} if kept is None else {KEPT: KEPT_VALUE if kept else "false"})}
+        by = (*self.settings.by, KEPT)
+        return [
+            key for key in self.part.columns.keys
+            if all(key[by.index(name)] == value for name, value in wanted.items())
+        ]  # fmt: skip
+
+    def summary(self, name: str, kept: bool | None = None, **values: str | None) -> Summary:
+        """Of a column: of all documents, of those of one group (`lang="ko"`), of those that were kept or dropped."""
+        return self.part.columns.summary(name, self.keys(kept, **values))
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        """Sizes by group, the largest first."""
+        different = {key[:-1] for key in self.part.columns.keys}
+        found = [self.group(dict(zip(self.settings.by, key, strict=True))) for key in different]
+        return sorted(found, key=lambda g: (-(g.bytes or 0), -g.documents, str(list(g.values.values()))))
+
+    @cached_property
+    def total(self) -> Group:
+        """Sizes of everything."""
+        return self.group({})
+
+    def group(self, values: dict[str, str | None]) -> Group:
+        """Sizes of the documents that have these values."""
+        keys, kept = self.keys(**values), self.keys(True, **values)
+        ratio, tokens = self._tokens(keys, kept)
+        return Group(
+            values=values,
+            documents=self.part.columns.rows(keys),
+            bytes=self._sum("num_bytes", keys),
+            chars=self._sum("num_chars", keys),
+            words=self._sum("num_words", keys),
+            kept=self.part.columns.rows(kept) if self.is_run else None,
+            kept_bytes=self._sum("num_bytes", kept) if self.is_run else None,
+            tokens=tokens,
+            bytes_per_token=ratio,
+        )
+
+    def _sum(self, name: str, keys: Sequence[Key]) -> int | None:
+        if name not in self.names:
+            return None
+        found = self.part.columns.summary(name, keys)
+        # Some rows may have no such column: a sum over the others would look like the whole.
+        return int(found.total) if found.count == self.part.columns.rows(keys) else None
+
+    def _tokens(self, keys: Sequence[Key], kept: Sequence[Key]) -> tuple[float | None, int | None]:
+        """Bytes per token of what was tokenized, and by it the tokens of all that would have been."""
+        if TOKENS not in self.names:
+            return None, None
+        counted, sizes = (self.part.columns.summary(name, keys) for name in (TOKENS, TOKEN_BYTES))
+        if not counted.total:
+            return None, None
+        every = kept if self.is_run else keys
+        if self.settings.tokenizer_sample >= 1:
+            return float(sizes.total / counted.total), int(counted.total)
+        # By documents: of a run the bytes that stand in the decisions are those before the edits.
+        share = self.part.columns.rows(every) / counted.count
+        return float(sizes.total / counted.total), round(counted.total * share)
+
+    @cached_property
+    def domains(self) -> tuple[str, Counter[str | None]]:
+        """Which kind of domains could be told, and documents by domain."""
+        return tallies.registered(self.part.tallies.get("url", Counter()))
+
+    @cached_property
+    def duplicates(self) -> dict[str, dict[str, Any]]:
+        """By kind (exact, near): documents in clusters, clusters, documents above one a cluster, the share of those."""
+        if self.is_run:
+            kinds = {kind: Counter() for kind, _ in self.part.clusters}
+            for (kind, size), documents in self.part.clusters.items():
+                kinds[kind][size] += documents
+        else:
+            kinds = {"exact": _cluster_sizes(self.part.hashes)} if self.part.hashes else {}
+        return {kind: self._duplicates(kind, sizes) for kind, sizes in sorted(kinds.items())}
+
+    def _duplicates(self, kind: str, sizes: Counter[int]) -> dict[str, Any]:
+        clustered = {size: documents for size, documents in sorted(sizes.items()) if size > 1}
+        clusters = {size: -(-documents // size) for size, documents in clustered.items()}
+        copies = sum(clustered.values()) - sum(clusters.values())
+        dropped = sum(row["documents"] for row in self.part.funnel if row["reason"] == f"duplicate:{kind}")
+        return {
+            "documents": sum(clustered.values()),
+            "clusters": sum(clusters.values()),
+            "copies": copies,
+            "share": copies / self.documents if self.documents else 0.0,
+            "dropped": dropped if self.is_run else None,
+            "largest": max(clustered, default=0),
+            "cluster_sizes": {str(size): number for size, number in clusters.items()},
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON: everything."""
+        kind, domains = self.domains
+        listed = {name: self.part.tallies.get(name, Counter()) for name in ("month", "license", "lang", "source")}
+        return {
+            "paths": list(self.paths),
+            "kind": self.kind,
+            "by": list(self.settings.by),
+            "total": self.total.as_dict(),
+            "groups": [group.as_dict() for group in self.groups],
+            "funnel": self.part.funnel,
+            "quarantined": dict(sorted(self.part.quarantined.items())),
+            "columns": {name: self._column(name) for name in self.names},
+            "domains": {"kind": kind, "different": len(domains), "top": _rows(domains, TOP)},
+            **{name: _rows(counts, None if name == "month" else TOP) for name, counts in listed.items()},
+            "duplicates": self.duplicates,
+            "sizes": footers.sizes(self.part.files),
+            "schemas": footers.layouts(self.part.files),
+            "schema_differences": footers.differences(self.part.files),
+            "tokenizer": {"path": self.settings.tokenizer, "sample": self.settings.tokenizer_sample},
+            "failed": self.failed,
+        }
+
+    def _column(self, name: str) -> dict[str, Any]:
+        whole = self.summary(name)
+        edges, scale = whole.edges()
+        drawn = whole.histogram(edges, scale) if edges else None
+        rows = []
+        for group in self.groups:
+            found = self.summary(name, **group.values)
+            own = list(found.histogram(edges, scale).counts) if edges else []
+            rows.append({**group.values, **found.as_dict(), "histogram": own})
+        return {**whole.as_dict(), "histogram": drawn, "groups": rows}
+
+
+def _rows(counts: Counter[str | None], top: int | None) -> list[dict[str, Any]]:
+    if top is None:  # months, in their order
+        named = sorted(counts.items(), key=lambda item: (item[0] is None, item[0] or ""))
+        return [{"value": value, "documents": number} for value, number in named]
+    return [{"value": value, "documents": number} for value, number in tallies.most_common(counts, top)]
+
+
+def _cluster_sizes(hashes: Sequence[np.ndarray]) -> Counter[int]:
+    """Documents by the number of those that have the same content; what is white space alone is no content."""
+    every = np.concatenate(hashes) if hashes else np.zeros(0, np.uint64)
+    every.sort()
+    first = np.flatnonzero(np.r_[True, every[1:] != every[:-1]]) if len(every) else every
+    sizes = np.diff(np.r_[first, len(every)])[every[first] != 0]
+    different, clusters = np.unique(sizes, return_counts=True)
+    return Counter({int(size): int(size * number) for size, number in zip(different, clusters, strict=True)})
+
+
+def collect(
+    paths: Sequence[str], settings: Settings = Settings(), workers: int = 1, progress: Progress | None = None
+) -> Statistics:
+    """Statistics of all that the paths name.
+
+    Args:
+        paths: see `inputs.find`.
+        progress: what tells how far it is.
+
+    Raises:
+        ChejilError: a path without shards; a column of `by` that no file has; too many groups; no such tokenizer.
+    """
+    found = inputs.find(paths)
+    if settings.tokenizer is not None:
+        open_tokenizer(settings.tokenizer)
+    _require(settings.by, found)
+    progress, failed, calls = progress or Silent(), [], []
+    for one in found:
+        try:
+            calls += [(name, count_piece, (*piece, settings)) for name, piece in pieces(one)]
+        except SourceError as error:
+            failed.append({"file": one.name, "what": error.what, "where": error.where})
+    part = Part()
+    progress.start("stats", len(calls), 0)
+    with Executor(min(workers, max(1, len(calls)))) as executor:
+        for name, outcome, error in executor.do(calls):
+            progress.advance("stats", name, None if error is None else str(error))
+            if error is None:
+                part.add(outcome)
+            else:
+                failed.append({"file": name, "what": error.what, "where": error.where})
+    progress.finish("stats")
+    part.files.sort(key=lambda file: file.name)
+    kinds = {"run" if one.kind == "run" else "shards" for one in found}
+    return Statistics(
+        tuple(paths), kinds.pop() if len(kinds) == 1 else "mixed", settings, part,
+        sorted(failed, key=lambda row: row["file"]),
+    )  # fmt: skip
+
+
+def _require(by: Sequence[str], found: Sequence[Input]) -> None:
+    """Refuse a column to group by that no file has; what every corpus is grouped by may be missing."""
+    missing, known = set(by) - {"source", "lang"}, set()
+    for one in found:
+        if not missing:
+            return
+        if one.kind == "records":
+            return  # what the records hold is known when they are read
+        known |= set(_columns(one))
+        missing -= known
+    if missing:
+        name = min(missing)
+        raise ChejilError(f"no column '{name}' to group by", where=found[0].url, mend=did_you_mean(name, known))
+
+
+def _columns(one: Input) -> Iterator[str]:
+    if one.kind == "run":
+        for schema in batches.schemas_of_run(one.url, one.name).values():
+            yield from schema.names
+        return
+    try:
+        with batches.opened(one.url) as parquet:
+            yield from parquet.schema_arrow.names
+    except SourceError:
+        return  # said when it is counted
