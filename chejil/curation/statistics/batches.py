@@ -6,8 +6,8 @@ so memory does not follow a file that is one row group.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -22,7 +22,7 @@ from chejil.errors import RunError, SourceError
 
 BATCH_ROWS = 1 << 16
 BATCH_BYTES = 32 << 20
-_BUFFER_BYTES = 1 << 20
+BUFFER_BYTES = 1 << 20
 
 SIZES = ("num_bytes", "num_chars", "num_words")
 """Columns that say how large a document is; without them, `text` is read."""
@@ -57,8 +57,10 @@ class Wanted:
 
 
 @contextmanager
-def opened(url: str, words: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
-    """A Parquet file, read a page at a time; columns of few words come as dictionaries.
+def opened(url: str, buffer_bytes: int = 0) -> Iterator[pq.ParquetFile]:
+    """A Parquet file; with a buffer it is read a page at a time, else a column of a row group at a time.
+
+    The buffer costs a fifth of the speed: it is for text, whose row groups may be large.
 
     Raises:
         SourceError: it is not there, is not Parquet, or is torn.
@@ -67,9 +69,7 @@ def opened(url: str, words: Sequence[str] = ()) -> Iterator[pq.ParquetFile]:
     try:
         with (
             files.open(path, "rb") as stream,
-            pq.ParquetFile(
-                stream, pre_buffer=False, buffer_size=_BUFFER_BYTES, read_dictionary=list(words)
-            ) as parquet,
+            pq.ParquetFile(stream, pre_buffer=False, buffer_size=buffer_bytes) as parquet,
         ):
             yield parquet
     except (pa.ArrowException, OSError) as error:
@@ -83,16 +83,15 @@ def is_number(kind: pa.DataType) -> bool:
     return any(check(kind) for check in numeric)
 
 
-def of_parquet(url: str, groups: Sequence[int], wanted: Wanted) -> Iterator[Rows]:
+def of_parquet(parquet: pq.ParquetFile, groups: Sequence[int], wanted: Wanted) -> Iterator[Rows]:
     """Rows of some row groups of a Parquet file: all numbers, and the words that are wanted."""
-    with opened(url) as parquet:
-        schema = parquet.schema_arrow
-        words = _present(schema, wanted)
-        numbers = [f.name for f in schema if is_number(f.type) and f.name not in words.values()]
-        has_text = TEXT in schema.names and not set(SIZES) <= set(numbers)
-        text = [TEXT] if wanted.text and has_text else []
-        for table in _tables(parquet, groups, [*numbers, *dict.fromkeys(words.values()), *text]):
-            yield _rows(table, numbers, words, TEXT if text else None)
+    schema = parquet.schema_arrow
+    words = _present(schema, wanted)
+    numbers = [f.name for f in schema if is_number(f.type) and f.name not in words.values()]
+    has_text = TEXT in schema.names and not set(SIZES) <= set(numbers)
+    text = [TEXT] if wanted.text and has_text else []
+    for table in _tables(parquet, groups, [*numbers, *dict.fromkeys(words.values()), *text]):
+        yield _rows(table, numbers, words, TEXT if text else None)
 
 
 def _present(schema: pa.Schema, wanted: Wanted) -> dict[str, str]:
@@ -152,52 +151,50 @@ def of_run(root: str, shard: str, wanted: Wanted) -> Iterator[Rows]:
     Raises:
         RunError: its tables have different numbers of rows.
     """
-    known = schemas_of_run(root, shard)
-    place = {name: folder for folder in reversed(FOLDERS) if folder in known for name in known[folder].names}
-    words = {}
-    for kind, names in wanted.words.items():
-        name = next((name for name in names if name in place), None)
-        if name is not None:
-            words[kind] = name
-    words |= {name: name for name in (KEPT, "reason")}
-    signals = [f.name for f in known.get("signals", ()) if is_number(f.type) and f.name not in words.values()]
-    numbers = [*signals, "num_bytes", "exact_cluster_size", "near_cluster_size"]
-    columns: dict[str, list[str]] = {folder: [] for folder in FOLDERS}
-    for name in dict.fromkeys([*numbers, *words.values()]):
-        columns[place[name]].append(name)
-    transforms = None
-    if wanted.text_of_runs:
-        columns["documents"].append(TEXT)
-        transforms = lookup.recipe_of(root).transforms()
-    streams = [_of_folder(root, f, shard, some, transforms) for f, some in columns.items() if some]
-    for tables in in_step(streams, f"{root}: {shard}"):
-        table = pa.table({name: table[name] for table in tables for name in table.column_names})
-        yield _rows(table, numbers, words, TEXT if wanted.text_of_runs else None)
+    with ExitStack() as open_files:
+        found = {folder: open_files.enter_context(opened(url)) for folder, url in _tables_of(root, shard)}
+        place = {name: f for f in reversed(FOLDERS) if f in found for name in found[f].schema_arrow.names}
+        words = {kind: next((n for n in names if n in place), "") for kind, names in wanted.words.items()}
+        words = {**{k: n for k, n in words.items() if n}, KEPT: KEPT, "reason": "reason"}
+        numbers = ["num_bytes", *CLUSTER_SIZES.values(), *_signals(found.get("signals"), words.values())]
+        columns: dict[str, list[str]] = {folder: [] for folder in found}
+        for name in dict.fromkeys([*numbers, *words.values()]):
+            columns[place[name]].append(name)
+        streams = [_tables(found[f], range(found[f].num_row_groups), some) for f, some in columns.items() if some]
+        if wanted.text_of_runs:
+            streams.append(edits.row_groups(root, shard, [TEXT], lookup.recipe_of(root).transforms()))
+        for tables in in_step(streams, f"{root}: {shard}"):
+            table = pa.table({name: table[name] for table in tables for name in table.column_names})
+            yield _rows(table, numbers, words, TEXT if wanted.text_of_runs else None)
 
 
 FOLDERS = ("decisions", "signals", "documents")
 """Tables of a run that are counted; a column that several have is taken from the first."""
 
 
-def schemas_of_run(root: str, shard: str) -> dict[str, pa.Schema]:
-    """Schemas of those tables of a shard; a run without `score` has no signals."""
-    found = {}
+CLUSTER_SIZES = {"exact": "exact_cluster_size", "near": "near_cluster_size"}
+"""Columns of decisions/ that say how many documents are in a document's cluster."""
+
+
+def _tables_of(root: str, shard: str) -> Iterator[tuple[str, str]]:
+    """Folders and URLs of those tables of a shard; a run without `score` has no signals."""
     for folder in FOLDERS:
         url = shards.join(root, f"{folder}/{shard}.parquet")
         if folder != "signals" or shards.size(url) is not None:
-            with opened(url) as parquet:
-                found[folder] = parquet.schema_arrow
-    return found
+            yield folder, url
 
 
-def _of_folder(
-    root: str, folder: str, shard: str, columns: Sequence[str], transforms: Sequence[str] | None
-) -> Iterator[pa.Table]:
-    if folder == "documents" and transforms is not None:
-        yield from edits.row_groups(root, shard, columns, transforms)
-        return
-    with opened(shards.join(root, f"{folder}/{shard}.parquet")) as parquet:
-        yield from _tables(parquet, range(parquet.num_row_groups), columns)
+def _signals(parquet: pq.ParquetFile | None, without: Iterable[str]) -> list[str]:
+    schema = parquet.schema_arrow if parquet is not None else pa.schema([])
+    return [field.name for field in schema if is_number(field.type) and field.name not in without]
+
+
+def columns_of(one: Input) -> Iterator[str]:
+    """Names of the columns of a file, or of those tables of a shard of a run."""
+    urls = [url for _, url in _tables_of(one.url, one.name)] if one.kind == "run" else [one.url]
+    for url in urls:
+        with opened(url) as parquet:
+            yield from parquet.schema_arrow.names
 
 
 def in_step(streams: Sequence[Iterator[pa.Table]], where: str) -> Iterator[list[pa.Table]]:

@@ -27,8 +27,6 @@ TOP = (64 + 40) << MANTISSA_BITS
 """Key of the outermost bucket: keys run from -TOP to TOP, 0 is zero's."""
 
 KEYS = 2 * TOP + 1
-_KEY_BITS = 16
-_GROUP_BITS = 16
 MAX_GROUPS = 1 << 10
 """Groups at most: of a batch they take 106 kB each."""
 
@@ -99,10 +97,10 @@ def count(values, groups, num_groups, scratch, tallies, extremes, sums, whole):
         Codes (`pack`) of the buckets that hold anything, sorted, and how many values each holds.
     """
     bits = values.view(np.uint64)
-    codes, counts, at = np.empty(1024, np.int64), np.empty(1024, np.int64), 0
+    codes, at = np.empty(1024, np.int64), 0
+    counts = np.empty(1024, np.int64)
     for column in range(len(values)):
-        first, last = np.int64(TOP), np.int64(-TOP)
-        integers = True
+        begin, integers = at, True
         for row in range(values.shape[1]):
             value, group = values[column, row], groups[row]
             raw = bits[column, row] & np.uint64(0x7FFFFFFFFFFFFFFF)
@@ -112,8 +110,13 @@ def count(values, groups, num_groups, scratch, tallies, extremes, sums, whole):
             key = _magnitude_key(raw)
             if value < 0:
                 key = -key
-            first, last = min(first, key), max(last, key)
-            scratch[group * KEYS + key + TOP] += 1
+            place = group * KEYS + key + TOP
+            if scratch[place] == 0:  # to look through all buckets afterwards would cost more than the values
+                if at == len(codes):
+                    codes = _longer(codes, 2 * len(codes))
+                codes[at] = (np.int64(column) << 32) | (np.int64(group) << 16) | (key + TOP)
+                at += 1
+            scratch[place] += 1
             sums[column, group] += value
             if value < extremes[0, column, group]:
                 extremes[0, column, group] = value
@@ -122,24 +125,21 @@ def count(values, groups, num_groups, scratch, tallies, extremes, sums, whole):
             if integers:
                 integers = value == np.floor(value)
         whole[column] &= integers
-        for group in range(num_groups):
-            for key in range(first, last + 1):
-                found = scratch[group * KEYS + key + TOP]
-                if found == 0:
-                    continue
-                scratch[group * KEYS + key + TOP] = 0
-                if at == len(codes):
-                    codes, counts = _longer(codes), _longer(counts)
-                codes[at] = (np.int64(column) << 32) | (np.int64(group) << 16) | (key + TOP)
-                counts[at] = found
-                tallies[0, column, group] += found
-                at += 1
-    return codes[:at], counts[:at]
+        codes[begin:at].sort()
+        if len(counts) < len(codes):
+            counts = _longer(counts, len(codes))
+        for i in range(begin, at):
+            group = codes[i] >> 16 & 0xFFFF
+            place = group * KEYS + (codes[i] & 0xFFFF)
+            counts[i] = scratch[place]
+            tallies[0, column, group] += scratch[place]
+            scratch[place] = 0
+    return codes[:at].copy(), counts[:at].copy()
 
 
 @njit(cache=True, nogil=True)
-def _longer(array):
-    longer = np.empty(2 * len(array), array.dtype)
+def _longer(array, size):
+    longer = np.empty(size, array.dtype)
     longer[: len(array)] = array
     return longer
 

@@ -26,11 +26,24 @@ def too_many() -> ChejilError:
     return ChejilError(f"more than {MAX_GROUPS:,} groups", mend="name columns of fewer values in --by")
 
 
+_POINT = 1074
+
+
+def _fixed(value: float) -> int:
+    """A finite float as a multiple of the smallest one, 2^-1074: sums of such are exact, in any order.
+
+    >>> _fixed(0.5) == 1 << 1073, _fixed(-5e-324)
+    (True, -1)
+    """
+    above, below = value.as_integer_ratio()  # `below` is a power of two
+    return above << (_POINT + 1 - below.bit_length())
+
+
 class Columns:
     """Summaries by column and group; columns and groups are numbered as they are met."""
 
     def __init__(self) -> None:
-        self.names: list[str] = []
+        self._names: list[str] = []
         self.keys: list[Key] = []
         self._codes: list[np.ndarray] = []
         self._counts: list[np.ndarray] = []
@@ -38,7 +51,8 @@ class Columns:
         self._extremes = np.zeros((2, 0, 0))
         self._whole = np.zeros(0, bool)
         self._rows = np.zeros(0, np.int64)
-        self._sums: dict[tuple[int, int], Fraction] = {}
+        self._sums: dict[tuple[int, int], int] = {}
+        self._position: dict[str, int] = {}
         self._scratch = np.zeros(0, np.int32)
 
     def __getstate__(self) -> dict:
@@ -65,18 +79,24 @@ class Columns:
         found = count(values, groups, len(keys), self._scratch, tallies, extremes, sums, whole)
         self._rows[places] += np.bincount(groups, minlength=len(keys))
         self._merge(columns, places, found, tallies, extremes, whole)
-        for column, group in zip(*np.nonzero(tallies[0]), strict=True):
-            self._add_sum(columns[column], places[group], Fraction(float(sums[column, group])))
+        for position, name in enumerate(names):
+            self._position[name] = min(position, self._position.get(name, position))
+        for column, row in zip(columns.tolist(), sums.tolist(), strict=True):
+            for group, value in zip(places.tolist(), row, strict=True):
+                self._add_sum(column, group, _fixed(value))
 
     def merge(self, other: Columns) -> None:
         """Add all that another has counted."""
-        places, columns = self._groups(other.keys), self._columns(other.names)
+        places, columns = self._groups(other.keys), self._columns(other._names)
         other._compact()
         found = (other._codes[0], other._counts[0]) if other._codes else (np.zeros(0, np.int64),) * 2
         self._rows[places] += other._rows
         self._merge(columns, places, found, other._tallies, other._extremes, other._whole)
+        for name, position in other._position.items():
+            self._position[name] = min(position, self._position.get(name, position))
+        here, there = columns.tolist(), places.tolist()
         for (column, group), value in other._sums.items():
-            self._add_sum(columns[column], places[group], value)
+            self._add_sum(here[column], there[group], value)
 
     def _merge(
         self,
@@ -103,9 +123,8 @@ class Columns:
         if sum(map(len, self._codes[1:])) > max(_PENDING, len(self._codes[0])):
             self._compact()
 
-    def _add_sum(self, column: int, group: int, value: Fraction) -> None:
-        at = (int(column), int(group))
-        self._sums[at] = self._sums.get(at, Fraction(0)) + value
+    def _add_sum(self, column: int, group: int, value: int) -> None:
+        self._sums[column, group] = self._sums.get((column, group), 0) + value
 
     def _compact(self) -> None:
         while len(self._codes) > 1:  # the last two first, the long one last
@@ -123,15 +142,15 @@ class Columns:
         return np.array([known[key] for key in keys], np.int64)
 
     def _columns(self, names: Sequence[str]) -> np.ndarray:
-        known = {name: place for place, name in enumerate(self.names)}
+        known = {name: place for place, name in enumerate(self._names)}
         for name in names:
             known.setdefault(name, len(known))
-        self.names = list(known)
+        self._names = list(known)
         self._grow()
         return np.array([known[name] for name in names], np.int64)
 
     def _grow(self) -> None:
-        old, shape = self._tallies.shape[1:], (len(self.names), len(self.keys))
+        old, shape = self._tallies.shape[1:], (len(self._names), len(self.keys))
         if old == shape:
             return
         tallies, extremes = np.zeros((3, *shape), np.int64), np.empty((2, *shape))
@@ -140,6 +159,11 @@ class Columns:
         self._tallies, self._extremes = tallies, extremes
         self._whole = np.r_[self._whole, np.ones(shape[0] - old[0], bool)]
         self._rows = np.r_[self._rows, np.zeros(shape[1] - old[1], np.int64)]
+
+    @property
+    def names(self) -> list[str]:
+        """Columns by their place in the file where they stand first, then by name."""
+        return sorted(self._names, key=lambda name: (self._position[name], name))
 
     def rows(self, keys: Iterable[Key] | None = None) -> int:
         """Rows of these groups; of all if none are named."""
@@ -154,7 +178,7 @@ class Columns:
     def summary(self, name: str, keys: Iterable[Key] | None = None) -> Summary:
         """Of a column over these groups; over all if none are named. Rows whose file has no such column are nulls."""
         self._compact()
-        places, column = self._places(keys), self.names.index(name)
+        places, column = self._places(keys), self._names.index(name)
         codes = self._codes[0] if self._codes else np.zeros(0, np.int64)
         first, last = np.searchsorted(codes, [column << 32, (column + 1) << 32])
         _, groups, found = unpack(codes[first:last])
@@ -169,7 +193,7 @@ class Columns:
             infinite=infinite,
             low=float(low.min()) if finite else None,
             high=float(high.max()) if finite else None,
-            total=sum((self._sums.get((column, int(place)), Fraction(0)) for place in places), Fraction(0)),
+            total=Fraction(sum(self._sums.get((column, place), 0) for place in places.tolist()), 1 << _POINT),
             whole=bool(self._whole[column]),
             keys=filled - KEYS // 2,
             counts=counts[filled].astype(np.int64),

@@ -15,7 +15,7 @@ import pyarrow as pa
 from chejil.curation import decisions, shards
 from chejil.curation.dedup.shingles import content_hashes
 from chejil.curation.statistics import batches, footers, tallies
-from chejil.curation.statistics.batches import KEPT, Rows, Wanted
+from chejil.curation.statistics.batches import CLUSTER_SIZES, KEPT, Rows, Wanted
 from chejil.curation.statistics.buckets import MAX_GROUPS
 from chejil.curation.statistics.columns import Columns, Key, too_many
 from chejil.curation.statistics.footers import File
@@ -23,7 +23,6 @@ from chejil.curation.statistics.inputs import PIECE_ROW_GROUPS, Input
 from chejil.curation.statistics.text_counts import text_sizes, tokens
 from chejil.filters.buffers import TextBuffers
 
-CLUSTER_SIZES = {"exact": "exact_cluster_size", "near": "near_cluster_size"}
 TOKENS, TOKEN_BYTES = "num_tokens", "num_tokenized_bytes"
 _MAX_COMBINATIONS = 1 << 22
 
@@ -118,14 +117,15 @@ def count_piece(one: Input, groups: tuple[int, ...] | None, settings: Settings) 
 
 def _rows(one: Input, groups: tuple[int, ...] | None, wanted: Wanted, part: Part) -> Iterator[Rows]:
     if one.kind == "run":
-        return batches.of_run(one.url, one.name, wanted)
-    if one.kind == "records":
-        return batches.of_records(one, wanted)
-    with batches.opened(one.url) as parquet:
-        if not groups or groups[0] == 0:
-            part.files.append(footers.of_parquet(one.name, one.bytes, parquet))
-        groups = tuple(range(parquet.num_row_groups)) if groups is None else groups
-    return batches.of_parquet(one.url, groups, wanted)
+        yield from batches.of_run(one.url, one.name, wanted)
+    elif one.kind == "records":
+        yield from batches.of_records(one, wanted)
+    else:
+        with batches.opened(one.url, batches.BUFFER_BYTES if wanted.text else 0) as parquet:
+            if not groups or groups[0] == 0:
+                part.files.append(footers.of_parquet(one.name, one.bytes, parquet))
+            groups = tuple(range(parquet.num_row_groups)) if groups is None else groups
+            yield from batches.of_parquet(parquet, groups, wanted)
 
 
 def _clean_files(one: Input) -> Iterator[File]:

@@ -8,7 +8,8 @@ bytes a different host), and for bare shards whose text is read a hash a documen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -269,26 +270,15 @@ def collect(
 
 def _require(by: Sequence[str], found: Sequence[Input]) -> None:
     """Refuse a column to group by that no file has; what every corpus is grouped by may be missing."""
-    missing, known = set(by) - {"source", "lang"}, set()
+    missing, known = set(by) - {"source", "lang"}, set[str]()
     for one in found:
         if not missing:
             return
         if one.kind == "records":
             return  # what the records hold is known when they are read
-        known |= set(_columns(one))
+        with suppress(SourceError):  # said when it is counted
+            known |= set(batches.columns_of(one))
         missing -= known
     if missing:
         name = min(missing)
         raise ChejilError(f"no column '{name}' to group by", where=found[0].url, mend=did_you_mean(name, known))
-
-
-def _columns(one: Input) -> Iterator[str]:
-    if one.kind == "run":
-        for schema in batches.schemas_of_run(one.url, one.name).values():
-            yield from schema.names
-        return
-    try:
-        with batches.opened(one.url) as parquet:
-            yield from parquet.schema_arrow.names
-    except SourceError:
-        return  # said when it is counted

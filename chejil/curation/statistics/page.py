@@ -1,0 +1,195 @@
+"""Statistics as one self-contained page in the style of a run's report: no script, no request to anywhere.
+
+Histograms are SVG, a path each (300 bytes): of all documents, and over it of those that the run kept. Groups fold out
+below a column; the summary of each is a `details` element, which the keyboard opens.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable, Iterator, Sequence
+from importlib import resources
+from typing import Any
+
+from chejil.curation.report import megabytes, share
+from chejil.curation.statistics import footers
+from chejil.curation.statistics.statistics import TOP, Statistics
+from chejil.curation.statistics.summary import Histogram, Summary
+from chejil.curation.statistics.view import (
+    GROUPS,
+    by_year,
+    listings,
+    middle,
+    nulls,
+    number,
+    shown,
+    size_columns,
+    unit,
+)
+
+_WIDTH, _HEIGHT = 192, 34
+_STYLE = """svg { display: block; width: 12rem; height: 2.1rem; }
+.all { fill: var(--line); } .only, .kept { fill: var(--bar); }
+summary { cursor: pointer; color: var(--soft); font-size: .85rem; }
+caption { text-align: left; color: var(--soft); font-size: .8rem; }
+"""
+
+
+def page(found: Statistics) -> str:
+    """The whole page."""
+    style = (resources.files("chejil.curation") / "report.css").read_text("utf-8") + _STYLE
+    title = html.escape(f"{', '.join(found.paths)} · Chejil")
+    parts = [_head(found), _groups(found), _duplicates(found), *_listings(found), _years(found), _columns(found), _files(found)]
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>\n{style}</style></head>\n'
+        f"<body><main>\n{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def _head(found: Statistics) -> str:
+    total = found.total
+    tiles = [(f"{total.documents:,}", "documents")]
+    if total.kept is not None:
+        tiles.append((f"{total.kept:,}", f"kept ({share(total.kept, total.documents)})"))
+    tiles += [(megabytes(total.bytes), "of text")] if total.bytes is not None else []
+    tiles += [(f"{total.words:,}", "words (eojeol)")] if total.words is not None else []
+    if total.bytes_per_token is not None:
+        sample = found.settings.tokenizer_sample
+        said = "tokens" if sample >= 1 else f"tokens, from a sample of {sample:.2%}"
+        tiles += [(f"{total.tokens:,}", said), (f"{total.bytes_per_token:.3f}", "bytes a token")]
+    cells = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in tiles)
+    failed = "".join(f"<li><code>{html.escape(r['file'])}</code> {html.escape(r['what'])}</li>" for r in found.failed)
+    stopped = f'<section class="stopped"><h2>Files that stopped</h2><ul>{failed}</ul></section>' if failed else ""
+    return f'<h1>{html.escape(", ".join(found.paths))}</h1><div class="tiles">{cells}</div>{stopped}\n'
+
+
+def _groups(found: Statistics) -> str:
+    sizes = size_columns(found)
+    rows = [[*(shown(v) for v in g.values.values()), *(getattr(g, name) for name, _ in sizes)] for g in found.groups]
+    heads = [*found.settings.by, *(title for _, title in sizes)]
+    return _section(f"By {' and '.join(found.settings.by)}", heads, rows)
+
+
+def _duplicates(found: Statistics) -> str:
+    rows = [
+        (kind, d["clusters"], d["documents"], d["copies"], f"{d['share']:.2%}", d["dropped"], d["largest"])
+        for kind, d in found.duplicates.items()
+    ]
+    heads = ("", "clusters>", "documents>", "more than one>", "share>", "dropped>", "largest cluster>")
+    return _section("Duplicates", heads, rows)
+
+
+def _listings(found: Statistics) -> Iterator[str]:
+    for title, rows, different in listings(found, TOP):
+        every = found.documents
+        cells = [(shown(name), documents, share(documents, every)) for name, documents in rows]
+        yield _section(f"{title[0].upper()}{title[1:]}: {different:,} different", (title, "documents>", "share>"), cells)
+
+
+def _years(found: Statistics) -> str:
+    years = by_year(found)
+    if not set(years) - {"–"}:
+        return ""
+    rows = [(year, sum(months), _Raw(_svg([(months, "only")], f"{year} by month"))) for year, months in years.items()]
+    return _section("Dates", ("year", "documents>", "by month"), rows)
+
+
+def _columns(found: Statistics) -> str:
+    rows = "".join(_column(found, name) for name in found.names)
+    heads = ("column", "per", "null>", "5 %>", "median>", "95 %>", "mean>", "from>", "all, and kept" if found.is_run else "", "to>")
+    if not rows:
+        return ""
+    return f"<section><h2>Columns of numbers</h2><table><thead>{_cells(heads, head=True)}</thead>{rows}</table></section>\n"
+
+
+def _column(found: Statistics, name: str) -> str:
+    whole = found.summary(name)
+    edges, scale = whole.edges()
+    body = f"<tbody>{_cells(_row(found, name, whole, name, edges, scale, {}))}"
+    if len(found.groups) > 1 and edges:
+        rows = "".join(
+            _cells(_row(found, name, found.summary(name, **g.values), " / ".join(map(shown, g.values.values())), edges, scale, g.values))
+            for g in found.groups[:GROUPS]
+        )
+        body += f"<tr><td colspan=10><details><summary>by {', '.join(found.settings.by)}</summary><table>{rows}</table></details></td></tr>"
+    return body + "</tbody>"
+
+
+def _row(
+    found: Statistics, name: str, summary: Summary, title: str, edges: tuple[float, ...], scale: str, values: dict[str, Any]
+) -> tuple[Any, ...]:
+    drawn = summary.histogram(edges, scale) if edges else Histogram((), ())
+    layers = [(list(drawn.counts), "all" if found.is_run else "only")]
+    if found.is_run and edges:
+        layers.append((list(found.summary(name, True, **values).histogram(edges, scale).counts), "kept"))
+    low, high = (number(edges[0], summary), number(edges[-1], summary)) if edges else ("", "")
+    label = f"{name}: {title}" if title != name else name
+    scaled = f"{high:,.4g} (log)" if scale == "log" and edges else high
+    return title, unit(name), nulls(summary), *middle(summary), low, _Raw(_svg(layers, f"histogram of {label}")), scaled
+
+
+class _Raw(str):
+    """What is HTML already."""
+
+
+def _svg(layers: Sequence[tuple[Sequence[int], str]], label: str) -> str:
+    """Bars as one path a layer, all on the scale of the largest."""
+    most = max((max(counts, default=0) for counts, _ in layers), default=0)
+    if not most:
+        return ""
+    paths = "".join(f'<path class="{kind}" d="{_bars(counts, most)}"/>' for counts, kind in layers)
+    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{html.escape(label)}">{paths}</svg>'
+
+
+def _bars(counts: Sequence[int], most: int) -> str:
+    width = _WIDTH / len(counts)
+    return "".join(
+        f"M{place * width:.1f} {_HEIGHT}v-{max(1.0, _HEIGHT * count / most):.1f}h{width - 0.6:.1f}V{_HEIGHT}z"
+        for place, count in enumerate(counts)
+        if count
+    )
+
+
+def _files(found: Statistics) -> str:
+    sizes = footers.sizes(found.part.files)
+    named = (("file_bytes", "files, bytes"), ("file_rows", "files, rows"),
+             ("row_group_rows", "row groups, rows"), ("row_group_bytes", "row groups, bytes unpacked"))  # fmt: skip
+    rows = [(title, *sizes[name].values()) for name, title in named if sizes[name]]
+    what = "clean shards" if found.kind == "run" else "files"
+    title = f"{sizes['files']:,} {what}, {megabytes(sizes['bytes'])}, {sizes['row_groups']:,} row groups"
+    differ = [
+        (d["column"], d["type"] or "missing", d["other"] or "missing", len(d["files"]), ", ".join(d["files"][:GROUPS]))
+        for d in footers.differences(found.part.files)
+    ]
+    heads = ("column", "in most files", "in others", "files>", "these")
+    return _section(title, ("", "smallest>", "median>", "largest>"), rows) + _section("Schemas that differ", heads, differ)
+
+
+def _section(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    right = [head.endswith(">") for head in heads]
+    body = "".join(_cells(row, right) for row in rows)
+    if not body:
+        return ""
+    head = _cells(heads, head=True)
+    return f"<section><h2>{html.escape(title)}</h2><table><thead>{head}</thead><tbody>{body}</tbody></table></section>\n"
+
+
+def _cells(values: Sequence[Any], right: Sequence[bool] | None = None, head: bool = False) -> str:
+    tag = "th" if head else "td"
+    cells = []
+    for value in values:
+        is_number = isinstance(value, int | float) or (head and str(value).endswith(">"))
+        name = " class=n" if is_number or (right is not None and right[len(cells)]) else ""
+        cells.append(f"<{tag}{name}>{_cell(value.rstrip('>') if head else value)}</{tag}>")
+    return f"<tr>{''.join(cells)}</tr>"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, _Raw):
+        return value
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.4g}"
+    return "" if value is None else html.escape(str(value))
