@@ -17,7 +17,9 @@ EXIT_INCOMPLETE = 3
 def stats(
     paths: Annotated[
         list[str],
-        typer.Argument(metavar="PATH…", help="A run, a shard, a folder or quoted glob of shards, FORMAT:PATH."),
+        typer.Argument(
+            metavar="PATH…", help="A run, a shard, a folder or quoted glob of shards, FORMAT:PATH."
+        ),
     ],
     by: Annotated[str, typer.Option("--by", help="Columns with commas.")] = "source,lang",
     tokenizer: Annotated[

@@ -113,7 +113,9 @@ def _tables(parquet: pq.ParquetFile, groups: Sequence[int], columns: Sequence[st
                 left -= BATCH_ROWS
         return
     size = _batch_rows(parquet, groups, columns)
-    for batch in parquet.iter_batches(size, row_groups=list(groups), columns=list(columns), use_threads=False):
+    for batch in parquet.iter_batches(
+        size, row_groups=list(groups), columns=list(columns), use_threads=False
+    ):
         yield pa.Table.from_batches([batch])
 
 
@@ -160,7 +162,9 @@ def of_run(root: str, shard: str, wanted: Wanted) -> Iterator[Rows]:
         columns: dict[str, list[str]] = {folder: [] for folder in found}
         for name in dict.fromkeys([*numbers, *words.values()]):
             columns[place[name]].append(name)
-        streams = [_tables(found[f], range(found[f].num_row_groups), some) for f, some in columns.items() if some]
+        streams = [
+            _tables(found[f], range(found[f].num_row_groups), some) for f, some in columns.items() if some
+        ]
         if wanted.text_of_runs:
             streams.append(edits.row_groups(root, shard, [TEXT], lookup.recipe_of(root).transforms()))
         for tables in in_step(streams, f"{root}: {shard}"):
@@ -241,7 +245,11 @@ def _field(table: pa.Table, names: Sequence[str]) -> pa.Array | None:
             return _flat(table[name])
     meta = pl.Series(pl.from_arrow(table["meta"]))
     for name in names:
-        found = meta.str.json_path_match(f"$.{name}") if name.isidentifier() else pl.Series([None], dtype=pl.String)
+        found = (
+            meta.str.json_path_match(f"$.{name}")
+            if name.isidentifier()
+            else pl.Series([None], dtype=pl.String)
+        )
         if found.null_count() < len(found):
             return found.to_arrow().cast(pa.string())
     return None

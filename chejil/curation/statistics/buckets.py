@@ -81,60 +81,77 @@ def upper_edges(keys: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def count(values, groups, num_groups, scratch, tallies, extremes, sums, whole):
-    """Count a batch.
+def count(values, starts, scratch, tallies, extremes, sums, whole):
+    """Count a batch whose rows are sorted by group: what is touched of `scratch` stays in the first-level cache.
 
     Args:
         values: (num_columns, num_rows) float64, NaN where null.
-        groups: (num_rows) int32.
-        scratch: (at least num_groups * KEYS) int32, all 0, and left so.
-        tallies: (3, num_columns, num_groups) int64, added to: finite values, nulls, infinite ones.
-        extremes: (2, num_columns, num_groups) float64: smallest and largest.
-        sums: (num_columns, num_groups) float64, added to.
+        starts: (num_groups + 1) int64: group `i` has the rows from `starts[i]` to `starts[i + 1]`.
+        scratch: (KEYS) int32, all 0, and left so.
+        tallies: (3, num_columns, num_groups) int64, filled: finite values, nulls, infinite ones.
+        extremes: (2, num_columns, num_groups) float64, filled: smallest and largest.
+        sums: (num_columns, num_groups) float64, filled.
         whole: (num_columns) bool, set to False where a value is no integer.
 
     Returns:
         Codes (`pack`) of the buckets that hold anything, sorted, and how many values each holds.
     """
     bits = values.view(np.uint64)
-    codes, at = np.empty(1024, np.int64), 0
-    counts = np.empty(1024, np.int64)
+    codes, counts, at = np.empty(4096, np.int64), np.empty(4096, np.int64), 0
     for column in range(len(values)):
-        begin, integers = at, True
-        for row in range(values.shape[1]):
-            value, group = values[column, row], groups[row]
-            raw = bits[column, row] & np.uint64(0x7FFFFFFFFFFFFFFF)
-            if raw >= np.uint64(0x7FF0000000000000):
-                tallies[2 if raw == np.uint64(0x7FF0000000000000) else 1, column, group] += 1
-                continue
-            key = _magnitude_key(raw)
-            if value < 0:
-                key = -key
-            place = group * KEYS + key + TOP
-            if scratch[place] == 0:  # to look through all buckets afterwards would cost more than the values
-                if at == len(codes):
-                    codes = _longer(codes, 2 * len(codes))
-                codes[at] = (np.int64(column) << 32) | (np.int64(group) << 16) | (key + TOP)
-                at += 1
-            scratch[place] += 1
-            sums[column, group] += value
-            if value < extremes[0, column, group]:
-                extremes[0, column, group] = value
-            if value > extremes[1, column, group]:
-                extremes[1, column, group] = value
-            if integers:
-                integers = value == np.floor(value)
+        integers = True
+        for group in range(len(starts) - 1):
+            first, last = np.int64(TOP), np.int64(-TOP)
+            low, high, total = np.inf, -np.inf, 0.0
+            zeros, nulls, infinite = 0, 0, 0
+            for row in range(starts[group], starts[group + 1]):
+                value = values[column, row]
+                raw = bits[column, row] & np.uint64(0x7FFFFFFFFFFFFFFF)
+                if raw == 0:  # the commonest value of a signal, and far from all others
+                    zeros += 1
+                    continue
+                if raw >= np.uint64(0x7FF0000000000000):
+                    if raw == np.uint64(0x7FF0000000000000):
+                        infinite += 1
+                    else:
+                        nulls += 1
+                    continue
+                key = _magnitude_key(raw)
+                if value < 0:
+                    key = -key
+                first, last = min(first, key), max(last, key)
+                scratch[key + TOP] += 1
+                total += value
+                low, high = min(low, value), max(high, value)
+                if integers:
+                    integers = value == np.floor(value)
+            if zeros:
+                first, last = min(first, 0), max(last, 0)
+                low, high = min(low, 0.0), max(high, 0.0)
+                scratch[TOP] += zeros
+            if at + last - first + 1 > len(codes):
+                size = 2 * (at + last - first + 1)
+                codes, counts = _longer(codes, size), _longer(counts, size)
+            begin = (np.int64(column) << 32) | (np.int64(group) << 16)
+            at = _taken(scratch, first, last, begin, codes, counts, at)
+            tallies[0, column, group] = starts[group + 1] - starts[group] - nulls - infinite
+            tallies[1, column, group], tallies[2, column, group] = nulls, infinite
+            extremes[0, column, group], extremes[1, column, group] = low, high
+            sums[column, group] = total
         whole[column] &= integers
-        codes[begin:at].sort()
-        if len(counts) < len(codes):
-            counts = _longer(counts, len(codes))
-        for i in range(begin, at):
-            group = codes[i] >> 16 & 0xFFFF
-            place = group * KEYS + (codes[i] & 0xFFFF)
-            counts[i] = scratch[place]
-            tallies[0, column, group] += scratch[place]
-            scratch[place] = 0
     return codes[:at].copy(), counts[:at].copy()
+
+
+@njit(cache=True, nogil=True)
+def _taken(scratch, first, last, begin, codes, counts, at):
+    """Move the filled buckets from `scratch` to the lists; the keys between zero's and the others are passed over."""
+    for key in range(first, last + 1):
+        found = scratch[key + TOP]
+        if found:
+            codes[at], counts[at] = begin | (key + TOP), found
+            scratch[key + TOP] = 0
+            at += 1
+    return at
 
 
 @njit(cache=True, nogil=True)

@@ -144,25 +144,28 @@ def count_rows(part: Part, rows: Rows, settings: Settings) -> None:
     for kind, name in CLUSTER_SIZES.items():
         if KEPT in rows.words:
             found = numbers.pop(name).value_counts().to_pylist()
-            part.clusters.update({(kind, row["values"]): row["counts"] for row in found if row["values"] is not None})
+            part.clusters.update(
+                {(kind, row["values"]): row["counts"] for row in found if row["values"] is not None}
+            )
     if KEPT in rows.words:
         part.funnel = decisions.added_up([*part.funnel, *_funnel(rows)])
     for name in tallies.ALIASES:
         if name in rows.words:
             part.tallies.setdefault(name, Counter()).update(tallies.tally(name, rows.words[name]))
     keys, groups = group_rows([rows.words.get(name) for name in (*settings.by, KEPT)], rows.num_rows)
-    part.columns.add(list(numbers), _matrix(list(numbers.values()), rows.num_rows), keys, groups)
+    keys, order, starts = part.columns.ordered(keys, groups)
+    part.columns.add(list(numbers), _matrix(list(numbers.values()), rows.num_rows, order), keys, starts)
 
 
-def _matrix(columns: Sequence[Any], num_rows: int) -> np.ndarray:
-    """(num_columns, num_rows) float64, NaN where null."""
+def _matrix(columns: Sequence[Any], num_rows: int, order: np.ndarray | None) -> np.ndarray:
+    """(num_columns, num_rows) float64, NaN where null, the rows in that order."""
     values = np.empty((len(columns), num_rows))
     for number, column in enumerate(columns):
         if isinstance(column, pa.Array):
             if pa.types.is_boolean(column.type) or pa.types.is_decimal(column.type):
                 column = column.cast(pa.float64())
             column = column.to_numpy(zero_copy_only=False)
-        values[number] = column
+        values[number] = column if order is None else column[order]
     return values
 
 
@@ -228,5 +231,8 @@ def group_rows(columns: Sequence[pa.Array | None], num_rows: int) -> tuple[list[
     number = np.zeros(size, np.int32)
     number[found] = np.arange(len(found))
     places = np.unravel_index(found, [len(words) for words in values])
-    keys = [tuple(words[place] for words, place in zip(values, key, strict=True)) for key in zip(*places, strict=True)]
+    keys = [
+        tuple(words[place] for words, place in zip(values, key, strict=True))
+        for key in zip(*places, strict=True)
+    ]
     return keys, number[code]

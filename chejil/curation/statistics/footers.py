@@ -58,7 +58,11 @@ def spread(numbers: Sequence[int]) -> dict[str, int] | None:
     """
     if not numbers:
         return None
-    return {"min": min(numbers), "median": int(np.quantile(numbers, 0.5, method="lower")), "max": max(numbers)}
+    return {
+        "min": min(numbers),
+        "median": int(np.quantile(numbers, 0.5, method="lower")),
+        "max": max(numbers),
+    }
 
 
 def differences(files: Iterable[File]) -> list[dict[str, Any]]:
@@ -80,7 +84,10 @@ def differences(files: Iterable[File]) -> list[dict[str, Any]]:
         by_type = places[column]
         usual = max(by_type, key=lambda kind: (len(by_type[kind]), kind is not None, kind or ""))
         others = sorted((kind for kind in by_type if kind != usual), key=lambda kind: kind or "")
-        rows += [{"column": column, "type": usual, "other": kind, "files": sorted(by_type[kind])} for kind in others]
+        rows += [
+            {"column": column, "type": usual, "other": kind, "files": sorted(by_type[kind])}
+            for kind in others
+        ]
     return rows
 
 

@@ -21,7 +21,9 @@ from chejil.errors import ChejilError, SourceError
 
 PARQUET = (".parquet", ".parq")
 RECORDS = tuple(
-    f"{kind}{packed}" for kind in (".jsonl", ".json") for packed in ("", ".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz")
+    f"{kind}{packed}"
+    for kind in (".jsonl", ".json")
+    for packed in ("", ".gz", ".gzip", ".zst", ".zstd", ".bz2", ".xz")
 )
 """Endings of JSON lines, plain or packed."""
 
@@ -86,14 +88,19 @@ def _of_files(path: str) -> Iterator[Input]:
     for file in _mended(lambda: input_files.find([path], ".", [])):
         kind = _kind(file.name)
         if kind is None:
-            mend = "stats reads .parquet, .jsonl and .json (also .gz, .zst, .bz2, .xz); FORMAT:PATH for others"
+            mend = (
+                "stats reads .parquet, .jsonl and .json (also .gz, .zst, .bz2, .xz); FORMAT:PATH for others"
+            )
             raise ChejilError("neither Parquet nor JSON lines", where=file.url, mend=mend)
         yield _input(kind, file)
 
 
 def _of_folder(path: str) -> Iterator[Input]:
     root = path.rstrip("/") if "://" in path else glob.escape(path.rstrip("/"))
-    files = _mended(lambda: input_files.find([f"{root}/**"], ".", [".*"]))
+    try:
+        files = input_files.find([f"{root}/**"], ".", [".*"])
+    except SourceError:  # not even a hidden file
+        files = []
     known = [(kind, file) for file in files if (kind := _kind(file.name)) is not None]
     if not known:
         mend = "give a run's folder, or one with .parquet, .jsonl or .json files"
@@ -114,7 +121,9 @@ def _of_run(root: str) -> Iterator[Input]:
         read = (f"{folder}/{shard}.parquet" for folder in ("documents", "decisions", "signals"))
         num_bytes = sum(content.files[path]["bytes"] for path in read if path in content.files)
         written = tuple(sorted(clean[shard]))
-        yield Input("run", shard, root.rstrip("/"), num_bytes, clean=written, quarantined=entry["quarantined"])
+        yield Input(
+            "run", shard, root.rstrip("/"), num_bytes, clean=written, quarantined=entry["quarantined"]
+        )
 
 
 def _is_folder(path: str) -> bool:

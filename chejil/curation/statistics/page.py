@@ -39,7 +39,15 @@ def page(found: Statistics) -> str:
     """The whole page."""
     style = (resources.files("chejil.curation") / "report.css").read_text("utf-8") + _STYLE
     title = html.escape(f"{', '.join(found.paths)} · Chejil")
-    parts = [_head(found), _groups(found), _duplicates(found), *_listings(found), _years(found), _columns(found), _files(found)]
+    parts = [
+        _head(found),
+        _groups(found),
+        _duplicates(found),
+        *_listings(found),
+        _years(found),
+        _columns(found),
+        _files(found),
+    ]
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
         f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>\n{style}</style></head>\n'
@@ -59,14 +67,21 @@ def _head(found: Statistics) -> str:
         said = "tokens" if sample >= 1 else f"tokens, from a sample of {sample:.2%}"
         tiles += [(f"{total.tokens:,}", said), (f"{total.bytes_per_token:.3f}", "bytes a token")]
     cells = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in tiles)
-    failed = "".join(f"<li><code>{html.escape(r['file'])}</code> {html.escape(r['what'])}</li>" for r in found.failed)
-    stopped = f'<section class="stopped"><h2>Files that stopped</h2><ul>{failed}</ul></section>' if failed else ""
+    failed = "".join(
+        f"<li><code>{html.escape(r['file'])}</code> {html.escape(r['what'])}</li>" for r in found.failed
+    )
+    stopped = (
+        f'<section class="stopped"><h2>Files that stopped</h2><ul>{failed}</ul></section>' if failed else ""
+    )
     return f'<h1>{html.escape(", ".join(found.paths))}</h1><div class="tiles">{cells}</div>{stopped}\n'
 
 
 def _groups(found: Statistics) -> str:
     sizes = size_columns(found)
-    rows = [[*(shown(v) for v in g.values.values()), *(getattr(g, name) for name, _ in sizes)] for g in found.groups]
+    rows = [
+        [*(shown(v) for v in g.values.values()), *(getattr(g, name) for name, _ in sizes)]
+        for g in found.groups
+    ]
     heads = [*found.settings.by, *(title for _, title in sizes)]
     return _section(f"By {' and '.join(found.settings.by)}", heads, rows)
 
@@ -84,20 +99,36 @@ def _listings(found: Statistics) -> Iterator[str]:
     for title, rows, different in listings(found, TOP):
         every = found.documents
         cells = [(shown(name), documents, share(documents, every)) for name, documents in rows]
-        yield _section(f"{title[0].upper()}{title[1:]}: {different:,} different", (title, "documents>", "share>"), cells)
+        yield _section(
+            f"{title[0].upper()}{title[1:]}: {different:,} different", (title, "documents>", "share>"), cells
+        )
 
 
 def _years(found: Statistics) -> str:
     years = by_year(found)
     if not set(years) - {"–"}:
         return ""
-    rows = [(year, sum(months), _Raw(_svg([(months, "only")], f"{year} by month"))) for year, months in years.items()]
+    rows = [
+        (year, sum(months), _Raw(_svg([(months, "only")], f"{year} by month")))
+        for year, months in years.items()
+    ]
     return _section("Dates", ("year", "documents>", "by month"), rows)
 
 
 def _columns(found: Statistics) -> str:
     rows = "".join(_column(found, name) for name in found.names)
-    heads = ("column", "per", "null>", "5 %>", "median>", "95 %>", "mean>", "from>", "all, and kept" if found.is_run else "", "to>")
+    heads = (
+        "column",
+        "per",
+        "null>",
+        "5 %>",
+        "median>",
+        "95 %>",
+        "mean>",
+        "from>",
+        "all, and kept" if found.is_run else "",
+        "to>",
+    )
     if not rows:
         return ""
     return f"<section><h2>Columns of numbers</h2><table><thead>{_cells(heads, head=True)}</thead>{rows}</table></section>\n"
@@ -109,7 +140,17 @@ def _column(found: Statistics, name: str) -> str:
     body = f"<tbody>{_cells(_row(found, name, whole, name, edges, scale, {}))}"
     if len(found.groups) > 1 and edges:
         rows = "".join(
-            _cells(_row(found, name, found.summary(name, **g.values), " / ".join(map(shown, g.values.values())), edges, scale, g.values))
+            _cells(
+                _row(
+                    found,
+                    name,
+                    found.summary(name, **g.values),
+                    " / ".join(map(shown, g.values.values())),
+                    edges,
+                    scale,
+                    g.values,
+                )
+            )
             for g in found.groups[:GROUPS]
         )
         body += f"<tr><td colspan=10><details><summary>by {', '.join(found.settings.by)}</summary><table>{rows}</table></details></td></tr>"
@@ -117,7 +158,13 @@ def _column(found: Statistics, name: str) -> str:
 
 
 def _row(
-    found: Statistics, name: str, summary: Summary, title: str, edges: tuple[float, ...], scale: str, values: dict[str, Any]
+    found: Statistics,
+    name: str,
+    summary: Summary,
+    title: str,
+    edges: tuple[float, ...],
+    scale: str,
+    values: dict[str, Any],
 ) -> tuple[Any, ...]:
     drawn = summary.histogram(edges, scale) if edges else Histogram((), ())
     layers = [(list(drawn.counts), "all" if found.is_run else "only")]
@@ -126,7 +173,15 @@ def _row(
     low, high = (number(edges[0], summary), number(edges[-1], summary)) if edges else ("", "")
     label = f"{name}: {title}" if title != name else name
     scaled = f"{high:,.4g} (log)" if scale == "log" and edges else high
-    return title, unit(name), nulls(summary), *middle(summary), low, _Raw(_svg(layers, f"histogram of {label}")), scaled
+    return (
+        title,
+        unit(name),
+        nulls(summary),
+        *middle(summary),
+        low,
+        _Raw(_svg(layers, f"histogram of {label}")),
+        scaled,
+    )
 
 
 class _Raw(str):
@@ -159,11 +214,19 @@ def _files(found: Statistics) -> str:
     what = "clean shards" if found.kind == "run" else "files"
     title = f"{sizes['files']:,} {what}, {megabytes(sizes['bytes'])}, {sizes['row_groups']:,} row groups"
     differ = [
-        (d["column"], d["type"] or "missing", d["other"] or "missing", len(d["files"]), ", ".join(d["files"][:GROUPS]))
+        (
+            d["column"],
+            d["type"] or "missing",
+            d["other"] or "missing",
+            len(d["files"]),
+            ", ".join(d["files"][:GROUPS]),
+        )
         for d in footers.differences(found.part.files)
     ]
     heads = ("column", "in most files", "in others", "files>", "these")
-    return _section(title, ("", "smallest>", "median>", "largest>"), rows) + _section("Schemas that differ", heads, differ)
+    return _section(title, ("", "smallest>", "median>", "largest>"), rows) + _section(
+        "Schemas that differ", heads, differ
+    )
 
 
 def _section(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

@@ -128,8 +128,8 @@ class Statistics:
         if name not in self.names:
             return None
         found = self.part.columns.summary(name, keys)
-        # Some rows may have no such column: a sum over the others would look like the whole.
-        return int(found.total) if found.count == self.part.columns.rows(keys) else None
+        # Some files may have no such column: a sum over the others would look like the whole.
+        return None if found.missing else int(found.total)
 
     def _tokens(self, keys: Sequence[Key], kept: Sequence[Key]) -> tuple[float | None, int | None]:
         """Bytes per token of what was tokenized, and by it the tokens of all that would have been."""
@@ -179,7 +179,9 @@ class Statistics:
     def as_dict(self) -> dict[str, Any]:
         """For JSON: everything."""
         kind, domains = self.domains
-        listed = {name: self.part.tallies.get(name, Counter()) for name in ("month", "license", "lang", "source")}
+        listed = {
+            name: self.part.tallies.get(name, Counter()) for name in ("month", "license", "lang", "source")
+        }
         return {
             "paths": list(self.paths),
             "kind": self.kind,
@@ -281,4 +283,6 @@ def _require(by: Sequence[str], found: Sequence[Input]) -> None:
         missing -= known
     if missing:
         name = min(missing)
-        raise ChejilError(f"no column '{name}' to group by", where=found[0].url, mend=did_you_mean(name, known))
+        raise ChejilError(
+            f"no column '{name}' to group by", where=found[0].url, mend=did_you_mean(name, known)
+        )

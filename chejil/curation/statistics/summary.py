@@ -39,6 +39,7 @@ class Summary:
 
     Args:
         count: finite values; nulls and NaN are in `nulls`, infinities in `infinite`, and in nothing else.
+        missing: rows of files that have no such column.
         low, high: smallest and largest finite value; None where there is none.
         keys, counts: the buckets that hold anything (buckets.py), sorted.
         whole: all values are integers.
@@ -47,6 +48,7 @@ class Summary:
     count: int
     nulls: int
     infinite: int
+    missing: int
     low: float | None
     high: float | None
     total: Fraction
@@ -65,10 +67,9 @@ class Summary:
         Exact for integers to 256 and for both ends, else at most 0.39 % off (buckets.RELATIVE_ERROR); what is nearer
         to 0 than 2^-40 is 0, and ranks beyond 2^64 are the largest value.
         """
-        if not self.count:
-            return None
-        # As numpy has it: the rank is found in floating point, so 0.29 of 101 values is the 29th and not the 28th.
-        rank = math.floor(share * (self.count - 1))
+        return self._at(math.floor(share * (self.count - 1))) if self.count else None
+
+    def _at(self, rank: int) -> float | None:
         if rank <= 0:
             return self.low
         if rank >= self.count - 1:
@@ -115,11 +116,12 @@ class Summary:
             return (low, math.nextafter(high, math.inf)), "linear"
         positive = self._least_positive()
         if low >= 0 and positive is not None and high / max(self._typical(), positive) > _LOG_SPREAD:
-            return tuple(np.geomspace(max(low, positive), high, bins + 1).tolist()), "log"
+            edges = np.geomspace(max(low, positive), high, bins + 1)
+            return (low, *edges[1:].tolist()), "log"  # zeros stand in the first bin
         return tuple(np.linspace(low, high, bins + 1).tolist()), "linear"
 
     def _middle_range(self) -> tuple[float, float]:
-        low, high = self.quantile(0.01), self.quantile(0.99)
+        low, high = self.quantile(0.01), self._at(math.ceil(0.99 * (self.count - 1)))
         assert low is not None and high is not None
         if low == high:  # nearly all values are one: what else there is decides
             assert self.low is not None and self.high is not None
@@ -139,6 +141,7 @@ class Summary:
             "count": self.count,
             "nulls": self.nulls,
             "infinite": self.infinite,
+            "missing": self.missing,
             "min": self.low,
             "max": self.high,
             "mean": self.mean,

@@ -33,7 +33,9 @@ def tally(name: str, column: pa.Array | pa.ChunkedArray) -> Counter[str | None]:
         values = values.str.extract(_HOST).str.to_lowercase().str.strip_chars_end(".")
     if name == "month":
         month = values.str.extract(r"^\s*(\d{4}-(?:0[1-9]|1[0-2]))")
-        values = pl.select(pl.when(values.is_null()).then(None).otherwise(month.fill_null(NO_MONTH))).to_series()
+        values = pl.select(
+            pl.when(values.is_null()).then(None).otherwise(month.fill_null(NO_MONTH))
+        ).to_series()
     counted = values.cast(pl.String).rename("value").value_counts(name="n")
     return Counter(dict(zip(counted["value"].to_list(), counted["n"].to_list(), strict=True)))
 

@@ -49,7 +49,11 @@ def headline(found: Statistics) -> str:
     if found.part.quarantined:
         parts.append(f"{sum(found.part.quarantined.values()):,} records quarantined")
     if total.bytes_per_token is not None:
-        said = "" if found.settings.tokenizer_sample >= 1 else f" (of a sample of {found.settings.tokenizer_sample:.2%})"
+        said = (
+            ""
+            if found.settings.tokenizer_sample >= 1
+            else f" (of a sample of {found.settings.tokenizer_sample:.2%})"
+        )
         parts.append(f"{total.tokens:,} tokens, {total.bytes_per_token:.3f} bytes a token{said}")
     return ", ".join(parts)
 
@@ -84,11 +88,27 @@ def shown(value: str | None) -> str:
 
 def _duplicates(found: Statistics) -> Iterator[RenderableType]:
     rows = [
-        (kind, one["clusters"], one["documents"], one["copies"], f"{one['share']:.2%}", one["dropped"], one["largest"])
+        (
+            kind,
+            one["clusters"],
+            one["documents"],
+            one["copies"],
+            f"{one['share']:.2%}",
+            one["dropped"],
+            one["largest"],
+        )
         for kind, one in found.duplicates.items()
     ]
     if rows:
-        columns = ("duplicates", "clusters>", "documents>", "more than one>", "share>", "dropped>", "largest>")
+        columns = (
+            "duplicates",
+            "clusters>",
+            "documents>",
+            "more than one>",
+            "share>",
+            "dropped>",
+            "largest>",
+        )
         yield table(columns, rows)
 
 
@@ -177,9 +197,9 @@ def unit(name: str) -> str:
 
 
 def nulls(summary: Summary) -> str:
-    """Share of rows without a value."""
-    every = summary.count + summary.nulls + summary.infinite
-    return f"{summary.nulls / every:.1%}" if summary.nulls else ""
+    """Share of rows without a value, whether it is null or the file has no such column."""
+    without = summary.nulls + summary.missing
+    return f"{without / (summary.count + without + summary.infinite):.1%}" if without else ""
 
 
 def middle(summary: Summary) -> tuple[float | int | None, ...]:
