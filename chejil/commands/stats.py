@@ -37,8 +37,8 @@ def stats(
 ) -> None:
     """Tell what shards or a run hold: sizes, every column of numbers, domains, dates, duplicates, files, schemas.
 
-    Of a run, the stored signals and decisions are counted and no text is read. Of other shards (Parquet, JSON lines) the
-    text is read for characters, words and exact duplicates; without it a file is counted many times as fast.
+    Of a run, the stored signals and decisions are counted and no text is read. Of other shards (Parquet, JSON lines)
+    the text is read for characters, words and exact duplicates; --no-text is many times as fast.
     The exit code is 3 if files stopped that could not be read (the others were counted).
     """
     from chejil import terminal

@@ -304,3 +304,20 @@ def test_a_folder_on_object_storage_that_holds_something_else_is_refused(s3, rem
         run(small_recipe(f"data={remote_corpus}"), "s3://lab/thesis")
 
     assert s3.cat_file("lab/thesis/chapter.txt") == b"mine"
+
+
+@pytest.mark.slow
+def test_statistics_of_what_lies_on_object_storage(s3, remote_corpus, local_run, small_corpus):
+    """Shards and a run by URL: the numbers of the same files on a disk."""
+    from chejil.curation.statistics.statistics import collect
+
+    s3.put(f"{local_run}/", "lab/runs/counted/", recursive=True)
+
+    for here, there in (
+        (str(local_run), "s3://lab/runs/counted"),
+        (f"{local_run}/clean", "s3://lab/runs/counted/clean"),
+        (f"{small_corpus}/*/*.json.gz", f"{remote_corpus}/*/*.json.gz"),
+    ):
+        local, remote = collect([here]).as_dict(), collect([there], workers=2).as_dict()
+        assert remote["total"]["documents"] > 0
+        assert {**remote, "paths": []} == {**local, "paths": []}

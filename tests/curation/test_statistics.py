@@ -219,7 +219,7 @@ def test_the_signals_of_a_run_are_those_that_it_stored(small_run):
     for name in numbers:
         for rows, summary in (
             (stored, found.summary(name)),
-            (stored.filter(pl.col("lang") == "ko"), found.summary(name, lang="ko")),
+            (stored.filter(pl.col("lang") == "ko"), found.summary(name, {"lang": "ko"})),
         ):
             column = rows[name].drop_nulls()
             assert (summary.count, summary.nulls) == (len(column), len(rows) - len(column))

@@ -210,7 +210,8 @@ def in_step(streams: Sequence[Iterator[pa.Table]], where: str) -> Iterator[list[
     heads: list[pa.Table | None] = [None] * len(streams)
     while True:
         for number, stream in enumerate(streams):
-            if heads[number] is None or heads[number].num_rows == 0:
+            head = heads[number]
+            if head is None or head.num_rows == 0:
                 heads[number] = next((table for table in stream if table.num_rows), None)
         full = [head for head in heads if head is not None]
         if len(full) < len(heads):
@@ -225,7 +226,8 @@ def in_step(streams: Sequence[Iterator[pa.Table]], where: str) -> Iterator[list[
 
 def of_records(one: Input, wanted: Wanted) -> Iterator[Rows]:
     """Rows of JSON lines or of a published format; what is grouped by may be a field that went into `meta`."""
-    assert one.source is not None and one.file is not None
+    assert one.source is not None
+    assert one.file is not None
     for batch in sources.read(one.file.name, one.source, one.file):
         table = batch.documents.drop_columns(["source"])  # what we called it, not what the record says
         words = {kind: _field(table, names) for kind, names in wanted.words.items()}

@@ -6,10 +6,12 @@ integer up to 256 has a bucket of its own, so that counts of few are exact. That
 promise of DDSketch (Masson, Rim & Lee 2019, section 2); unlike its logarithm, a key costs a shift. Negative numbers
 have the same buckets mirrored. What is nearer to 0 than 2^-40 counts as 0; from 2^64 on all is one bucket.
 
-Measured on one core: 2.9 ns a value with ten groups, beside 6 to 8 ns that Arrow takes to decode it from Parquet.
+Measured on one core: 2.3 ns a value in one group, 2.9 in ten, 9 in a hundred of 650 rows; Arrow takes 7 to decode it.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -31,7 +33,7 @@ MAX_GROUPS = 1 << 10
 """Groups at most: of a batch they take 106 kB each."""
 
 
-def pack(column: int | np.ndarray, group: int | np.ndarray, key: int | np.ndarray) -> np.ndarray:
+def pack(column: Any, group: Any, key: Any) -> Any:
     """One integer of a column, a group and a key, ordered as the three are."""
     return (np.int64(column) << np.int64(32)) | (np.int64(group) << np.int64(16)) | (np.int64(key) + TOP)
 

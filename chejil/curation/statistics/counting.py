@@ -1,4 +1,4 @@
-"""Counts a piece of a corpus, in whatever process: a part, which adds up with the parts of other pieces in any order."""
+"""Counts a piece of a corpus, in whatever process: a part, which adds up with other parts in any order."""
 
 from __future__ import annotations
 
@@ -173,7 +173,8 @@ def _of_text(part: Part, rows: Rows, settings: Settings) -> dict[str, Any]:
     """Columns that the text gives, where they are not stored; hashes of bare shards go into the part."""
     assert rows.text is not None
     texts = TextBuffers.of(rows.text)
-    of_run, columns = KEPT in rows.words, {}
+    of_run = KEPT in rows.words
+    columns: dict[str, Any] = {}
     hashes = content_hashes(texts)[:, 0]
     if not of_run:
         part.hashes.append(hashes)

@@ -1,4 +1,4 @@
-"""What a path of `chejil stats` names: shards of a run, Parquet files, or files of records (JSON lines, published formats).
+"""What a path of `chejil stats` names: shards of a run, Parquet files, or files of records (JSON lines and others).
 
 A piece is what one process counts at a time. How a corpus is cut into pieces follows from its files alone, so that
 every number is the same for any number of workers.

@@ -13,8 +13,7 @@ from typing import Any
 
 from chejil.curation.report import megabytes, share
 from chejil.curation.statistics import footers
-from chejil.curation.statistics.statistics import TOP, Statistics
-from chejil.curation.statistics.summary import Histogram, Summary
+from chejil.curation.statistics.statistics import TOP, Statistics, Values
 from chejil.curation.statistics.view import (
     GROUPS,
     by_year,
@@ -129,59 +128,39 @@ def _columns(found: Statistics) -> str:
         "all, and kept" if found.is_run else "",
         "to>",
     )
-    if not rows:
-        return ""
-    return f"<section><h2>Columns of numbers</h2><table><thead>{_cells(heads, head=True)}</thead>{rows}</table></section>\n"
+    head = _cells(heads, head=True)
+    table = f"<table><thead>{head}</thead>{rows}</table>"
+    return f"<section><h2>Columns of numbers</h2>{table}</section>\n" if rows else ""
 
 
 def _column(found: Statistics, name: str) -> str:
-    whole = found.summary(name)
-    edges, scale = whole.edges()
-    body = f"<tbody>{_cells(_row(found, name, whole, name, edges, scale, {}))}"
+    """A body of a table: the column, and below it the groups on the same scale."""
+    edges, scale = found.summary(name).edges()
+    body = _cells(_row(found, name, name, {}, edges, scale))
     if len(found.groups) > 1 and edges:
         rows = "".join(
-            _cells(
-                _row(
-                    found,
-                    name,
-                    found.summary(name, **g.values),
-                    " / ".join(map(shown, g.values.values())),
-                    edges,
-                    scale,
-                    g.values,
-                )
-            )
+            _cells(_row(found, name, " / ".join(map(shown, g.values.values())), g.values, edges, scale))
             for g in found.groups[:GROUPS]
         )
-        body += f"<tr><td colspan=10><details><summary>by {', '.join(found.settings.by)}</summary><table>{rows}</table></details></td></tr>"
-    return body + "</tbody>"
+        title = html.escape(f"by {', '.join(found.settings.by)}")
+        folded = f"<details><summary>{title}</summary><table>{rows}</table></details>"
+        body += f"<tr><td colspan=10>{folded}</td></tr>"
+    return f"<tbody>{body}</tbody>"
 
 
 def _row(
-    found: Statistics,
-    name: str,
-    summary: Summary,
-    title: str,
-    edges: tuple[float, ...],
-    scale: str,
-    values: dict[str, Any],
+    found: Statistics, name: str, title: str, values: Values, edges: tuple[float, ...], scale: str
 ) -> tuple[Any, ...]:
-    drawn = summary.histogram(edges, scale) if edges else Histogram((), ())
-    layers = [(list(drawn.counts), "all" if found.is_run else "only")]
-    if found.is_run and edges:
-        layers.append((list(found.summary(name, True, **values).histogram(edges, scale).counts), "kept"))
-    low, high = (number(edges[0], summary), number(edges[-1], summary)) if edges else ("", "")
-    label = f"{name}: {title}" if title != name else name
-    scaled = f"{high:,.4g} (log)" if scale == "log" and edges else high
-    return (
-        title,
-        unit(name),
-        nulls(summary),
-        *middle(summary),
-        low,
-        _Raw(_svg(layers, f"histogram of {label}")),
-        scaled,
-    )
+    summary = found.summary(name, values)
+    low, high, layers = "", "", []
+    if edges:
+        layers = [(summary.histogram(edges, scale).counts, "all" if found.is_run else "only")]
+        low, high = (f"{number(edge, summary):,.4g}" for edge in (edges[0], edges[-1]))
+    if edges and found.is_run:
+        layers.append((found.summary(name, values, kept=True).histogram(edges, scale).counts, "kept"))
+    drawn = _Raw(_svg(layers, f"histogram of {name}" + (f": {title}" if values else "")))
+    scaled = f"{high} (log)" if scale == "log" else high
+    return title, unit(name), nulls(summary), *middle(summary), low, drawn, scaled
 
 
 class _Raw(str):
@@ -194,7 +173,8 @@ def _svg(layers: Sequence[tuple[Sequence[int], str]], label: str) -> str:
     if not most:
         return ""
     paths = "".join(f'<path class="{kind}" d="{_bars(counts, most)}"/>' for counts, kind in layers)
-    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" aria-label="{html.escape(label)}">{paths}</svg>'
+    box = f'viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none"'
+    return f'<svg {box} role="img" aria-label="{html.escape(label)}">{paths}</svg>'
 
 
 def _bars(counts: Sequence[int], most: int) -> str:
@@ -234,13 +214,13 @@ def _section(title: str, heads: Sequence[str], rows: Iterable[Sequence[Any]]) ->
     body = "".join(_cells(row, right) for row in rows)
     if not body:
         return ""
-    head = _cells(heads, head=True)
-    return f"<section><h2>{html.escape(title)}</h2><table><thead>{head}</thead><tbody>{body}</tbody></table></section>\n"
+    table = f"<table><thead>{_cells(heads, head=True)}</thead><tbody>{body}</tbody></table>"
+    return f"<section><h2>{html.escape(title)}</h2>{table}</section>\n"
 
 
 def _cells(values: Sequence[Any], right: Sequence[bool] | None = None, head: bool = False) -> str:
     tag = "th" if head else "td"
-    cells = []
+    cells: list[str] = []
     for value in values:
         is_number = isinstance(value, int | float) or (head and str(value).endswith(">"))
         name = " class=n" if is_number or (right is not None and right[len(cells)]) else ""

@@ -8,7 +8,7 @@ bytes a different host), and for bare shards whose text is read a hash a documen
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -32,12 +32,15 @@ TOP = 20
 
 KEPT_VALUE = "true"
 
+Values = Mapping[str, str | None]
+"""What the rows of a group have in the columns of `by`, or in some of them."""
+
 
 @dataclass(frozen=True)
 class Group:
     """Sizes of a group; None is what nothing tells. `kept` are of runs, `tokens` of what was kept there."""
 
-    values: dict[str, str | None]
+    values: Values
     documents: int
     bytes: int | None
     chars: int | None
@@ -83,18 +86,18 @@ class Statistics:
         """Columns of numbers, in the order of the files that were first by name."""
         return self.part.columns.names
 
-    def keys(self, kept: bool | None = None, **values: str | None) -> list[Key]:
+    def keys(self, values: Values | None = None, kept: bool | None = None) -> list[Key]:
         """Groups of these values, and of what was kept or dropped alone."""
-        wanted = {**values, **({} if kept is None else {KEPT: KEPT_VALUE if kept else "false"})}
+        wanted = {**(values or {}), **({} if kept is None else {KEPT: KEPT_VALUE if kept else "false"})}
         by = (*self.settings.by, KEPT)
         return [
             key for key in self.part.columns.keys
             if all(key[by.index(name)] == value for name, value in wanted.items())
         ]  # fmt: skip
 
-    def summary(self, name: str, kept: bool | None = None, **values: str | None) -> Summary:
-        """Of a column: of all documents, of those of one group (`lang="ko"`), of those that were kept or dropped."""
-        return self.part.columns.summary(name, self.keys(kept, **values))
+    def summary(self, name: str, values: Values | None = None, kept: bool | None = None) -> Summary:
+        """Of a column: of all documents, of a group (`{"lang": "ko"}`), of those that were kept or dropped."""
+        return self.part.columns.summary(name, self.keys(values, kept))
 
     @cached_property
     def groups(self) -> list[Group]:
@@ -108,9 +111,9 @@ class Statistics:
         """Sizes of everything."""
         return self.group({})
 
-    def group(self, values: dict[str, str | None]) -> Group:
+    def group(self, values: Values) -> Group:
         """Sizes of the documents that have these values."""
-        keys, kept = self.keys(**values), self.keys(True, **values)
+        keys, kept = self.keys(values), self.keys(values, True)
         ratio, tokens = self._tokens(keys, kept)
         return Group(
             values=values,
@@ -154,7 +157,7 @@ class Statistics:
     def duplicates(self) -> dict[str, dict[str, Any]]:
         """By kind (exact, near): documents in clusters, clusters, documents above one a cluster, the share of those."""
         if self.is_run:
-            kinds = {kind: Counter() for kind, _ in self.part.clusters}
+            kinds: dict[str, Counter[int]] = {kind: Counter() for kind, _ in self.part.clusters}
             for (kind, size), documents in self.part.clusters.items():
                 kinds[kind][size] += documents
         else:
@@ -207,7 +210,7 @@ class Statistics:
         drawn = whole.histogram(edges, scale) if edges else None
         rows = []
         for group in self.groups:
-            found = self.summary(name, **group.values)
+            found = self.summary(name, group.values)
             own = list(found.histogram(edges, scale).counts) if edges else []
             rows.append({**group.values, **found.as_dict(), "histogram": own})
         return {**whole.as_dict(), "histogram": drawn, "groups": rows}
@@ -231,7 +234,7 @@ def _cluster_sizes(hashes: Sequence[np.ndarray]) -> Counter[int]:
 
 
 def collect(
-    paths: Sequence[str], settings: Settings = Settings(), workers: int = 1, progress: Progress | None = None
+    paths: Sequence[str], settings: Settings | None = None, workers: int = 1, progress: Progress | None = None
 ) -> Statistics:
     """Statistics of all that the paths name.
 
@@ -242,11 +245,13 @@ def collect(
     Raises:
         ChejilError: a path without shards; a column of `by` that no file has; too many groups; no such tokenizer.
     """
-    found = inputs.find(paths)
+    found, settings = inputs.find(paths), settings or Settings()
     if settings.tokenizer is not None:
         open_tokenizer(settings.tokenizer)
     _require(settings.by, found)
-    progress, failed, calls = progress or Silent(), [], []
+    progress = progress or Silent()
+    failed: list[dict[str, Any]] = []
+    calls: list[tuple[str, Any, tuple]] = []
     for one in found:
         try:
             calls += [(name, count_piece, (*piece, settings)) for name, piece in pieces(one)]
@@ -255,12 +260,13 @@ def collect(
     part = Part()
     progress.start("stats", len(calls), 0)
     with Executor(min(workers, max(1, len(calls)))) as executor:
-        for name, outcome, error in executor.do(calls):
-            progress.advance("stats", name, None if error is None else str(error))
-            if error is None:
-                part.add(outcome)
+        for outcome in executor.do(calls):
+            stopped = outcome.error
+            progress.advance("stats", outcome.name, None if stopped is None else str(stopped))
+            if stopped is None:
+                part.add(outcome.result)
             else:
-                failed.append({"file": name, "what": error.what, "where": error.where})
+                failed.append({"file": outcome.name, "what": stopped.what, "where": stopped.where})
     progress.finish("stats")
     part.files.sort(key=lambda file: file.name)
     kinds = {"run" if one.kind == "run" else "shards" for one in found}

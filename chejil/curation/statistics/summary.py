@@ -91,7 +91,7 @@ class Summary:
         return np.clip(middles, self.low, self.high)
 
     def below(self, bound: float) -> int:
-        """Values below a bound, those of its own bucket by the bucket's middle; bounds.py judges rows, this does not."""
+        """Values below a bound, those of its own bucket by the bucket's middle: an estimate, rows are not judged."""
         return int(self.counts[self._middles < bound].sum())
 
     def histogram(self, edges: tuple[float, ...], scale: str = "linear") -> Histogram:
@@ -101,7 +101,7 @@ class Summary:
         return Histogram(tuple(edges), tuple(counts.tolist()), scale)
 
     def drawn(self, bins: int = BINS) -> Histogram:
-        """A histogram as one would draw it: an integer a bin, equal bins from 1 % to 99 %, or those of the logarithm."""
+        """A histogram as one would draw it: an integer a bin, equal bins from 1 % to 99 %, or logarithmic ones."""
         edges, scale = self.edges(bins)
         return self.histogram(edges, scale) if edges else Histogram((), ())
 
@@ -122,10 +122,10 @@ class Summary:
 
     def _middle_range(self) -> tuple[float, float]:
         low, high = self.quantile(0.01), self._at(math.ceil(0.99 * (self.count - 1)))
-        assert low is not None and high is not None
         if low == high:  # nearly all values are one: what else there is decides
-            assert self.low is not None and self.high is not None
-            return self.low, self.high
+            low, high = self.low, self.high
+        assert low is not None
+        assert high is not None
         return low, high
 
     def _least_positive(self) -> float | None:

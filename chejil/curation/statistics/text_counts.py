@@ -73,7 +73,8 @@ def tokens(texts: pa.Array | pa.ChunkedArray, tokenizer: str) -> np.ndarray:
 
 
 def _parts(texts: list[str]) -> Iterator[list[str]]:
-    part, room = [], _CALL_BYTES
+    part: list[str] = []
+    room = _CALL_BYTES
     for text in texts:
         if part and room < len(text):
             yield part
