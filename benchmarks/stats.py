@@ -1,10 +1,11 @@
 """`chejil stats` over a table of signals, beside what gives the same numbers for Parquet: DuckDB and Polars.
 
 The table is made here, in the form of a run's signals/: 30 columns (20 float64, 10 int64) of the kinds that real runs
-have (shares that are quotients of counts, many of them zero, means, heavy-tailed counts), `source` and `lang`, in row groups of 65,536 rows, zstd, without dictionaries for numbers. Ours gives, by source and language and for
-all, counts, nulls, extremes, means, seven quantiles and a histogram a column. DuckDB's SUMMARIZE gives them once for the
-whole table (approximate quantiles, no histogram); Polars gives exact quantiles of the whole table, which it holds in
-memory. One core; `--rows 50000000 --workers 2` is the run that docs/log.md tells of.
+have (shares that are quotients of counts, many of them 0, means, heavy-tailed counts), `source` and `lang`, in row
+groups of 65,536 rows, zstd, without dictionaries for numbers. Ours gives, by source and language and for all, counts,
+nulls, extremes, means, seven quantiles and a histogram a column. DuckDB's SUMMARIZE gives them once for the whole table
+(approximate quantiles, no histogram); Polars gives exact quantiles of the whole table, which it holds in memory. One
+core; `--rows 50000000 --workers 2` is the run that docs/log.md tells of.
 """
 
 from __future__ import annotations

@@ -151,7 +151,7 @@ def test_integers_have_a_bin_each_and_long_tails_a_logarithm():
         columns_of([1, 2, 3, 4, 10**6] * 40).summary("x").drawn(),
     )
 
-    assert (few.edges, few.counts) == ((0, 1, 2, 3), (1, 2, 1))
+    assert (few.edges, few.counts, few.scale) == ((0, 1, 2, 3), (1, 2, 1), "integer")
     assert long.scale == "log"
     assert sum(count > 0 for count in long.counts) >= 4
 

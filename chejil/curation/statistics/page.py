@@ -17,10 +17,10 @@ from chejil.curation.statistics.statistics import TOP, Statistics, Values
 from chejil.curation.statistics.view import (
     GROUPS,
     by_year,
+    ends,
     listings,
     middle,
     nulls,
-    number,
     shown,
     size_columns,
     unit,
@@ -155,7 +155,7 @@ def _row(
     low, high, layers = "", "", []
     if edges:
         layers = [(summary.histogram(edges, scale).counts, "all" if found.is_run else "only")]
-        low, high = (f"{number(edge, summary):,.4g}" for edge in (edges[0], edges[-1]))
+        low, high = (f"{end:,.4g}" for end in ends(edges, scale, summary))
     if edges and found.is_run:
         layers.append((found.summary(name, values, kept=True).histogram(edges, scale).counts, "kept"))
     drawn = _Raw(_svg(layers, f"histogram of {name}" + (f": {title}" if values else "")))

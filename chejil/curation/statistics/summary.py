@@ -26,7 +26,10 @@ _HALF_WAY = 0.5
 
 @dataclass(frozen=True)
 class Histogram:
-    """Counts between edges (one more than counts); the outer bins hold the tails. `scale` is linear or log."""
+    """Counts between edges (one more than counts); the outer bins hold the tails.
+
+    `scale` is linear, log, or integer: a bin for each integer from the first edge on.
+    """
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]
@@ -111,7 +114,7 @@ class Summary:
             return (), "linear"
         low, high = self._middle_range()
         if self.whole and high - low < bins:
-            return tuple(np.arange(low, high + 2).tolist()), "linear"
+            return tuple(np.arange(low, high + 2).tolist()), "integer"
         if low == high:
             return (low, math.nextafter(high, math.inf)), "linear"
         positive = self._least_positive()

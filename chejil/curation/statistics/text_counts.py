@@ -95,7 +95,7 @@ def open_tokenizer(url: str) -> Any:
     try:
         from tokenizers import Tokenizer
     except ImportError:
-        raise ChejilError("--tokenizer needs tokenizers", mend="pip install 'chejil[tokens]'") from None
+        raise ChejilError("--tokenizer needs tokenizers", mend="pip install 'chejil[stats]'") from None
     files, path = shards.file_system(url)
     if not files.isfile(path):
         raise ChejilError("no such tokenizer", where=url, mend="give the path of a tokenizer.json")

@@ -219,4 +219,12 @@ def drawn(summary: Summary) -> tuple[Any, ...]:
     if not found.counts:
         return "", "", ""
     blocks = f"{spark(found.counts):<{TERMINAL_BINS}}" + (" log" if found.scale == "log" else "")
-    return number(found.edges[0], summary), blocks, number(found.edges[-1], summary)
+    low, high = ends(found.edges, found.scale, summary)
+    return low, blocks, high
+
+
+def ends(
+    edges: Sequence[float], scale: str, summary: Summary
+) -> tuple[float | int | None, float | int | None]:
+    """Where the bins begin and end; of bins of integers the last one, and not the edge behind it."""
+    return number(edges[0], summary), number(edges[-1] - (scale == "integer"), summary)
