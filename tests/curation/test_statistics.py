@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import shlex
 import subprocess
 import sys
 from collections import Counter
@@ -594,3 +595,25 @@ def test_inputs_that_two_paths_name_are_one(small_run):
     assert inputs.find([small_run, f"{small_run}/"]) == inputs.find([small_run])
     with pytest.raises(ChejilError):
         inputs.find([f"{small_run}/none"])
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_documentation_run(tmp_path, monkeypatch, capsys):
+    """As they are written, on the demo's corpus and a run of it."""
+    from chejil.curation import check
+    from chejil.curation.demo.sample_corpus import write_sample_corpus
+    from chejil.curation.run import run
+
+    text = (Path(__file__).parents[2] / "docs/statistics.md").read_text("utf-8")
+    commands = [
+        line.split("#")[0].split(">")[0] for line in text.split("\n") if line.startswith("chejil stats ")
+    ]
+    monkeypatch.chdir(tmp_path)
+    write_sample_corpus("demo-corpus", documents=100)
+    run(check.load("demo", ["data=demo-corpus"]), "runs/demo")
+    for command in commands:
+        done = CliRunner().invoke(app, [*shlex.split(command)[1:], "--workers", "1"])
+        assert done.exit_code == 0, done.output
+
+    assert len(commands) == 4
+    assert Path("stats.html").stat().st_size > 10_000
