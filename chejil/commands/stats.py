@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chejil.commands.options import JsonOption, WorkersOption, progress
+from chejil.commands.options import JsonOption, LogJsonOption, WorkersOption, progress
 from chejil.errors import ChejilError
 
 EXIT_INCOMPLETE = 3
@@ -34,6 +34,7 @@ def stats(
     html: Annotated[Path | None, typer.Option("--html", help="Write a page.")] = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
+    log_json: LogJsonOption = False,
 ) -> None:
     """Tell what shards or a run hold: sizes, every column of numbers, domains, dates, duplicates, files, schemas.
 
@@ -53,7 +54,7 @@ def stats(
     if not 0 < tokenizer_sample <= 1:
         raise ChejilError(f"--tokenizer-sample {tokenizer_sample:g} is no share", mend="above 0, at most 1")
     settings = Settings(names, tokenizer, tokenizer_sample, text)
-    with progress(after="nothing was written") as bars:
+    with progress(after="nothing was written", log_json=log_json) as bars:
         found = collect(paths, settings, workers or terminal.cores(), bars)
     if html:
         shards.write_bytes(str(html.parent), html.name, page.page(found).encode())

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from chejil.curation.executors.local import Executor
-from chejil.curation.progress import Progress, Silent
+from chejil.curation.progress import NO_WORK, Progress, Silent, Work
 from chejil.curation.statistics import batches, footers, inputs, tallies
 from chejil.curation.statistics.batches import KEPT
 from chejil.curation.statistics.columns import Key
@@ -258,11 +258,12 @@ def collect(
         except SourceError as error:
             failed.append({"file": one.name, "what": error.what, "where": error.where})
     part = Part()
-    progress.start("stats", len(calls), 0)
+    progress.start("stats", len(calls), 0, {name: _weight(*arguments) for name, _, arguments in calls})
     with Executor(min(workers, max(1, len(calls)))) as executor:
         for outcome in executor.do(calls):
             stopped = outcome.error
-            progress.advance("stats", outcome.name, None if stopped is None else str(stopped))
+            work = Work(outcome.result.columns.rows()) if stopped is None else NO_WORK
+            progress.advance("stats", outcome.name, None if stopped is None else str(stopped), work)
             if stopped is None:
                 part.add(outcome.result)
             else:
@@ -274,6 +275,14 @@ def collect(
         tuple(paths), kinds.pop() if len(kinds) == 1 else "mixed", settings, part,
         sorted(failed, key=lambda row: row["file"]),
     )  # fmt: skip
+
+
+def _weight(one: Input, groups: tuple[int, ...] | None, _: Settings) -> int:
+    """Bytes of a piece, as far as they are known before it is read."""
+    return max(1, one.bytes if groups is None else min(one.bytes, len(groups) * _ROW_GROUP_BYTES))
+
+
+_ROW_GROUP_BYTES = 16 << 20  # what writers commonly give a row group
 
 
 def _require(by: Sequence[str], found: Sequence[Input]) -> None:
