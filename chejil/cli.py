@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chejil.commands import card, near, quality
+from chejil.commands import card, inspect, near, quality
 from chejil.commands.options import (
     JsonOption,
     LogJsonOption,
@@ -207,6 +207,7 @@ def demo(
 
 app.command()(card.card)
 app.command()(near.near)
+app.command()(inspect.inspect)
 app.add_typer(quality.app, name="quality")
 
 
