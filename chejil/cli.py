@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chejil.commands import card, inspect, near, quality
+from chejil.commands import card, diff, inspect, near, quality
 from chejil.commands.options import (
     JsonOption,
     LogJsonOption,
@@ -208,6 +208,7 @@ def demo(
 app.command()(card.card)
 app.command()(near.near)
 app.command()(inspect.inspect)
+app.command()(diff.diff)
 app.add_typer(quality.app, name="quality")
 
 
