@@ -80,9 +80,12 @@ def _print(found: Iterator[Reading], changes: bool, json: bool) -> None:
         for reading in found:
             sys.stdout.write(terminal.json_text(reading.as_dict()))
     elif console.is_terminal:
-        pager.show(found, console)
+        pager.show(found, console, changes)
     else:
+        number = -1
         for number, reading in enumerate(found):
             sys.stdout.write("─" * 80 + "\n" if number else "")
             sys.stdout.writelines(f"{line.plain}\n" for line in page(reading, changes))
+        if number < 0:
+            print("no document is like that", file=sys.stderr)
     sys.stdout.flush()

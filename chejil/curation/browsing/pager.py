@@ -29,13 +29,13 @@ HELP = (
 class Pager:
     """Documents on a screen of so many columns and lines."""
 
-    def __init__(self, documents: Iterator[Reading], width: int, height: int) -> None:
+    def __init__(self, documents: Iterator[Reading], width: int, height: int, changes: bool = True) -> None:
         self._coming = documents
         self._held: list[Reading] = []
         self._gone = 0  # documents before `_held`
         self.number = -1
         self.top = 0
-        self.changes = True
+        self.changes = changes
         self.message = ""
         self.query = ""
         self.typing: str | None = None
@@ -187,10 +187,10 @@ class Pager:
         return status
 
 
-def show(documents: Iterator[Reading], console: Console) -> None:
+def show(documents: Iterator[Reading], console: Console, changes: bool = True) -> None:
     """Page through documents on a terminal until the reader quits."""
     with console.status("reading"):
-        pager = Pager(documents, *console.size)
+        pager = Pager(documents, *console.size, changes=changes)
     with keyboard() as keys, console.screen() as screen:
         screen.update(pager.screen())
         for key in keys:

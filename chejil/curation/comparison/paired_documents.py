@@ -2,8 +2,8 @@
 
 Shards of equal names mostly hold the same documents in the same order: where the files of documents/ are equal that
 is known from their hashes, else the ids are compared row by row. Such shards are read a row group at a time (65,536
-rows at most). What does not align is spread over files by a hash of the id (a million documents each, in a temporary folder)
-and joined file by file; of ids that several documents have, the first is paired with the first, and so on.
+rows at most). What does not align is spread over files by a hash of the id (a million documents each, in a
+temporary folder) and joined file by file; of ids that several documents have, the first is paired with the first.
 """
 
 from __future__ import annotations
