@@ -58,7 +58,9 @@ def others(folder, data):
         "bound": run_over(data, folder / "bound", f"{LOW}=120"),
         "surrogates": run_over(data, folder / "surrogates", "stages.mask_pii.style=surrogate"),
         "seed": run_over(data, folder / "seed", "stages.mask_pii.style=surrogate", "stages.mask_pii.seed=5"),
-        "lines": run_over(data, folder / "lines", "stages.strip_boilerplate.tail_lines=0", "stages.decontaminate.action=drop"),
+        "lines": run_over(
+            data, folder / "lines", "stages.strip_boilerplate.tail_lines=0", "stages.decontaminate.action=drop"
+        ),
         "documents": run_over(moved, folder / "documents"),
         "entities": run_over(data, folder / "entities", "sources.web.html_entities=true"),
     }  # fmt: skip

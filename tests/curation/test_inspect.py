@@ -343,9 +343,14 @@ def test_bare_files_are_read_from_a_url(tmp_path):
 
 @pytest.mark.parametrize(
     ("chosen", "said"),
-    [({"kept": True}, "--kept asks"), ({"dropped": "num_words"}, "--dropped asks"),
-     ({"near": "num_words:low"}, "--near asks"), ({"by": ("num_words",)}, "--by would hold"), ({"where": "strs > 3"}, "no column is called 'strs'")],
-)  # fmt: skip
+    [
+        ({"kept": True}, "--kept asks"),
+        ({"dropped": "num_words"}, "--dropped asks"),
+        ({"near": "num_words:low"}, "--near asks"),
+        ({"by": ("num_words",)}, "--by would hold"),
+        ({"where": "strs > 3"}, "no column is called 'strs'"),
+    ],
+)
 def test_bare_files_have_no_decisions(tmp_path, chosen, said):
     """What only a run can answer is refused, not taken for nothing."""
     write_rows(tmp_path)

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
+from chejil.curation.browsing.reasons import number
 from chejil.curation.comparison.comparison import KINDS, Comparison
 from chejil.curation.comparison.own_changes import OwnChanges
 from chejil.curation.report import megabytes
@@ -57,6 +58,8 @@ def _told(found: Comparison) -> Iterator[RenderableType]:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, float):
+        return number(value)
     return "–" if value is None else str(value)
 
 
