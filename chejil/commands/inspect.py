@@ -79,7 +79,7 @@ def _print(found: Iterator[Reading], changes: bool, json: bool) -> None:
     if json:
         for reading in found:
             sys.stdout.write(terminal.json_text(reading.as_dict()))
-    elif console.is_terminal:
+    elif console.is_terminal and not console.is_dumb_terminal and sys.stdin.isatty():
         pager.show(found, console, changes)
     else:
         number = -1

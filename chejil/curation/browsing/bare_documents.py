@@ -44,8 +44,11 @@ class BareDocuments:
             ChejilError: the selection asks for what only a run has; a condition or a signal that is not there.
         """
         self._check(selection)
-        found = self._streamed(selection)
-        return found if selection.sample is None else self._sampled(found, selection)
+        if selection.sample is not None:
+            return self._sampled(selection, selection.sample)
+        return (
+            _reading(row, selection) for rows in self._chosen(selection) for row in rows.iter_rows(named=True)
+        )
 
     def _check(self, selection: Selection) -> None:
         options = {
@@ -85,40 +88,38 @@ class BareDocuments:
         for file in self.files:
             yield from sources.read("files", self.source, file)
 
-    def _streamed(self, selection: Selection) -> Iterator[Reading]:
-        fields = self._fields_named(selection)
+    def _chosen(self, selection: Selection) -> Iterator[pl.DataFrame]:
+        """By batch, the rows for which the condition holds, with the signals that were asked for."""
+        fields, signals = self._fields_named(selection), self._signals(selection)
         for batch in self._batches():
             for reason in batch.quarantine["reason"].to_pylist():
                 self.quarantined[reason] = self.quarantined.get(reason, 0) + 1
             if batch.documents.num_rows:
-                yield from self._chosen(batch.documents, selection, fields)
-
-    def _chosen(self, documents: pa.Table, selection: Selection, fields: list[str]) -> Iterator[Reading]:
-        rows = pl.DataFrame(pl.from_arrow(documents))
-        rows = rows.with_columns(
-            *_meta(rows["meta"], fields), *_measured(documents, self._signals(selection))
-        )
-        found = rows.filter(evaluated(rows, selection.holds(), selection.where))
-        for row in found.iter_rows(named=True):
-            yield _reading(row, selection)
+                rows = pl.DataFrame(pl.from_arrow(batch.documents))
+                rows = rows.with_columns(*_meta(rows["meta"], fields), *_measured(batch.documents, signals))
+                yield rows.filter(evaluated(rows, selection.holds(), selection.where))
 
     def _signals(self, selection: Selection) -> list[str]:
         named = columns_of(selection.where) if selection.where is not None else []
         return [name for name in dict.fromkeys([*named, *selection.by_signals]) if name in SIGNALS]
 
-    def _sampled(self, found: Iterator[Reading], selection: Selection) -> Iterator[Reading]:
+    def _sampled(self, selection: Selection, sample: int) -> Iterator[Reading]:
         """The documents of the smallest hashes; as many are held, and their texts."""
-        assert selection.sample is not None
-        held: list[tuple[int, int, Reading]] = []
-        for number, reading in enumerate(found):
-            held.append((id_hashes([reading.id], selection.seed)[0], number, reading))
-            if len(held) >= 2 * selection.sample + 64:
-                held = sorted(held, key=lambda one: one[:2])[: selection.sample]
-        kept = [reading for *_, reading in sorted(held, key=lambda one: one[:2])[: selection.sample]]
-        for name in reversed(selection.by):
-            sign, signal = (-1 if name.startswith("-") else 1), name.removeprefix("-")
-            kept.sort(key=lambda reading: _nulls_last(reading.signals[signal], sign))
-        yield from kept
+        held: pl.DataFrame | None = None
+        for rows in self._chosen(selection):
+            rows = rows.select("id", "text", "url", "timestamp", "license", "meta", *selection.by_signals)
+            rows = rows.with_columns(id_hashes(rows["id"], selection.seed))
+            best = rows.sort("hash", maintain_order=True).head(sample)
+            held = (
+                best
+                if held is None
+                else pl.concat([held, best]).sort("hash", maintain_order=True).head(sample)
+            )
+        if held is not None and selection.by:
+            turned = [name.startswith("-") for name in selection.by]
+            held = held.sort(selection.by_signals, descending=turned, nulls_last=True, maintain_order=True)
+        for row in held.iter_rows(named=True) if held is not None else ():
+            yield _reading(row, selection)
 
 
 def _meta(metas: pl.Series, fields: list[str]) -> list[pl.Series]:
@@ -147,10 +148,6 @@ def _reading(row: dict[str, Any], selection: Selection) -> Reading:
     return Reading(
         id_, pieces(text, ()), own | meta, signals={name: row[name] for name in selection.by_signals}
     )
-
-
-def _nulls_last(value: float | None, sign: int) -> tuple[bool, float]:
-    return (True, 0.0) if value is None else (False, sign * value)
 
 
 def documents_of(path: str) -> RunDocuments | BareDocuments:

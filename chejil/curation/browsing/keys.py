@@ -56,15 +56,13 @@ def keyboard() -> Iterator[Iterator[str]]:
     import termios
     import tty
 
-    stream = sys.stdin.fileno() if sys.stdin.isatty() else os.open("/dev/tty", os.O_RDONLY)
+    stream = sys.stdin.fileno()
     before = termios.tcgetattr(stream)
     try:
-        tty.setcbreak(stream)
+        tty.setcbreak(stream, termios.TCSADRAIN)  # what was typed while the program started counts
         yield _keys(stream)
     finally:
         termios.tcsetattr(stream, termios.TCSADRAIN, before)
-        if stream != sys.stdin.fileno():
-            os.close(stream)
 
 
 def _keys(stream: int) -> Iterator[str]:

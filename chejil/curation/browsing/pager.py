@@ -7,6 +7,7 @@ Documents come one at a time. Those that were seen are held up to 64 MB of text,
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
@@ -189,14 +190,15 @@ class Pager:
 
 def show(documents: Iterator[Reading], console: Console, changes: bool = True) -> None:
     """Page through documents on a terminal until the reader quits."""
-    with console.status("reading"):
-        pager = Pager(documents, *console.size, changes=changes)
-    with keyboard() as keys, console.screen() as screen:
-        screen.update(pager.screen())
-        for key in keys:
-            going_on = pager.press(key)
-            if (pager.width, pager.height) != tuple(console.size):
-                pager.resize(*console.size)
-            if not going_on:
-                return
-            screen.update(pager.screen())
+    with suppress(KeyboardInterrupt):
+        with keyboard() as keys:
+            with console.status("reading"):
+                pager = Pager(documents, *console.size, changes=changes)
+            with console.screen() as screen:
+                screen.update(pager.screen())
+                for key in keys:
+                    if not pager.press(key):
+                        return
+                    if (pager.width, pager.height) != tuple(console.size):
+                        pager.resize(*console.size)
+                    screen.update(pager.screen())
