@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -15,6 +16,8 @@ from typer.testing import CliRunner
 
 from chejil import cli
 from chejil.curation import edits, lookup, manifest
+from chejil.curation.browsing.bare_documents import documents_of
+from chejil.curation.browsing.selection import Selection
 from chejil.curation.changes.restoration import restored
 from chejil.curation.comparison import paired_documents
 from chejil.curation.comparison.comparison import compare
@@ -374,3 +377,18 @@ def test_runs_without_a_filter_or_scores_are_compared(folder, data, tmp_path):
     assert not found.verdicts
     assert counted(found.texts, "source", "lang", "both_kept") == texts
     assert Path(roots[0]).name == "plain"
+
+
+def test_runs_on_object_storage_are_compared_and_read(one, others):
+    """By their URLs; what stands there is the same run."""
+    files = fsspec.filesystem("memory")
+    files.put(one, "/diff-one", recursive=True)
+    try:
+        assert compare("memory://diff-one", one).same
+        assert (
+            compare("memory://diff-one", others["bound"]).verdicts == compare(one, others["bound"]).verdicts
+        )
+        kept = documents_of("memory://diff-one").read(Selection(kept=True))
+        assert len(list(kept)) == manifest.read(one).kept
+    finally:
+        files.rm("/diff-one", recursive=True)

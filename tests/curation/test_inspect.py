@@ -8,6 +8,7 @@ import os
 import pty
 import re
 import select
+import shlex
 import subprocess
 import sys
 import time
@@ -24,7 +25,7 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from chejil import cli
-from chejil.curation import edits, lookup
+from chejil.curation import check, edits, lookup
 from chejil.curation.browsing.bare_documents import documents_of
 from chejil.curation.browsing.document_page import page
 from chejil.curation.browsing.keys import split
@@ -32,6 +33,8 @@ from chejil.curation.browsing.pager import MAX_DRAWN_CHARS, Pager
 from chejil.curation.browsing.readings import Reading
 from chejil.curation.browsing.selection import Selection
 from chejil.curation.changes.pieces import Mark, Span, after, before, pieces
+from chejil.curation.demo.sample_corpus import write_sample_corpus
+from chejil.curation.run import run
 from chejil.errors import ChejilError
 from tests.curation.changed_corpus import FOOTER, ITEM, run_over, write_corpus
 
@@ -599,3 +602,27 @@ def until(stream, wanted, seconds=60.0):
         if select.select([stream], [], [], 0.5)[0]:
             seen += os.read(stream, 65536)
     return seen.decode("utf-8", "replace")
+
+
+# The documentation.
+
+
+def test_the_commands_of_the_page_run_as_they_are_written(tmp_path, monkeypatch):
+    """On the demo's corpus, small; and the Python beside them restores what it says."""
+    text = (Path(__file__).parents[2] / "docs/looking.md").read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+    write_sample_corpus("demo-corpus", documents=400)
+    run(check.load("demo"), "runs/demo")
+    lines = [line for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    assert len(lines) > 10
+
+    for line in lines:
+        name, *words = shlex.split(re.split(r" [|>#] ?", line)[0], comments=True)
+        done = CliRunner().invoke(cli.app, words)
+        assert (name, done.exit_code, done.exception) == ("chejil", 0, None), line
+        assert done.stdout or "no document is like that" in done.stderr, line
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    found: dict = {}
+    exec(code, found)
+    documents = pl.read_parquet(f"runs/demo/documents/{found['shard']}.parquet")
+    assert found["before"].to_pylist() == documents["text"].gather(found["rows"]).to_list()

@@ -190,15 +190,14 @@ class Pager:
 
 def show(documents: Iterator[Reading], console: Console, changes: bool = True) -> None:
     """Page through documents on a terminal until the reader quits."""
-    with suppress(KeyboardInterrupt):
-        with keyboard() as keys:
-            with console.status("reading"):
-                pager = Pager(documents, *console.size, changes=changes)
-            with console.screen() as screen:
+    with suppress(KeyboardInterrupt), keyboard() as keys:
+        with console.status("reading"):
+            pager = Pager(documents, *console.size, changes=changes)
+        with console.screen() as screen:
+            screen.update(pager.screen())
+            for key in keys:
+                if not pager.press(key):
+                    return
+                if (pager.width, pager.height) != tuple(console.size):
+                    pager.resize(*console.size)
                 screen.update(pager.screen())
-                for key in keys:
-                    if not pager.press(key):
-                        return
-                    if (pager.width, pager.height) != tuple(console.size):
-                        pager.resize(*console.size)
-                    screen.update(pager.screen())
