@@ -44,6 +44,10 @@ def inspect(
             "--near", metavar="SIGNAL:low", help="Closest to that bound first, on both sides of it."
         ),
     ] = None,
+    text: Annotated[
+        str | None,
+        typer.Option("--text", metavar="FIELD", help="Of bare files: the field that holds the text."),
+    ] = None,
     changes: Annotated[
         bool, typer.Option("--changes/--no-changes", help="Mark what transforms took out and put in.")
     ] = True,
@@ -61,13 +65,15 @@ def inspect(
     from chejil.curation.browsing.bare_documents import BareDocuments, documents_of
     from chejil.curation.browsing.selection import Selection
 
-    documents = documents_of(path)
+    documents = documents_of(path, text)
     selection = Selection(where, dropped, kept, sample, seed, tuple(by or ()), near)
     _print(documents.read(selection), changes, json)
     if isinstance(documents, BareDocuments) and documents.quarantined:
         total = sum(documents.quarantined.values())
         reasons = ", ".join(f"{reason} {count:,}" for reason, count in sorted(documents.quarantined.items()))
         print(f"{total:,} records are no documents: {reasons}", file=sys.stderr)
+        if "missing_text" in documents.quarantined and text is None:
+            print("  mend: name the field that holds the text, --text FIELD", file=sys.stderr)
 
 
 def _print(found: Iterator[Reading], changes: bool, json: bool) -> None:

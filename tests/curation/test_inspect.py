@@ -364,6 +364,19 @@ def test_bare_files_have_no_decisions(tmp_path, chosen, said):
     assert error.value.mend
 
 
+def test_text_may_be_another_field(tmp_path):
+    """Without it the records have no text, which is said with how to mend it; of a run it is refused."""
+    (tmp_path / "x.jsonl").write_text('{"body": "one"}\n{"body": "two"}\n')
+
+    lines = chejil(tmp_path / "x.jsonl", "--text", "body", "--json").stdout.splitlines()
+
+    assert [json.loads(line)["text"] for line in lines] == ["one", "two"]
+    assert "--text FIELD" in chejil(tmp_path / "x.jsonl").stderr
+    (tmp_path / "manifest.json").write_text("{}")
+    with pytest.raises(ChejilError, match="--text is for files"):
+        documents_of(str(tmp_path), "body")
+
+
 def test_records_that_are_no_documents_are_counted(tmp_path):
     """On stderr, with their reasons; the others are shown."""
     (tmp_path / "x.jsonl").write_text('{"text": "one"}\n{"text": null}\nno json\n')

@@ -21,6 +21,7 @@ from chejil.curation.quality.examples import inputs
 from chejil.curation.reading import sources
 from chejil.curation.reading.documents import SCHEMA, Batch
 from chejil.curation.reading.layouts import formats
+from chejil.curation.reading.sources import Columns
 from chejil.errors import ChejilError
 from chejil.filters.catalogue import SIGNALS
 from chejil.filters.rules import columns_of, signal_type
@@ -32,9 +33,11 @@ _COLUMNS: dict[str, pl.DataType] = {name: pl.String() for name in SCHEMA.names i
 class BareDocuments:
     """Files that are read. `quarantined` counts, by reason, records that were no documents."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, text: str | None = None) -> None:
         self.path = path
         self.source, self.files = inputs(path)
+        if text is not None:
+            self.source = self.source.model_copy(update={"columns": Columns(text=text)})
         self.quarantined: dict[str, int] = {}
 
     def read(self, selection: Selection) -> Iterator[Reading]:
@@ -150,13 +153,15 @@ def _reading(row: dict[str, Any], selection: Selection) -> Reading:
     )
 
 
-def documents_of(path: str) -> RunDocuments | BareDocuments:
-    """A run, or files: whatever a path of the command line names.
+def documents_of(path: str, text: str | None = None) -> RunDocuments | BareDocuments:
+    """A run, or files: whatever a path of the command line names; `text` is the field of files that holds it.
 
     Raises:
         ChejilError: nothing is there; a run that is not finished.
     """
     name, colon, _ = path.partition(":")
     if not (colon and name in formats()) and is_run(path):
+        if text is not None:
+            raise ChejilError("a run's text is known, --text is for files", where=path, mend="leave it out")
         return RunDocuments(path)
-    return BareDocuments(path)
+    return BareDocuments(path, text)
