@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chejil.commands import card, near, quality, stats
+from chejil.commands import card, diff, inspect, near, quality, stats
 from chejil.commands.options import (
     JsonOption,
     LogJsonOption,
@@ -208,6 +208,8 @@ def demo(
 app.command()(card.card)
 app.command()(near.near)
 app.command()(stats.stats)
+app.command()(inspect.inspect)
+app.command()(diff.diff)
 app.add_typer(quality.app, name="quality")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -12,6 +13,9 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 STDERR = Console(stderr=True)
+
+_STEERING = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""C0 but tab and line feed, DEL, C1 (U+009B is an escape sequence, too), and what turns the direction of writing."""
 
 
 def stdout() -> Console:
@@ -36,7 +40,19 @@ def visible(text: str) -> str:
     >>> visible("a\\x1b[31mb") == "a\\ufffd[31mb"
     True
     """
-    return "".join("\ufffd" if (c < " " and c not in "\n\t") or "\x7f" <= c < "\xa0" else c for c in text)
+    return _STEERING.sub("\ufffd", text)
+
+
+def json_text(content: Any, option: int = 0) -> str:
+    """One line of JSON, in which what steers a terminal is written as an escape.
+
+    >>> json_text("\\x9b2J")
+    '"\\\\u009b2J"\\n'
+    """
+    import orjson
+
+    text = orjson.dumps(content, default=_plain, option=option | orjson.OPT_APPEND_NEWLINE).decode()
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def print_json(result: Any) -> None:
@@ -44,9 +60,8 @@ def print_json(result: Any) -> None:
     import orjson
 
     plain = result.as_dict() if hasattr(result, "as_dict") else result
-    text = orjson.dumps(plain, default=_plain, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     stream = stdout().file
-    stream.write(text.decode())
+    stream.write(json_text(plain, orjson.OPT_INDENT_2))
     stream.flush()
 
 

@@ -47,12 +47,21 @@ def check_rule(rule: Rule) -> None:
     Raises:
         ChejilError: with the nearest column name where one is unknown.
     """
-    known = {**FIXED_COLUMNS, **{name: _polars_type(name) for name in SIGNALS}}
-    columns = columns_of(rule.condition)
+    check_condition(rule.condition, {**FIXED_COLUMNS, **{name: signal_type(name) for name in SIGNALS}})
+
+
+def check_condition(condition: str, known: Mapping[str, pl.DataType]) -> list[str]:
+    """Refuse what is no condition on one row of these columns; returns those that it reads.
+
+    Raises:
+        ChejilError: with the nearest column name where one is unknown.
+    """
+    columns = columns_of(condition)
     for column in columns:
         if column not in known:
             raise ChejilError(f"no column is called '{column}'", mend=did_you_mean(column, known))
-    _check_type(rule, known)
+    _check_type(condition, known)
+    return columns
 
 
 def columns_of(condition: str) -> list[str]:
@@ -76,25 +85,23 @@ _OF_MANY_ROWS = ("Agg", "AnonymousAgg", "Len", "Over", "Rolling", "Window")
 """Nodes of an expression that look at other rows than their own."""
 
 
-def _check_type(rule: Rule, known: Mapping[str, pl.DataType]) -> None:
-    if _CLOCKS.search(re.sub(r"'[^']*'", "", rule.condition)):
-        what = f"'{rule.condition}' asks the clock or chance: it would give another run every time"
+def _check_type(condition: str, known: Mapping[str, pl.DataType]) -> None:
+    if _CLOCKS.search(re.sub(r"'[^']*'", "", condition)):
+        what = f"'{condition}' asks the clock or chance: it would give another run every time"
         raise ChejilError(what, mend="write the date down")
-    tree = json.loads(pl.sql_expr(rule.condition).meta.serialize(format="json"))
+    tree = json.loads(pl.sql_expr(condition).meta.serialize(format="json"))
     if _names_one_of(tree, _OF_MANY_ROWS):
-        what = f"'{rule.condition}' looks at other documents than its own"
+        what = f"'{condition}' looks at other documents than its own"
         raise ChejilError(
-            what, mend="a rule judges one document; use numbers instead of AVG, SUM, COUNT, OVER …"
+            what, mend="a condition judges one document; use numbers instead of AVG, SUM, COUNT, OVER …"
         )
     empty = pl.DataFrame(schema=dict(known))
     try:
-        result = empty.select(rule.fails.alias("fails")).to_series().dtype
+        result = empty.select(pl.sql_expr(condition).alias("holds")).to_series().dtype
     except pl.exceptions.PolarsError as error:
-        raise ChejilError(f"'{rule.condition}' cannot be evaluated: {str(error).splitlines()[0]}") from None
+        raise ChejilError(f"'{condition}' cannot be evaluated: {str(error).splitlines()[0]}") from None
     if result != pl.Boolean:
-        raise ChejilError(
-            f"'{rule.condition}' is a {result}, not a condition", mend="compare it with a value"
-        )
+        raise ChejilError(f"'{condition}' is a {result}, not a condition", mend="compare it with a value")
 
 
 def _names_one_of(tree: Any, names: Collection[str]) -> bool:
@@ -107,5 +114,6 @@ def _names_one_of(tree: Any, names: Collection[str]) -> bool:
     return tree in names
 
 
-def _polars_type(signal: str) -> pl.DataType:
+def signal_type(signal: str) -> pl.DataType:
+    """Type of a signal's column."""
     return {"label": pl.String(), "count": pl.Int64()}.get(SIGNALS[signal].kind, pl.Float64())

@@ -1,0 +1,1 @@
+"""Reading documents of a run or of bare shards in the terminal."""

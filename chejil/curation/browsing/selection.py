@@ -1,0 +1,117 @@
+"""Which documents are read, and in which order; what a table of a shard's columns says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+import xxhash
+
+from chejil.errors import ChejilError, did_you_mean
+from chejil.filters.catalogue import SIGNALS
+from chejil.filters.rules import check_condition
+
+Near = tuple[str, str]
+"""A signal, and the side of its bound: low or high."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What was asked for.
+
+    Args:
+        where: a condition in SQL syntax.
+        dropped: a reason, or the beginning of several; `kept`: documents that were kept. Of a run only.
+        sample: so many documents, those whose id has the smallest hash with this `seed`: the same ones whatever the
+            order of the files.
+        by: signals to sort by, the smallest value first, with a minus the largest.
+        near: a reason such as `num_words:low`: sorted by distance to that bound, on both sides of it.
+    """
+
+    where: str | None = None
+    dropped: str | None = None
+    kept: bool = False
+    sample: int | None = None
+    seed: int = 0
+    by: tuple[str, ...] = ()
+    near: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.kept and self.dropped is not None:
+            raise ChejilError("--kept and --dropped leave nothing", mend="give one of them")
+        if self.near is not None and self.by:
+            raise ChejilError("--near and --by are two orders", mend="give one of them")
+
+    @property
+    def ordered(self) -> bool:
+        """True if the documents stand in another order than in their files."""
+        return bool(self.by) or self.near is not None
+
+    @property
+    def by_signals(self) -> list[str]:
+        """Signals of `by`, without the signs."""
+        return [name.removeprefix("-") for name in self.by]
+
+    @property
+    def bound(self) -> Near | None:
+        """The bound that `near` names.
+
+        Raises:
+            ChejilError: it names none.
+        """
+        if self.near is None:
+            return None
+        signal, _, side = self.near.partition(":")
+        known = numeric(SIGNALS)
+        if signal not in known:
+            raise ChejilError(f"no signal '{signal}' has bounds", mend=did_you_mean(signal, known))
+        if side not in ("low", "high"):
+            raise ChejilError(f"'{self.near}' is no bound", mend=f"--near {signal}:low or {signal}:high")
+        return signal, side
+
+    @property
+    def shown_signals(self) -> list[str]:
+        """Signals that each document is shown with."""
+        return self.by_signals + ([self.bound[0]] if self.bound else [])
+
+    def check(self, known: dict[str, pl.DataType]) -> list[str]:
+        """Columns that must be read to choose and to order.
+
+        Raises:
+            ChejilError: a condition that cannot be, or a signal that is not there.
+        """
+        columns = check_condition(self.where, known) if self.where is not None else []
+        for name in self.shown_signals:
+            if name not in numeric(known):
+                raise ChejilError(f"no signal '{name}' to sort by", mend=did_you_mean(name, numeric(known)))
+        return list(dict.fromkeys([*columns, *self.shown_signals]))
+
+    def holds(self) -> pl.Expr:
+        """The condition; unknown is false."""
+        return pl.lit(True) if self.where is None else pl.sql_expr(self.where).fill_null(False)
+
+
+def numeric(names: Iterable[str]) -> list[str]:
+    """Those that are signals with a number."""
+    return [name for name in names if name in SIGNALS and SIGNALS[name].kind != "label"]
+
+
+def id_hashes(ids: Sequence[str] | pl.Series, seed: int) -> pl.Series:
+    """xxh3-64 of each id: decides a sample, 0.3 µs an id."""
+    digest = xxhash.xxh3_64_intdigest
+    return pl.Series("hash", [digest(id_.encode(), seed=seed) for id_ in ids], dtype=pl.UInt64)
+
+
+def evaluated(rows: pl.DataFrame, condition: pl.Expr, said: str | None) -> pl.Series:
+    """Rows for which a condition holds.
+
+    Raises:
+        ChejilError: a value does not stand it, e.g. a cast.
+    """
+    try:
+        holds = rows.select(condition.alias("holds"))["holds"]
+    except pl.exceptions.PolarsError as error:
+        what = f"cannot be evaluated: {str(error).splitlines()[0]}"
+        raise ChejilError(what, where=said, mend="TRY_CAST gives null where CAST fails") from None
+    return holds if len(holds) == len(rows) else holds.extend_constant(holds[0], len(rows) - 1)
