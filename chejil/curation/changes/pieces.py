@@ -4,13 +4,14 @@ The edits of a transform have offsets in the text that this transform read, so t
 side by side. Here they are laid over one another: each piece knows its text before all transforms and after them, so
 the pieces joined are the document before, or the document after, and what lies between is drawn where it belongs. An
 edit that reaches into a piece that an earlier one made takes that piece whole. One pass from the end over pieces and
-edits, about 1 µs each.
+edits, about 6 µs an edit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +58,19 @@ def pieces(text: str, layers: Iterable[Sequence[Span]]) -> list[Piece]:
     >>> [(p.before, p.after) for p in pieces("abcd", [[Span(1, 3, Mark("mask_pii", "phone"), b"#")]])]
     [(b'a', b'a'), (b'bc', b'#'), (b'd', b'd')]
     """
-    whole = text.encode()
+    # A view is cut without a copy: a line of 16 MB with a hundred thousand spans is not copied as often.
+    whole: Any = memoryview(text.encode())
     found = [Piece(whole, whole)] if whole else []
     for spans in layers:
         found = _laid_over(found, spans)
-    return found
+    return [_held(piece) for piece in found]
+
+
+def _held(piece: Piece) -> Piece:
+    if piece.changed:
+        return piece
+    own = bytes(piece.after)
+    return Piece(own, own, piece.marks)
 
 
 def before(found: Iterable[Piece]) -> str:

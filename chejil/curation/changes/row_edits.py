@@ -15,10 +15,8 @@ import pyarrow.parquet as pq
 
 from chejil.curation import edits, shards
 from chejil.curation.changes.pieces import Mark, Span
+from chejil.curation.decontamination.decontaminate import FOUND
 from chejil.curation.recipe import Recipe
-
-FOUND = "work/decontaminate/found"
-"""Where decontamination leaves what it found; its spans lie in the text as it was when it ran."""
 
 Extent = tuple[int, int]
 """First and last document of a row group."""

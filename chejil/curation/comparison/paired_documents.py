@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import polars as pl
 import pyarrow.parquet as pq
 
@@ -195,12 +194,3 @@ def _paired_by_id(one: pl.DataFrame, other: pl.DataFrame) -> pl.DataFrame:
         source=pl.coalesce("source_one", "source_other"),
         text_changed=pl.col("text_one") != pl.col("text_other"),
     ).drop("source_one", "source_other", "text_one", "text_other", "time")
-
-
-def both_kept(rows: pl.DataFrame) -> np.ndarray:
-    """Documents that both runs kept, (num_rows) bool."""
-    kept = pl.all_horizontal(
-        pl.col("row_one").is_not_null(), pl.col("row_other").is_not_null(),
-        pl.col("reason_one").is_null(), pl.col("reason_other").is_null(),
-    )  # fmt: skip
-    return rows.select(kept.alias("kept"))["kept"].to_numpy()
