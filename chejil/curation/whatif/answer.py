@@ -116,7 +116,8 @@ def changed_bounds(question: Question) -> Iterator[dict[str, Any]]:
 def _differing(one: Any, other: Any) -> Iterator[tuple[str, str | None, str | None]]:
     if isinstance(one, str) or isinstance(other, str):
         if one != other:
-            yield "", *(value if isinstance(value, str) else "bounds" for value in (one, other))
+            before, after = (value if isinstance(value, str) else "bounds" for value in (one, other))
+            yield "", before, after
         return
     for name in SIGNALS:
         if one.get(name) != other.get(name):

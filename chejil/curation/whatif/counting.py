@@ -64,7 +64,7 @@ class Funnels:
         """Count documents; returns the first reason of each before and after, (num_docs) int16, -1 for kept.
 
         Args:
-            num_before, num_after: reasons of the filter and of what stands before it: later ones are counted from there.
+            num_before, num_after: reasons of the filter and of what stands before it; later ones follow them.
         """
         first_before = first_reasons(rows.before, rows.late_before, num_before)
         first_after = first_reasons(rows.after, rows.late_after, num_after)

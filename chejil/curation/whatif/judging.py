@@ -166,7 +166,7 @@ def language_codes(column: pa.ChunkedArray) -> np.ndarray:
 def _code(name: str) -> int:
     if name not in LANGUAGES:
         raise RunError(f"'{name}' is no language of a run", mend="chejil verify names what changed")
-    return LANGUAGES.index(name)  # type: ignore[arg-type]
+    return LANGUAGES.index(name)
 
 
 def names_of(words: np.ndarray, reasons: Sequence[str]) -> list[str]:

@@ -36,7 +36,7 @@ class LaterStages:
         return tuple(reason for stage in self.stages for reason in stage.reasons)
 
     def begin(self, passes: np.ndarray) -> np.ndarray:
-        """What the run said, (num_known) uint64, of the known documents; `passes` the run's filter, (num_known) bool."""
+        """What the run said, (num_known) uint64; `passes`: what its filter keeps of the known documents."""
         alive, bits, first = passes, np.zeros(self.known.num, np.uint64), 0
         for stage in self.stages:
             given = stage.begin(alive)

@@ -132,10 +132,10 @@ def _count_batch(part: Part, said: _Said, first: int, batch: Columns, found: Cou
         and part.before.lists == part.after.lists
     )
     after = before.copy() if same else part.after.judge(batch, part.source)
-    for bit, rows in _here(said.early, first, len(lang)):
-        set_bit(before, rows, bit)
-        set_bit(after, rows, bit)
-    late_before, late_after = (_late(rows, first, len(lang)) for rows in (said.before, said.after))
+    for bit, given in _here(said.early, first, len(lang)):
+        set_bit(before, given, bit)
+        set_bit(after, given, bit)
+    late_before, late_after = (_late(given, first, len(lang)) for given in (said.before, said.after))
     rows = Rows(before, after, late_before, late_after, lang, num_bytes)
     is_deferred = np.zeros(len(lang), bool)
     is_deferred[_within(part.deferred, first, len(lang))] = True

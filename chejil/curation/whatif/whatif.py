@@ -20,7 +20,7 @@ from chejil.curation.decisions import added_up
 from chejil.curation.executors.local import Executor
 from chejil.curation.whatif import deciders, later_stages, parts, sampling, scratch_run
 from chejil.curation.whatif.answer import Answer, answered
-from chejil.curation.whatif.counting import Effects, Funnels, Rows, single_reasons
+from chejil.curation.whatif.counting import Effects, Funnels, Rows, first_reasons, single_reasons
 from chejil.curation.whatif.known_rows import KnownRows
 from chejil.curation.whatif.later_stages import LaterStages
 from chejil.curation.whatif.parts import Changed, Counted, Part
@@ -98,11 +98,11 @@ def _parts(question: Question, known: KnownRows, scratch: str | None) -> Iterabl
     early, late = map(tuple, deciders.around_filter(question.own))
     for entry in question.content.inputs:
         shard, of = entry["shard"], max(1, -(-entry["documents"] // parts.DOCUMENTS_A_PART))
-        said = (question.root, scratch) if scratch is not None else (None, None)
+        own = question.root if scratch is not None else None
         for number in range(of):
             yield Part(
                 question.root, shard, number, of, question.before, question.after, early, late, question.late,
-                *said, known.rows[shard], question.samples, question.seed,
+                own, scratch, known.rows[shard], question.samples, question.seed,
             )  # fmt: skip
 
 
@@ -113,9 +113,11 @@ def _ask_again(question: Question, total: Counts, stages: LaterStages, waiting: 
         return
     order = [shard for shard in stages.known.shards if shard in waiting]
     rows = Rows.joined(waiting[shard] for shard in order)
-    rows.late_before[:] = stages.begin(~rows.before.any(axis=1))
-    passes, single = ~rows.after.any(axis=1), single_reasons(rows.after)
-    stages.prepare((passes == rows.before.any(axis=1)) | (single >= 0))
+    none = np.zeros(len(rows.lang), np.uint64)
+    passed, passes = (first_reasons(words, none, 0) < 0 for words in (rows.before, rows.after))
+    single = single_reasons(rows.after)
+    rows.late_before[:] = stages.begin(passed)
+    stages.prepare((passes != passed) | (single >= 0))
     rows.late_after[:] = stages.answer(passes, keep=True)
     total.lifted = _lifted(stages, rows, passes, single)
     for shard in order:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from rich.cells import chop_cells
 from rich.console import RenderableType
 
 from chejil.curation.report import megabytes, share
 from chejil.curation.whatif.answer import Answer
 from chejil.curation.whatif.sampling import Sample
-from chejil.terminal import table
+from chejil.terminal import table, visible
 
 _MAX_RULES = 25
 _MAX_OVERLAPS = 8
+_TEXT_CELLS = 96  # columns on the screen; a Hangul syllable takes two
 
 
 def answer(found: Answer) -> Iterator[RenderableType]:
@@ -54,7 +56,9 @@ def _by_source(found: Answer) -> RenderableType:
         )
         for row in found.groups
     ]  # fmt: skip
-    columns = ("source", "language", "documents>", "kept>", "then>", "share>", "new>", "lost>", "text>", "kept>", "then>")  # fmt: skip
+    columns = (
+        "source", "language", "documents>", "kept>", "then>", "share>", "new>", "lost>", "text>", "kept>", "then>",
+    )  # fmt: skip
     return table(columns, rows)
 
 
@@ -80,7 +84,9 @@ def _rules(found: Answer) -> Iterator[RenderableType]:
         if row["fails"] or row["near_kept"]
     ]  # fmt: skip
     if rows:
-        columns = ("rule alone", "language", "bound>", "fails>", "only it>", "kept without>", "near, dropped>", "near, kept>")  # fmt: skip
+        columns = (
+            "rule alone", "language", "bound>", "fails>", "only it>", "kept without>", "near, dropped>", "near, kept>",
+        )  # fmt: skip
         yield table(columns, rows)
     if len(ranked) > _MAX_RULES:
         yield f"{len(ranked) - _MAX_RULES} more rules hold for fewer documents: --json has all"
@@ -95,10 +101,12 @@ def _overlaps(found: Answer) -> Iterator[RenderableType]:
 
 
 def _sample(sample: Sample) -> str:
-    head = f"{'newly kept' if sample.is_kept else 'newly dropped'}: {sample.id} ({sample.source}, {sample.lang})"
+    head = (
+        f"{'newly kept' if sample.is_kept else 'newly dropped'}: {sample.id} ({sample.source}, {sample.lang})"
+    )
     changes = [f"  {_change(change)}" for change in sample.changes]
-    text = " ".join(sample.text.split())
-    return "\n".join([head, *changes, f"  │ {text}"])
+    text = visible(" ".join(sample.text.split()))
+    return "\n".join([head, *changes, *(f"  │ {line}" for line in chop_cells(text, _TEXT_CELLS))])
 
 
 def _change(change: dict[str, Any]) -> str:
@@ -106,4 +114,6 @@ def _change(change: dict[str, Any]) -> str:
     if "value" not in change:
         return f"{sign} {change['reason']}"
     value = "undefined" if change["value"] is None else f"{change['value']:,.4g}"
-    return f"{sign} {change['reason']}: {value}, bound {change['before'] or '–'}, then {change['after'] or '–'}"
+    return (
+        f"{sign} {change['reason']}: {value}, bound {change['before'] or '–'}, then {change['after'] or '–'}"
+    )
