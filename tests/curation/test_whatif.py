@@ -448,22 +448,37 @@ def judged_rows(draw):
     return rows, {lang: draw(chosen) for lang in LANGUAGES}, draw(rules)
 
 
+def table_of(rows):
+    kinds = {"lang": pa.string(), "num_chars": pa.int64(), "num_words": pa.int64()}
+    return pa.table({name: pa.array(values, kinds.get(name, pa.float64())) for name, values in rows.items()})
+
+
+@given(judged_rows(), judged_rows())
+def test_judging_again_is_judging(drawn, other):
+    """Whatever filter the words are of; also one that differs by an edge alone."""
+    rows, by_language, rules = drawn
+    table = table_of(rows)
+    batch = {name: table[name] for name in table.column_names}
+    moved = {
+        lang: chosen if isinstance(chosen, str) else {**chosen, "hangul_share": {"low": 0.5}}
+        for lang, chosen in by_language.items()
+    }
+    filters = [(by_language, rules), (moved, rules), (other[1], rules), (by_language, other[2])]
+    judges = [
+        Judge(Filter.model_validate({"bounds": limits, "rules": some}), ("web",)) for limits, some in filters
+    ]
+
+    for one, two in itertools.permutations(judges, 2):
+        again = one.judge_again(batch, "web", two, two.judge(batch, "web"))
+        assert (again == one.judge(batch, "web")).all()
+
+
 @given(judged_rows())
 def test_bits_are_the_reasons_of_the_slow_judge(drawn):
     """Every reason of every document, in the order of a decision; the lowest bit is the first of them."""
     rows, by_language, rules = drawn
     settings = Filter.model_validate({"bounds": by_language, "rules": rules})
-    table = pa.table(
-        {
-            name: pa.array(
-                values,
-                {"lang": pa.string(), "num_chars": pa.int64(), "num_words": pa.int64()}.get(
-                    name, pa.float64()
-                ),
-            )
-            for name, values in rows.items()
-        }
-    )
+    table = table_of(rows)
     judge = Judge(settings, ("web",), ("duplicate:exact",))
 
     words = judge.judge({name: table[name] for name in table.column_names}, "web")

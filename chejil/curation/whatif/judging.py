@@ -102,6 +102,22 @@ class Judge:
             set_bit(words, bounds.fails(rule, rows) & ~empty, self.bits[f"rule:{rule.name}"])
         return words
 
+    def judge_again(self, batch: Columns, source: str, other: Judge, words: np.ndarray) -> np.ndarray:
+        """The same as `judge`; `words` are those of another filter, of which only what differs is done again."""
+        one, two = self.policies[source], other.policies[source]
+        verdicts = [{k: v for k, v in p.languages.items() if isinstance(v, str)} for p in (one, two)]
+        same_form = self.reasons == other.reasons and self.lists == other.lists and one.rules == two.rules
+        if not same_form or verdicts[0] != verdicts[1]:
+            return self.judge(batch, source)
+        again, lang, empty = words.copy(), language_codes(batch["lang"]), is_empty(batch)
+        for name in self.signals:
+            limits = [bounds.limits_by_language(name, policy) for policy in (one, two)]
+            if not all(np.array_equal(a, b, equal_nan=True) for a, b in zip(*limits, strict=True)):
+                bit = self.bits[f"{name}:low"]
+                clear_bits(again, bit, 3)
+                mark_bounds(numbers(batch[name]), lang, empty, *limits[0], again, bit)
+        return again
+
     def near(self, batch: Columns, source: str, single: np.ndarray, near: np.ndarray) -> None:
         """Count into `near` (languages, reasons, 2) what lies near each bound: dropped by it alone, and kept."""
         policy, lang = self.policies[source], language_codes(batch["lang"])
@@ -172,6 +188,12 @@ def _code(name: str) -> int:
 def names_of(words: np.ndarray, reasons: Sequence[str]) -> list[str]:
     """The reasons whose bits are set in one document's (num_words) words."""
     return [reason for bit, reason in enumerate(reasons) if int(words[bit >> 6]) >> (bit & 63) & 1]
+
+
+def clear_bits(words: np.ndarray, bit: int, num: int) -> None:
+    """Clear some bits that follow each other, for every row."""
+    for one in range(bit, bit + num):
+        words[:, one >> 6] &= np.uint64(~(1 << (one & 63)) & (2**64 - 1))
 
 
 def set_bit(words: np.ndarray, rows: np.ndarray, bit: int) -> None:

@@ -7,7 +7,7 @@ counts, and the sampled ones with the smallest hash of their id, so that a sampl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
@@ -127,11 +127,7 @@ def count(part: Part) -> Counted:
 def _count_batch(part: Part, said: _Said, first: int, batch: Columns, found: Counted) -> None:
     lang, num_bytes = language_codes(batch["lang"]), batch["num_bytes"].to_numpy()
     before = part.before.judge(batch, part.source)
-    same = part.before.reasons == part.after.reasons and (
-        part.before.policies[part.source] == part.after.policies[part.source]
-        and part.before.lists == part.after.lists
-    )
-    after = before.copy() if same else part.after.judge(batch, part.source)
+    after = part.after.judge_again(batch, part.source, part.before, before)
     for bit, given in _here(said.early, first, len(lang)):
         set_bit(before, given, bit)
         set_bit(after, given, bit)
@@ -182,7 +178,7 @@ def _batches(part: Part) -> Iterator[tuple[int, Columns]]:
     wanted = {"signals": signals | others[0], "documents": fixed | others[1], "decisions": {"num_bytes"}}
     with ExitStack() as files:
         tables = {
-            folder: (files.enter_context(opened(part.url(folder))), sorted(names))
+            folder: (files.enter_context(opened(part.url(folder), names & {"lang"})), sorted(names))
             for folder, names in wanted.items()
             if names
         }
@@ -210,11 +206,11 @@ def _columns(part: Part, tables: dict[str, tuple[pq.ParquetFile, list[str]]], gr
     return found
 
 
-def opened(url: str) -> pq.ParquetFile:
-    """A table, to be closed; a local file is read by Arrow itself, without a way through Python for each column."""
+def opened(url: str, coded: Iterable[str]) -> pq.ParquetFile:
+    """A table, to be closed, with some columns as codes; a local file is read by Arrow itself, not through Python."""
     files, path = shards.file_system(url)
     stream = path if isinstance(files, LocalFileSystem) else files.open(path, "rb")
-    return pq.ParquetFile(stream, pre_buffer=False, read_dictionary=["lang"], memory_map=False)
+    return pq.ParquetFile(stream, pre_buffer=False, read_dictionary=list(coded))
 
 
 @dataclass(frozen=True)
@@ -236,10 +232,9 @@ class Changed:
 def take_smallest(sampled: Sampled, changed: Changed, url: str, shard: str, samples: int, seed: int) -> None:
     """Enter changed documents (sorted by row) into the sample where the hash of their id is among the smallest."""
     hashes = _hashes(url, changed.row, seed)
-    for cell in {
-        (bool(up), int(reason)) for up, reason in zip(changed.is_risen, changed.reason, strict=True)
-    }:
-        here = np.flatnonzero((changed.is_risen == cell[0]) & (changed.reason == cell[1]))
+    cells = changed.reason.astype(np.int32) << 1 | changed.is_risen
+    for number in np.unique(cells).tolist():
+        cell, here = (bool(number & 1), number >> 1), np.flatnonzero(cells == number)
         least = here[np.argpartition(hashes[here], min(samples, len(here)) - 1)[:samples]]
         new = [(int(hashes[at]), shard, int(changed.row[at])) for at in least]
         sampled[cell] = sorted([*sampled.get(cell, []), *new])[:samples]
