@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 
+import fsspec
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -19,6 +20,7 @@ from chejil import cli
 from chejil.curation import check, manifest, marked_yaml
 from chejil.curation.filtering import Filter
 from chejil.curation.run import run
+from chejil.curation.whatif import parts
 from chejil.curation.whatif.counting import first_reasons, single_reasons
 from chejil.curation.whatif.judging import Judge, names_of
 from chejil.curation.whatif.question import Question
@@ -275,9 +277,10 @@ def test_rules_overlaps_and_near_misses_are_those_of_a_plain_count(done):
     assert only < fails
 
 
-def test_samples_name_what_changed_and_do_not_depend_on_the_workers(done):
+def test_samples_name_what_changed_and_do_not_depend_on_the_workers(done, monkeypatch):
     """The smallest hashes of the ids, with value and bounds; another seed draws others."""
     root, settings = done(), full(SETTINGS[1])
+    monkeypatch.setattr(parts, "DOCUMENTS_A_PART", 40)
 
     one, two, other = (
         ask(root, *settings, samples=2, seed=seed, workers=workers)
@@ -358,6 +361,22 @@ def test_what_cannot_be_told_is_refused_with_a_cure(done, settings, said):
 
     assert said in str(error.value)
     assert "mend" in str(error.value)
+
+
+def test_a_run_on_object_storage_answers_the_same(done):
+    """Read through fsspec; what a stage behind the filter cuts is told on a disk only."""
+    for root in (done(), done(*CHAINS["lines cut"])):
+        url = f"memory://whatif{root}"
+        fsspec.filesystem("memory").put(root, url, recursive=True)
+    here = done(*CHAINS["lines cut"])
+
+    assert ask(f"memory://whatif{done()}", *full(SETTINGS[1])).as_dict() | {"run": ""} == (
+        ask(done(), *full(SETTINGS[1])).as_dict() | {"run": ""}
+    )
+    assert ask(f"memory://whatif{here}").funnel_after == manifest.read(here).funnel
+    with pytest.raises(RunError, match="cuts text") as error:
+        ask(f"memory://whatif{here}", *full(SETTINGS[1]))
+    assert "copy the run to a disk" in str(error.value)
 
 
 def test_a_run_without_filter_and_an_unfinished_one_are_refused(small_corpus, tmp_path):

@@ -8,7 +8,7 @@ counts, and the sampled ones with the smallest hash of their id, so that a sampl
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -206,11 +206,13 @@ def _columns(part: Part, tables: dict[str, tuple[pq.ParquetFile, list[str]]], gr
     return found
 
 
-def opened(url: str, coded: Iterable[str]) -> pq.ParquetFile:
-    """A table, to be closed, with some columns as codes; a local file is read by Arrow itself, not through Python."""
+@contextmanager
+def opened(url: str, coded: Iterable[str]) -> Iterator[pq.ParquetFile]:
+    """A table, with some columns as codes; a local file is read by Arrow itself, not through Python."""
     files, path = shards.file_system(url)
-    stream = path if isinstance(files, LocalFileSystem) else files.open(path, "rb")
-    return pq.ParquetFile(stream, pre_buffer=False, read_dictionary=list(coded))
+    with ExitStack() as stack:
+        stream = path if isinstance(files, LocalFileSystem) else stack.enter_context(files.open(path, "rb"))
+        yield stack.enter_context(pq.ParquetFile(stream, pre_buffer=False, read_dictionary=list(coded)))
 
 
 @dataclass(frozen=True)

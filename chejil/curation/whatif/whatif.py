@@ -35,7 +35,14 @@ def predict(question: Question, workers: int = 1) -> Answer:
     Raises:
         RunError: the run's tables do not say what its manifest does.
     """
-    with Executor(workers) as executor, _said_again(question, executor) as scratch:
+    cuts = question.is_changed and deciders.change_text(question.own)
+    few = max(
+        1, question.content.documents // parts.DOCUMENTS_A_PART
+    )  # a process costs more than so many documents
+    with (
+        Executor(workers if cuts else min(workers, few)) as executor,
+        _said_again(question, executor) as scratch,
+    ):
         counts = _counts(question, executor, scratch)
         _compare_with_manifest(question, counts)
         documents = list(sampling.sampled(question, counts, scratch))

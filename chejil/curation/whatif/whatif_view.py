@@ -73,7 +73,7 @@ def _by_reason(title: str, rows: list[dict[str, Any]]) -> RenderableType:
 
 
 def _rules(found: Answer) -> Iterator[RenderableType]:
-    ranked = sorted(found.rules, key=lambda row: (-row["fails"], row["reason"], row["lang"]))
+    ranked = sorted(found.rules, key=lambda row: (-row["only"], -row["fails"], row["reason"], row["lang"]))
     rows = [
         (
             row["reason"], row["lang"], ", ".join(f"{edge['bound']:g}" for edge in row["bounds"]), row["fails"],
@@ -89,7 +89,7 @@ def _rules(found: Answer) -> Iterator[RenderableType]:
         )  # fmt: skip
         yield table(columns, rows)
     if len(ranked) > _MAX_RULES:
-        yield f"{len(ranked) - _MAX_RULES} more rules hold for fewer documents: --json has all"
+        yield f"{len(ranked) - _MAX_RULES} more rules, which alone drop no more than these: --json has all"
 
 
 def _overlaps(found: Answer) -> Iterator[RenderableType]:
