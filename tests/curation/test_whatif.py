@@ -213,6 +213,23 @@ def test_the_run_that_follows_is_the_one_foretold(done, followed, chain, setting
     assert sum(row["documents"] for row in found.risen) == len(risen)
 
 
+def test_what_an_earlier_run_kept_survives_here_too(data, tmp_path):
+    """Its members come first in every cluster that is chosen again."""
+    text = RECIPE.format(data=data, before="", behind="  - near_dedup: {threshold: 0.5}\n")
+    alone = marked_yaml.read(text.replace('  blog: {format: jsonl, paths: "blog/*.jsonl"}\n', ""), "x.yaml")
+    del alone.data["stages"][2]["filter"]["by_source"]
+    run(check.check(alone, ["sources.web.paths=web/0.jsonl"]), str(tmp_path / "early"))
+    behind = f"  - near_dedup: {{threshold: 0.5, against: ['{tmp_path}/early']}}\n"
+    changed = full(["bounds.ko.num_lines.high=9", "by_source.blog.en.num_words.low=150"])
+    run(recipe_of(data, behind), str(tmp_path / "run"))
+    run(recipe_of(data, behind, settings=changed), str(tmp_path / "then"))
+
+    found = ask(str(tmp_path / "run"), *changed)
+
+    assert found.funnel_after == manifest.read(str(tmp_path / "then")).funnel
+    assert any(row["reason"] == "duplicate:near" for row in (*found.risen, *found.fallen))
+
+
 def test_survivors_and_common_sentences_do_move(done):
     """Else the tests above would show nothing: some documents change by what later stages say alone."""
     found = [ask(done(*CHAINS["dedups then leaks"]), *full(settings)) for settings in SETTINGS]
