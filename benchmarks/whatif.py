@@ -211,15 +211,14 @@ def measured(command: list[str]) -> dict[str, Any]:
     """Seconds on the clock and of the processors, and the peak memory of all processes together, from /proc."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.perf_counter()
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     peak = 0
-    with (Path(f"/tmp/whatif-{process.pid}.out")).open("w+") as _:
-        while process.poll() is None:
-            peak = max(peak, _resident(process.pid))
-            time.sleep(0.1)
+    while process.poll() is None:
+        peak = max(peak, _resident(process.pid))
+        time.sleep(0.1)
     seconds = time.perf_counter() - start
-    assert process.stdout is not None
-    process.stdout.read()
+    if process.returncode:
+        sys.exit(f"{command[1:4]} ended with {process.returncode}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"seconds": round(seconds, 1), "cpu_seconds": round(cpu, 1), "peak_GB": round(peak / 1e9, 2)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,9 +46,10 @@ def sampled(question: Question, counts: Counts, scratch: str | None) -> Iterator
         rows = np.array(sorted(places))
         late = _late_after(question, counts, shard, rows, scratch)
         found |= zip(((shard, row) for row in rows.tolist()), _read(question, shard, rows, late), strict=True)
+    names = [(*judge.reasons, *question.late) for judge in (question.after, question.before)]
     for cell in sorted(counts.sampled):
         for _, shard, row in counts.sampled[cell]:
-            yield found[shard, row]
+            yield replace(found[shard, row], reason=names[cell[0]][cell[1]])
 
 
 def _late_after(
@@ -87,7 +88,7 @@ def _read(question: Question, shard: str, rows: np.ndarray, late: list[list[str]
         values = {name: column[place].as_py() for name, column in batch.items() if name in SIGNALS}
         yield Sample(
             id=batch["id"][place].as_py(), source=source, lang=lang, is_kept=not then,
-            reason=(then or said)[0], reasons_before=said, reasons_after=then,
+            reason="", reasons_before=said, reasons_after=then,
             changes=_changes(question, source, lang, said, then, values),
             text=batch["text"][place].as_py()[:_TEXT_CHARS],
         )  # fmt: skip

@@ -84,10 +84,15 @@ class SurvivorsAgain:
         wanted = np.unique(self.cluster[touched[self.doc]])
         members = self._members(wanted)
         order = {key: value for key, value in choices.PREFERENCE.items() if key != "alive"}
-        members = members.sort(list(order), descending=list(order.values()), nulls_last=True)
-        clusters, doc = members["cluster"].to_numpy(), members["doc"].to_numpy()
+        # Sketches are half of the bytes: they are moved once, when the order is known.
+        keys = members.select(*order, "doc").with_row_index("place")
+        keys = keys.sort(list(order), descending=list(order.values()), nulls_last=True).select(
+            "cluster", "doc", "place"
+        )
+        clusters, doc = keys["cluster"].to_numpy(), keys["doc"].to_numpy()
         starts = np.append(np.searchsorted(clusters, wanted), len(clusters))
-        self._prepared = Prepared(starts, doc, choices.sketches_of(members, self.like.sketch_words))
+        sketch = choices.sketches_of(members, self.like.sketch_words)
+        self._prepared = Prepared(starts, doc, sketch[keys["place"].to_numpy()])
         wider = touched.copy()
         wider[doc[doc >= 0]] = True
         return wider
@@ -129,22 +134,29 @@ class SurvivorsAgain:
         """Members of these clusters, in all shards and in earlier runs."""
         words = self.like.sketch_words
         empty = choices.members_schema(words).empty_table().select(_LOADED)
-        extra = {"doc": pl.Int64, "earlier": pl.Boolean, "shard": pl.String}
+        extra = {"doc": pl.Int64, "earlier": pl.Boolean, "shard": pl.Int32}
         parts = [
             pl.DataFrame(pl.from_arrow(empty)).with_columns(
                 pl.lit(None, kind).alias(name) for name, kind in extra.items()
             )
         ]
+        rank = {
+            shard: place for place, shard in enumerate(sorted(self.known.shards))
+        }  # as their names are sorted
         for shard in self.known.shards if len(wanted) else ():
             rows = self._rows(f"work/{self.name}/members/{shard}.parquet", wanted)
             doc = pl.Series(self.known.places(shard, rows["row"].to_numpy()))
             parts.append(
-                rows.select(_LOADED).with_columns(doc=doc, earlier=pl.lit(False), shard=pl.lit(shard))
+                rows.select(_LOADED).with_columns(
+                    doc=doc, earlier=pl.lit(False), shard=pl.lit(rank[shard], pl.Int32)
+                )
             )
         before = f"work/{self.name}/clusters/{EARLIER}.parquet"
         if len(wanted) and self.known.has(before):
             rows = self._rows(before, wanted).select("cluster", "id", "sketch")
-            parts.append(rows.with_columns(doc=pl.lit(-1, pl.Int64), earlier=pl.lit(True), shard=pl.lit("")))
+            parts.append(
+                rows.with_columns(doc=pl.lit(-1, pl.Int64), earlier=pl.lit(True), shard=pl.lit(-1, pl.Int32))
+            )
         return pl.concat(parts, how="diagonal_relaxed")
 
     def _rows(self, path: str, wanted: np.ndarray) -> pl.DataFrame:
