@@ -71,7 +71,7 @@ def _counts(question: Question, executor: Executor, scratch: str | None) -> Coun
     )
     total, waiting = _counted(question, executor, known, scratch)
     if scratch is None:
-        stages = later_stages.later_stages(question.root, question.own, known)
+        stages = later_stages.later_stages(question.root, question.content, question.own, known)
         _ask_again(question, total, stages, waiting)
     return total
 
