@@ -23,8 +23,8 @@ from .held import Held, content, with_site
 
 HERE = Path(__file__).parent
 COMMON = ("executor.tasks=2", "executor.mem_per_cpu_gb=1", "executor.poll_seconds=0.5")
-TEST_SECONDS = 200
-"""Three times what the longest test takes while other work keeps both cores busy."""
+TEST_SECONDS = 300
+"""Three times what the longest test takes on two cores that other work keeps busy."""
 START_SECONDS = 240
 IN_CI = os.environ.get("CI") == "true"
 RUNNING: pytest.StashKey[dict[str, "Daemons"]] = pytest.StashKey()

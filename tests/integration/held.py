@@ -45,6 +45,12 @@ class Held:
         """Let all tasks go on, those too that have not begun."""
         (self.folder / "go").touch()
 
+    def hold(self) -> None:
+        """Let the tasks wait that begin from now on, and forget those that have begun."""
+        (self.folder / "go").unlink()
+        for begun in self.folder.glob("begun-*"):
+            begun.unlink()
+
     def nodes(self) -> dict[int, str]:
         """Where each task that has begun runs, by its process: the name of the node, or Ray's process on it."""
         return {int(p.name.partition("-")[2]): p.read_text() for p in self.folder.glob("begun-*[0-9]")}

@@ -13,21 +13,34 @@ from .keeper import is_alive
 pytestmark = pytest.mark.slow
 
 
-def test_a_cancelled_task_is_called_so(slurm, maps_alone, held, tmp_path):
-    """scancel of one task of an array, as an operator does it; then the same command, on Slurm again."""
+def test_a_cancelled_task_and_a_failed_node_lose_no_byte(slurm, maps_alone, held, tmp_path):
+    """An operator cancels a task, which is said; the same command goes on; then a node fails, and Slurm itself queues
+    its task again: the coordinator waits for it."""
     recipe, expected = maps_alone
-    process = held.coordinator(recipe(), slurm)
+    first = held.coordinator(recipe(), slurm)
     held.begun(2)
     queue = ["squeue", "--noheader", "--array", "--states=running", "--format=%i"]
     jobs = subprocess.run(queue, capture_output=True, text=True, check=True).stdout.split()
     subprocess.run(["scancel", jobs[0]], check=True)
     held.let_go()
+    said = first.communicate()[1]
+    assert (first.returncode, "(CANCELLED)" in said) == (2, True), said
+    held.hold()
+    second = held.coordinator(recipe(), slurm)
+    lost = [pid for pid, node in held.begun(2).items() if node == "n2"]
+    update = ["scontrol", "update", "NodeName=n2"]
 
-    said = process.communicate()[1]
+    subprocess.run([*update, "State=DOWN", "Reason=test"], check=True)
+    try:
+        assert wait_until_gone(lost)
+        held.let_go()
+        said = second.communicate()[1]
+    finally:
+        subprocess.run([*update, "State=RESUME"], check=False)  # refused where slurmd has brought it back
 
-    assert process.returncode == 2
-    assert "(CANCELLED)" in said
-    run(recipe(*slurm), str(tmp_path / "run"))
+    assert (second.returncode, "died" in said) == (0, False), said
+    assert len(lost) == 1
+    assert len(held.nodes()) == 3  # two tasks, one of them twice
     assert content(tmp_path / "run") == expected
 
 
@@ -43,25 +56,6 @@ def test_a_killed_coordinators_job_is_cancelled_by_the_next_run(slurm, maps_alon
     run(recipe(), str(tmp_path / "run"))
 
     assert wait_until_gone(pids, seconds=0)
-    assert content(tmp_path / "run") == expected
-
-
-def test_the_task_of_a_failed_node_is_done_by_another(slurm, maps_alone, held, tmp_path):
-    """Slurm queues it again by itself; the coordinator waits, and neither a unit nor a byte is lost."""
-    recipe, expected = maps_alone
-    process = held.coordinator(recipe(), slurm)
-    lost = [pid for pid, node in held.begun(2).items() if node == "n2"]
-    update = ["scontrol", "update", "NodeName=n2"]
-    subprocess.run([*update, "State=DOWN", "Reason=test"], check=True)
-    try:
-        assert wait_until_gone(lost)
-        held.let_go()
-        said = process.communicate()[1]
-    finally:
-        subprocess.run([*update, "State=RESUME"], check=False)  # refused where slurmd has brought it back
-
-    assert (process.returncode, "died" in said) == (0, False), said
-    assert len(lost) == 1
     assert content(tmp_path / "run") == expected
 
 
