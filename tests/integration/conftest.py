@@ -19,7 +19,7 @@ import pytest
 
 from chejil.curation.run import run
 
-from .held import Held, content, with_site
+from .held import BROKEN, Held, content, with_site
 
 HERE = Path(__file__).parent
 COMMON = ("executor.tasks=2", "executor.mem_per_cpu_gb=1", "executor.poll_seconds=0.5")
@@ -139,21 +139,24 @@ SHORT = "stages=[normalise, write]"
 
 
 @pytest.fixture(scope="session")
-def every_kind(small_recipe, tmp_path_factory):
-    """A recipe with map, split and gather stages, and its run on this machine."""
-    return _locally(small_recipe, STAGES, tmp_path_factory)
+def every_kind(small_corpus, small_recipe, tmp_path_factory):
+    """A recipe with map, split and gather stages, on shards one of which is broken, and its run on this machine."""
+    data = tmp_path_factory.mktemp("corpus") / "data"
+    shutil.copytree(small_corpus, data)
+    (data / BROKEN).write_bytes(b"\x1f\x8b" + bytes(100))
+    return _with_local_run(partial(small_recipe, STAGES, f"data={data}"), tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def maps_alone(small_recipe, tmp_path_factory):
     """A recipe with few stages, and its run on this machine."""
-    return _locally(small_recipe, SHORT, tmp_path_factory)
+    return _with_local_run(partial(small_recipe, SHORT), tmp_path_factory)
 
 
-def _locally(small_recipe, stages, tmp_path_factory):
+def _with_local_run(recipe, tmp_path_factory):
     root = tmp_path_factory.mktemp("local") / "run"
-    run(small_recipe(stages), str(root))
-    return partial(small_recipe, stages), content(root)
+    run(recipe(), str(root))
+    return recipe, content(root)
 
 
 @pytest.fixture

@@ -31,6 +31,9 @@ elif sys.orig_argv[1:4] == ["-m", "chejil", "run"]:
 """
 BEGIN_SECONDS = 120
 
+BROKEN = "mc4-ko/c4-ko.00003.json.gz"
+"""A shard that cannot be read."""
+
 
 class Held:
     """Tasks that wait at their first unit until `let_go`."""

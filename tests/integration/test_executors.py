@@ -1,7 +1,6 @@
 """The same recipe on this machine, on a real Slurm and on a real Ray: the same bytes; what becomes of lost tasks."""
 
 import os
-import shutil
 import signal
 
 import pytest
@@ -9,13 +8,14 @@ import pytest
 from chejil.curation import manifest
 from chejil.curation.run import run
 
-from .held import content, wait_until_gone
+from .held import BROKEN, content, wait_until_gone
 
 pytestmark = pytest.mark.slow
 
 
 def test_two_nodes_write_the_same_bytes(cluster, every_kind, held, tmp_path):
-    """Maps, splits and gathers on two nodes, byte for byte the run on one machine; nothing of the jobs is left."""
+    """Maps, splits and gathers on two nodes, byte for byte the run on one machine; a shard that cannot be read is told
+    through the cluster and stops alone; nothing of the jobs is left."""
     recipe, expected = every_kind
     held.let_go()
 
@@ -23,6 +23,8 @@ def test_two_nodes_write_the_same_bytes(cluster, every_kind, held, tmp_path):
 
     assert content(tmp_path / "run") == expected
     assert len(set(held.nodes().values())) == 2
+    assert [(entry["shard"], "not a gzip file" in entry["what"]) for entry in done.failed] == [(BROKEN, True)]
+    assert manifest.verify(str(tmp_path / "run")) == []
     assert not (tmp_path / "run" / "jobs").exists()
     assert done.units_done
     assert run(recipe(), str(tmp_path / "run")).units_done == 0
@@ -61,17 +63,3 @@ def test_a_run_that_is_terminated_cancels_its_tasks(cluster, maps_alone, held):
     assert wait_until_gone(
         pids, seconds=0 if cluster[0].endswith("slurm") else 5
     )  # Ray tells nobody that they have
-
-
-def test_a_file_that_cannot_be_read_stops_its_shard_alone(cluster, small_corpus, maps_alone, tmp_path):
-    """What a worker says of a shard comes back through the cluster as it does from a pool."""
-    data = tmp_path / "data"
-    shutil.copytree(small_corpus, data)
-    broken = data / "c4-en/c4-en.00000.json.gz"
-    broken.write_bytes(b"\x1f\x8b" + bytes(100))
-
-    done = run(maps_alone[0](f"data={data}", *cluster), str(tmp_path / "run"))
-
-    assert [entry["shard"] for entry in done.failed] == ["c4-en/c4-en.00000.json.gz"]
-    assert "not a gzip file" in done.failed[0]["what"]
-    assert manifest.verify(str(tmp_path / "run")) == []
