@@ -8,7 +8,7 @@ What datatrove 0.10 does beside scheduling, and why it does no harm here:
   not: it is left out; so is `srun`, which since Slurm 22.05 gives a task one core whatever it asked for;
 - `launch_pickled_pipeline` must be in PATH on the node: this Python's folder is put first there;
 - Ray's work is done in a forked process, and logged to /tmp/ray_logs, which belongs to who came first: the task is a
-  new process (task.py), and the temporary folder is the stage's own;
+  new process (step.py), and the temporary folder is the stage's own;
 - a Ray task that fits no node waits for ever in silence: it is refused;
 - `depends` polls every two minutes: it is not used, stages follow each other here.
 """
