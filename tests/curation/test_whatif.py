@@ -244,7 +244,6 @@ def test_survivors_and_common_sentences_do_move(done):
     assert {
         "duplicate:near",
         "duplicate:exact",
-        "contaminated:shop",
         "contaminated:kobest/sentineg",
     } <= reasons
 
