@@ -392,3 +392,11 @@ def test_the_first_records_may_be_of_another_kind(data, tmp_path):
     found = run(recipe(own), str(tmp_path / "run"))
 
     assert found.contamination["shop"]["items"] == len(ITEMS)
+
+
+def test_a_set_that_is_all_training_is_refused(data):
+    """With the reason, and not with the names of another set's files."""
+    same = "stages.decontaminate.against.shop.training=evals/test.jsonl"
+
+    with pytest.raises(RecipeError, match="every file of 'paths' is under 'training', too"):
+        recipe(data, "drop", same)

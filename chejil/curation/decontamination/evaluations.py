@@ -143,14 +143,20 @@ def files_of(name: str, wanted: EvaluationSet, data_root: str) -> list[Evaluatio
         chosen = list(_mapped(name, maps()[wanted.map], found))
         chosen += list(_mapped(name, maps()[wanted.map], _training(wanted, data_root)))
     if not any(file.role == "evaluation" for file in chosen):
-        patterns = [p for task in maps()[wanted.map or "kobest"].tasks.values() for p in task.files]
         raise ChejilError(
             f"none of the {len(found)} files is an evaluation file of '{wanted.map or name}'",
             where=found[0].url,
-            mend=f"its files are called: {', '.join(patterns[:8])}; or read them with 'fields'",
+            mend=_other_files(wanted),
         )
     unique = {(file.task, file.role, file.file.name, file.file.url): file for file in chosen}
     return [unique[key] for key in sorted(unique)]
+
+
+def _other_files(wanted: EvaluationSet) -> str:
+    if wanted.map is None:
+        return "every file of 'paths' is under 'training', too"
+    patterns = [pattern for task in maps()[wanted.map].tasks.values() for pattern in task.files]
+    return f"its files are called: {', '.join(patterns[:8])}; or read them with 'fields'"
 
 
 def _training(wanted: EvaluationSet, data_root: str) -> list[InputFile]:
