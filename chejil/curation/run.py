@@ -37,7 +37,7 @@ from chejil.errors import ChejilError, RunError
 
 @dataclass
 class Run:
-    """Where a run stands: records by stage and unit, shards that stopped, time by stage."""
+    """Where a run stands: records by stage and unit, shards that stopped."""
 
     root: str
     plan: Plan
@@ -45,7 +45,6 @@ class Run:
     failed: dict[str, ChejilError] = field(default_factory=dict)
     done: int = 0
     workers: int = 1
-    times: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def shards(self) -> tuple[str, ...]:
@@ -168,7 +167,7 @@ def do_stage(
         progress.advance(stage.name, outcome.name, error, _work(state, stage, outcome.name))
     if todo:
         work = [_work(state, stage, name) for name in todo]
-        state.times[stage.name] = timing.entry(time.perf_counter() - start, work)
+        timing.add(state.root, stage.name, timing.entry(time.perf_counter() - start, work), state.workers)
     progress.finish(stage.name)
 
 
@@ -234,12 +233,14 @@ def _close(state: Run, recipe: Recipe) -> manifest.Manifest:
     complete = whole is None or old == content.as_dict()
     if not complete:
         _sweep(state)
-    if whole is not None or list(manifest.file_problems(state.root, "recipe.yaml", content.files["recipe.yaml"])):
+    if whole is not None or list(
+        manifest.file_problems(state.root, "recipe.yaml", content.files["recipe.yaml"])
+    ):
         shards.remove(shards.join(state.root, manifest.PATH))
         shards.write_bytes(state.root, "recipe.yaml", written.encode())
         if whole is not None:
-            times = timing.updated(state.root, state.times, state.workers)
-            shards.write_bytes(state.root, report.PATH, page.with_time(whole, content, times).encode())
+            whole = page.with_time(whole, content, timing.read(state.root))
+            shards.write_bytes(state.root, report.PATH, whole.encode())
         shards.write_json(state.root, manifest.PATH, content.as_dict())
     shards.remove(shards.join(state.root, manifest.UNFINISHED))
     content.units_done = state.done

@@ -24,12 +24,19 @@ from chejil.curation.statistics.summary import Summary
 from chejil.filters.catalogue import SIGNALS
 
 BUCKETS = pa.schema(
-    [("signal", pa.string()), ("lang", pa.string()), ("kept", pa.bool_()), ("key", pa.int32()), ("count", pa.int64())]
+    [
+        ("signal", pa.string()),
+        ("lang", pa.string()),
+        ("kept", pa.bool_()),
+        ("key", pa.int32()),
+        ("count", pa.int64()),
+    ]
 )
 """A filled bucket of a signal, by language and by whether the document was kept."""
 
 BINS = 30
 _LOG_SPREAD = 20.0  # a 99 % quantile that many times the median is drawn on a logarithmic scale
+_FAR = 6.0  # a bound that is farther from the values than so many times their range would leave them no room
 
 
 def signals_of(judged: Mapping[str, Any]) -> list[str]:
@@ -72,7 +79,7 @@ def summary(unit: Unit) -> dict[str, Any]:
     buckets = pl.DataFrame(pl.from_arrow(BUCKETS.empty_table()))
     chosen = pl.DataFrame(pl.from_arrow(samples.SCHEMA.empty_table()))
     for shard in unit.shards:
-        part = shards.read_json(shards.join(unit.root, f"work/report/totals/{shard}.json"))
+        part: Any = shards.read_json(shards.join(unit.root, f"work/report/totals/{shard}.json"))
         for name, counts in totals.items():
             counts.update({tuple(row[:-1]): row[-1] for row in part[name]})
         extremes = _merged([*extremes, *part["extremes"]])
@@ -100,8 +107,18 @@ def _merged(rows: list[list[Any]]) -> list[list[Any]]:
     found: dict[tuple[str, str], list[Any]] = {}
     for name, lang, low, high, whole, nulls in rows:
         old = found.get((name, lang), [name, lang, None, None, True, 0])
-        lows, highs = [v for v in (old[2], low) if v is not None], [v for v in (old[3], high) if v is not None]
-        row = [name, lang, min(lows, default=None), max(highs, default=None), old[4] and whole, old[5] + nulls]
+        lows, highs = (
+            [v for v in (old[2], low) if v is not None],
+            [v for v in (old[3], high) if v is not None],
+        )
+        row = [
+            name,
+            lang,
+            min(lows, default=None),
+            max(highs, default=None),
+            old[4] and whole,
+            old[5] + nulls,
+        ]
         found[name, lang] = row
     return [found[key] for key in sorted(found)]
 
@@ -151,7 +168,10 @@ def _of_language(rows: pl.DataFrame, row: list[Any], edges: list[float], scale: 
 
 def _summary(buckets: pl.DataFrame, rows: list[list[Any]]) -> Summary:
     added = buckets.group_by("key").agg(pl.col("count").sum()).sort("key")
-    lows, highs = [row[2] for row in rows if row[2] is not None], [row[3] for row in rows if row[3] is not None]
+    lows, highs = (
+        [row[2] for row in rows if row[2] is not None],
+        [row[3] for row in rows if row[3] is not None],
+    )
     return Summary(
         count=int(added["count"].sum()),
         nulls=sum(row[5] for row in rows),
@@ -167,7 +187,7 @@ def _summary(buckets: pl.DataFrame, rows: list[list[Any]]) -> Summary:
 
 
 def axis(found: Summary, bounds: list[float]) -> tuple[list[float], str]:
-    """Edges of the bins, and whether they are linear or log: from 1 % to 99 % of the values, and to bounds that are near.
+    """Edges of the bins, and whether they are linear or log: from 1 % to 99 % of the values, and to near bounds.
 
     What lies beyond stands in the outer bins. Zeros stand in the first bin of a logarithmic axis.
     """
@@ -181,10 +201,10 @@ def axis(found: Summary, bounds: list[float]) -> tuple[list[float], str]:
         ends = [bound for bound in bounds if bound > 0]
         least, most = min(max(low, positive), *ends, high), max(high, *ends, least_step(low, high))
         return np.geomspace(max(least, most * 1e-9), most, BINS + 1).tolist(), "log"
-    room = high - low
-    near = [bound for bound in bounds if low - 2 * room <= bound <= high + 2 * room]
+    room = high - low or max([1.0, *map(abs, bounds)])
+    near = [bound for bound in bounds if low - _FAR * room <= bound <= high + _FAR * room]
     low, high = min([low, *near]), max([high, *near])
-    if found.whole and high - low < BINS:
+    if found.whole and high - low < BINS and all(bound.is_integer() for bound in near):
         return np.arange(np.floor(low), np.floor(high) + 2).tolist(), "linear"
     return np.linspace(low, high if high > low else low + 1, BINS + 1).tolist(), "linear"
 

@@ -1,9 +1,9 @@
 """Charts as SVG that stands in the page: specifications of Vega, drawn by vl-convert without a browser.
 
-Vega and not Vega-Lite: the compiler takes two thirds of the time (36 against 11 ms a chart on one core; the first costs 0.6 s
-more, and 100 MB). Colours are variables of the page's style, so that a chart turns dark with it. No width of any text is
-asked for (no legend, no title, labels that may overlap): else the bytes would depend on the fonts of the machine. A chart
-is one image to a screen reader; its numbers stand in the table beside it.
+Vega and not Vega-Lite: the compiler takes two thirds of the time (36 against 15 ms a chart on one core; the first costs
+0.6 s more, and 100 MB). Colours are variables of the page's style, so that a chart turns dark with it. No width of any
+text is asked for (no legend, no title, labels that may overlap): else bytes would depend on the fonts of the machine. A
+chart is one image to a screen reader; its numbers stand in the table beside it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,18 @@ from typing import Any
 WIDTH, HEIGHT = 288, 72
 _MARGIN = {"left": 12, "right": 16, "top": 6, "bottom": 20}
 
-DASHES: Mapping[str, list[int]] = {"ko": [1, 0], "en": [5, 2], "mixed": [2, 2], "other": [1, 3], "unknown": [7, 3]}
+DASHES: Mapping[str, list[int]] = {
+    "ko": [1, 0],
+    "en": [5, 2],
+    "mixed": [2, 2],
+    "other": [1, 3],
+    "unknown": [7, 3],
+}
 """Lines of a language: told apart without colours too."""
 
-_NEEDLESS = re.compile(r' (xmlns|xmlns:xlink|aria-roledescription|aria-hidden)="[^"]*"| role="graphics-(object|symbol)"')
+_NEEDLESS = re.compile(
+    r' (xmlns|xmlns:xlink|aria-roledescription|aria-hidden)="[^"]*"| role="graphics-(object|symbol)"'
+)
 """What a picture inside HTML does not need: it is one image, whatever it is made of."""
 
 
@@ -36,7 +44,7 @@ def histogram(
     Heights are roots of shares: tails are what a bound is about, and beside a spike they would not be seen.
     """
     first, last = edges[0], edges[-1]
-    x = {"name": "x", "type": scale, "domain": [first, last], "range": "width"}
+    x = {"name": "x", "type": scale, "domain": [first, last], "range": "width", "zero": False}
     top = max([share for values in shares.values() for share in values], default=1.0) or 1.0
     y = {"name": "y", "type": "sqrt", "domain": [0, top], "range": "height"}
     marks = [_steps(lang, edges, values) for lang, values in shares.items()]
@@ -57,7 +65,7 @@ def bars(label: str, names: Sequence[str], counts: Sequence[int]) -> str:
         "fill": {"value": "var(--bar)"},
     }
     mark = {"type": "rect", "from": {"data": "rows"}, "aria": False, "encode": {"update": encode}}
-    axis = {**_AXIS, "scale": "x"}
+    axis = {**_AXIS, "scale": "x", "labelFontSize": 10}
     return _drawn(label, [x, y], [axis], [mark], [{"name": "rows", "values": rows}])
 
 
@@ -78,7 +86,9 @@ _AXIS: Mapping[str, Any] = {
 
 def _axis(scale: str, ticks: Sequence[float]) -> dict[str, Any]:
     labels = {str(tick): number(tick) for tick in ticks}
-    pick = "".join(f"datum.value == {tick!r} ? '{label}' : " for tick, label in zip(ticks, labels.values(), strict=True))
+    pick = "".join(
+        f"datum.value == {tick!r} ? '{label}' : " for tick, label in zip(ticks, labels.values(), strict=True)
+    )
     encode = {"labels": {"update": {"text": {"signal": f"{pick}''"}}}}
     return {**_AXIS, "scale": scale, "values": list(ticks), "encode": encode}
 
@@ -109,21 +119,41 @@ def _ticks(first: float, last: float, scale: str) -> list[float]:
     steps = [float(f"{factor}e{power}") for power in range(-15, 20) for factor in (1, 2, 2.5, 5)]
     step = next((step for step in steps if step >= rough * 0.999), rough)
     start = -(-first // step)
-    return [float(f"{(start + place) * step:.12g}") for place in range(6) if (start + place) * step <= last * (1 + 1e-12)]
+    return [
+        float(f"{(start + place) * step:.12g}")
+        for place in range(6)
+        if (start + place) * step <= last * (1 + 1e-12)
+    ]
 
 
 def _steps(lang: str, edges: Sequence[float], shares: Sequence[float]) -> dict[str, Any]:
     """A mark with its own points: the outline of the bins, from the axis and back."""
     points = [{"x": edge, "y": share} for edge, share in zip(edges, [*shares, 0.0], strict=True)]
-    ends = {"interpolate": {"value": "step-after"}, "x": {"scale": "x", "field": "x"}, "y": {"scale": "y", "field": "y"}}
-    ink = {"stroke": {"value": f"var(--{lang})"}, "strokeWidth": {"value": 1.4}, "strokeDash": {"value": DASHES[lang]}}
-    fill = {"fill": {"value": f"var(--{lang})"}, "fillOpacity": {"value": 0.14}, "y2": {"scale": "y", "value": 0}}
+    ends = {
+        "interpolate": {"value": "step-after"},
+        "x": {"scale": "x", "field": "x"},
+        "y": {"scale": "y", "field": "y"},
+    }
+    ink = {
+        "stroke": {"value": f"var(--{lang})"},
+        "strokeWidth": {"value": 1.4},
+        "strokeDash": {"value": DASHES[lang]},
+    }
+    fill = {
+        "fill": {"value": f"var(--{lang})"},
+        "fillOpacity": {"value": 0.14},
+        "y2": {"scale": "y", "value": 0},
+    }
     return _mark("area", points, {**ends, **ink, **fill})
 
 
 def _upright(lang: str, end: float) -> dict[str, Any]:
     place = {"x": {"scale": "x", "field": "x"}, "y": {"value": 0}, "y2": {"value": HEIGHT}}
-    ink = {"stroke": {"value": f"var(--{lang})"}, "strokeWidth": {"value": 2}, "strokeDash": {"value": [4, 2]}}
+    ink = {
+        "stroke": {"value": f"var(--{lang})"},
+        "strokeWidth": {"value": 2},
+        "strokeDash": {"value": [4, 2]},
+    }
     return _mark("rule", [{"x": end}], {**place, **ink})
 
 

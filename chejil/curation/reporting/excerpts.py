@@ -47,7 +47,9 @@ def _origin(row: Mapping[str, Any]) -> str:
     return " · ".join(parts)
 
 
-def folded(samples: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], kind: str, limit: int) -> dict[str, str]:
+def folded(
+    samples: Mapping[tuple[str, str], Sequence[Mapping[str, Any]]], kind: str, limit: int
+) -> dict[str, str]:
     """Samples of a kind by name, each group folded in under its name."""
     return {
         name: details(f"{code(name)} <small>{len(rows)}</small>", listed(rows, limit))

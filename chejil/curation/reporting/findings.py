@@ -10,7 +10,7 @@ from chejil.curation.manifest import Manifest
 from chejil.curation.report import share, totals
 from chejil.curation.reporting import charts
 from chejil.curation.reporting.excerpts import language_tag
-from chejil.curation.reporting.layout import bar, code, excerpt, say, section, table, text
+from chejil.curation.reporting.layout import bar, code, excerpt, say, section, table, text, word
 
 _MAX_SOURCES = 40
 _MAX_TASKS = 300
@@ -25,21 +25,24 @@ def duplicates(run: Manifest, clusters: Iterable[Sequence[Any]], samples: Iterab
         sizes.setdefault(kind, Counter())[size] += documents
     largest = [row for row in samples if row["kind"] == "cluster"]
     body = "".join(
-        _clusters(kind, found, [row for row in largest if row["side"] == kind]) for kind, found in sorted(sizes.items())
+        _clusters(kind, found, [row for row in largest if row["side"] == kind])
+        for kind, found in sorted(sizes.items())
     )
     body += "".join(_shared(run, name) for name in run.shared)
     return section("duplicates", say("Duplicates"), body)
 
 
 def _clusters(kind: str, sizes: Mapping[int, int], largest: Sequence[Mapping[str, Any]]) -> str:
-    classes = list(_in_classes(sizes))
-    label = f"{kind} duplicates, clusters by size: " + ", ".join(f"{name}: {count:,}" for name, count, _ in classes)
+    classes = [found for found in _in_classes(sizes) if found[1] or found[0] in ("2", "3", "4–5")]
+    label = f"{kind} duplicates, clusters by size: " + ", ".join(
+        f"{name}: {count:,}" for name, count, _ in classes
+    )
     chart = charts.bars(label, [name for name, _, _ in classes], [count for _, count, _ in classes])
     rows = [(name, f"{count:,}", f"{documents:,}") for name, count, documents in classes if count]
     heads = (say("documents in the cluster"), f">{say('clusters')}", f">{say('documents')}")
-    caption = say("{kind} duplicates: clusters by size; heights are logarithmic.", kind=text(kind))
+    caption = say("{kind} duplicates: clusters by size; heights are logarithmic.", kind=word(kind))
     lines = [(f"{row['value']:,.0f}", text(row["source"]), _line(row)) for row in largest]
-    note = say("The largest clusters of {kind} duplicates, a line of one document each.", kind=text(kind))
+    note = say("The largest clusters of {kind} duplicates, a line of one document each.", kind=word(kind))
     listed = table(note, (f">{say('size')}", say("source"), say("text")), lines)
     return f"<div class=pair><figure>{chart}</figure>{table(caption, heads, rows)}</div>{listed}"
 
@@ -52,8 +55,16 @@ def _line(row: Mapping[str, Any]) -> str:
 def _in_classes(sizes: Mapping[int, int]) -> Iterator[tuple[str, int, int]]:
     """Name, clusters and documents of each class; a cluster that was cut by a shard that stopped counts as one."""
     for low, high in _CLASSES:
-        mine = {size: documents for size, documents in sizes.items() if low <= size and (high is None or size <= high)}
-        name = f"{low}" if low == high else (f"> {low - 1:,}" if high is None else f"{low}–{high:,}")
+        mine = {
+            size: documents
+            for size, documents in sizes.items()
+            if low <= size and (high is None or size <= high)
+        }
+        name = (
+            f"{low}"
+            if low == high
+            else ("> 1k" if high is None else f"{low}–{'1k' if high == 1000 else high}")
+        )
         yield name, sum(-(-documents // size) for size, documents in mine.items()), sum(mine.values())
 
 
@@ -65,9 +76,13 @@ def _shared(run: Manifest, name: str) -> str:
     rows = [(text(source), *_shares(row, others, every.get(source))) for source, row in found.items()]
     title = say(
         "Documents of a source that another has too ({kind} duplicates), whether they were kept or not.",
-        kind=text(name.replace("_dedup", "")),
+        kind=word(name.replace("_dedup", "")),
     )
-    return table(title, (say("documents of"), *(f">{say('in {name}', name=text(o))}" for o in others)), rows[:_MAX_SOURCES])
+    return table(
+        title,
+        (say("documents of"), *(f">{say('in {name}', name=text(o))}" for o in others)),
+        rows[:_MAX_SOURCES],
+    )
 
 
 def _shares(row: Mapping[str, int], others: Iterable[str], every: int | None) -> Iterator[str]:
@@ -91,11 +106,11 @@ def contamination(run: Manifest) -> str:
         )
         for task, found in list(run.contamination.items())[:_MAX_TASKS]
     ]
-    heads = (say("task"), f">{say('items')}", f">{say('found')}", f">{say('share')}", "|")
-    heads = (*heads, f">{say('in documents')}", f">{say('common sentences')}")
+    heads = [say("task"), f">{say('items')}", f">{say('found')}", f">{say('share')}", "|"]
+    heads += (f">{say('in documents')}", f">{say('common sentences')}")
     note = say(
-        "Items of evaluation sets that stand in documents. A model trained on those documents would be asked what it has read. "
-        "Common sentences are said by many, and do not count."
+        "Items of evaluation sets that stand in documents. A model trained on those documents would be asked what it "
+        "has read. Common sentences are said by many, and do not count."
     )
     return section("contamination", say("Evaluation texts in documents"), table(note, heads, rows))
 
@@ -108,9 +123,15 @@ def edits(run: Manifest) -> str:
         for rule, count in sorted(edited["spans"].items(), key=lambda item: (-item[1], item[0]))
     ]
     changed = ", ".join(f"{code(name)} {edited['documents']:,}" for name, edited in run.edited.items())
-    note = say("Documents with changed spans: {counts}. Every span lies in edits/ and can be undone.", counts=changed)
+    note = say(
+        "Documents with changed spans: {counts}. Every span lies in edits/ and can be undone.", counts=changed
+    )
     heads = (say("transform"), say("kind"), f">{say('spans')}")
-    return section("edits", say("Personal data and other spans that were changed"), table(note, heads, rows) if rows else "")
+    return section(
+        "edits",
+        say("Personal data and other spans that were changed"),
+        table(note, heads, rows) if rows else "",
+    )
 
 
 def normalised(run: Manifest) -> str:
@@ -118,7 +139,9 @@ def normalised(run: Manifest) -> str:
     changed: Counter[str] = Counter()
     for entry in run.inputs:
         changed.update(entry["changed"])
-    order = sorted(((kind, count) for kind, count in changed.items() if count), key=lambda item: (-item[1], item[0]))
+    order = sorted(
+        ((kind, count) for kind, count in changed.items() if count), key=lambda item: (-item[1], item[0])
+    )
     rows = [(code(kind), f"{count:,}", share(count, run.documents)) for kind, count in order]
     heads = (say("kind"), f">{say('documents')}", f">{say('of all')}")
     note = say("Characters were normalised in these documents.")
@@ -129,5 +152,7 @@ def quarantine(run: Manifest) -> str:
     """Records that were no documents, by reason."""
     order = sorted(run.quarantined.items(), key=lambda item: (-item[1], item[0]))
     rows = [(code(reason), f"{count:,}") for reason, count in order]
-    note = say("Records that could not be read as documents. They lie in quarantine/ with the reason and the bytes.")
+    note = say(
+        "Records that could not be read as documents. They lie in quarantine/ with the reason and the bytes."
+    )
     return section("quarantine", say("Quarantine"), table(note, (say("reason"), f">{say('records')}"), rows))

@@ -1,8 +1,8 @@
 """The frame of every page that Chejil writes, and the words, tables and marks that it is made of.
 
-A page asks for nothing: style is inline, drawings are SVG, there is no script. The two languages of a report stand beside
-each other in `span`s, and a radio button shows one of them; without CSS both are read. Whatever comes from data goes
-through `text`, which shortens, makes control characters visible and escapes.
+A page asks for nothing: style is inline, drawings are SVG, there is no script. The two languages of a report stand
+beside each other in `span`s, and a radio button shows one of them. Whatever comes from data goes through `text`, which
+shortens, makes control characters visible and escapes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ import yaml
 _MAX_NAME = 96
 """Characters of a name (of a file, an id, a rule) that are shown: one name must not push a table off the page."""
 
-_INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]")
+_MAX_LINES = 12
+
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufffe\uffff]"
+)
 """Controls, and marks that turn the direction of the text after them."""
 
 _BLANK = re.compile(r"[ \t]*\n\s*\n\s*|[ \t]*\n[ \t]*")
@@ -60,8 +64,8 @@ def excerpt(value: str, limit: int) -> str:
     'a\\n\\nb\\nc…'
     """
     plain = _BLANK.sub(lambda match: "\n\n" if match.group().count("\n") > 1 else "\n", value.strip())
-    cut = plain[:limit]
-    return html.escape(_INVISIBLE.sub("\ufffd", cut)) + ("…" if len(plain) > limit else "")
+    cut = "\n".join(plain[:limit].split("\n")[:_MAX_LINES])
+    return html.escape(_INVISIBLE.sub("\ufffd", cut)) + ("…" if len(plain) > len(cut) else "")
 
 
 @cache
@@ -80,6 +84,11 @@ def say(english: str, **values: object) -> str:
     both = (english, korean()[english])
     first, second = (phrase.format(**values) if values else phrase for phrase in both)
     return f'<span class="en">{first}</span><span class="ko" lang="ko">{second}</span>'
+
+
+def word(name: str) -> str:
+    """A name of ours in both languages where it has a Korean one."""
+    return say(name) if name in korean() else text(name)
 
 
 def code(value: object) -> str:
@@ -104,14 +113,14 @@ def table(caption: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -
     """
     kinds = [{">": " class=n", "|": " class=w"}.get(column[:1], "") for column in columns]
     heads = "".join(
-        f"<th scope=col{kind}>{column[1:] if kind else column}</th>"
+        f"<th scope=col{kind}>{column[1:] if kind else column}</th>" if column != "|" else f"<td{kind}></td>"
         for kind, column in zip(kinds, columns, strict=True)
     )
     body = "".join(f"<tr>{_cells(row, kinds)}</tr>\n" for row in rows)
     if not body:
         return ""
     return (
-        f"<div class=scroll tabindex=0><table><caption>{caption}</caption><thead><tr>{heads}</tr></thead>"
+        f"<div class=scroll tabindex=0><table><caption><span>{caption}</span></caption><thead><tr>{heads}</tr></thead>"
         f"<tbody>{body}</tbody></table></div>\n"
     )
 

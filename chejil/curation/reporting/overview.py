@@ -8,7 +8,7 @@ from typing import Any
 
 from chejil.curation.manifest import Manifest
 from chejil.curation.report import GROUPS, megabytes, reason_group, share, totals
-from chejil.curation.reporting.layout import bar, code, say, section, table, text, tiles
+from chejil.curation.reporting.layout import bar, code, say, section, table, text, tiles, word
 
 MAX_ROWS = 400
 """Rows of a table: a run with more sources or reasons says the rest in manifest.json."""
@@ -60,24 +60,42 @@ def _stopped(run: Manifest) -> str:
 def funnel(run: Manifest) -> str:
     """What is left after each kind of reason, in the order of the recipe."""
     gone: dict[str, Counter] = {}
-    for (reason,), counts in totals(run.funnel, "reason", where=lambda row: row["reason"] is not None).items():
+    for (reason,), counts in totals(
+        run.funnel, "reason", where=lambda row: row["reason"] is not None
+    ).items():
         gone.setdefault(reason_group(reason), Counter()).update(counts)
     documents, num_bytes = run.documents, sum(row["bytes"] for row in run.funnel)
     whole = documents
     rows = [(say("documents read"), f"{documents:,}", "", "", megabytes(num_bytes), bar(documents, whole))]
     for name in [*(group for stage in run.stages for group in GROUPS.get(stage["name"], ())), *gone]:
-        counts = gone.pop(name, None)
-        if counts is None:
+        if name not in gone:
             continue
+        counts = gone.pop(name)
         documents -= counts["documents"]
         num_bytes -= counts["bytes"]
         less = f"−{counts['documents']:,}"
         part = share(counts["documents"], whole)
         rows.append(
-            (say("after {kind}", kind=name), f"{documents:,}", less, part, megabytes(num_bytes), bar(documents, whole))
+            (
+                say("after {kind}", kind=word(name)),
+                f"{documents:,}",
+                less,
+                part,
+                megabytes(num_bytes),
+                bar(documents, whole),
+            )
         )
-    columns = (say("step"), f">{say('left')}", f">{say('dropped')}", f">{say('of all')}", f">{say('text')}", "|")
-    return section("funnel", say("Funnel"), table(say("In the order of the recipe."), columns, rows) if whole else "")
+    columns = (
+        say("step"),
+        f">{say('left')}",
+        f">{say('dropped')}",
+        f">{say('of all')}",
+        f">{say('text')}",
+        "|",
+    )
+    return section(
+        "funnel", say("Funnel"), table(say("In the order of the recipe."), columns, rows) if whole else ""
+    )
 
 
 def by_source(run: Manifest, sizes: Iterable[Mapping[str, Any]]) -> str:
@@ -126,7 +144,11 @@ def reasons(run: Manifest, found: Iterable[Mapping[str, Any]], samples: Mapping[
     rows = []
     for reason in order[:MAX_ROWS]:
         first, some = dropped.get((reason,), Counter()), at_all[reason]
-        numbers = (f"{first['documents']:,}", share(first["documents"], run.documents), bar(first["documents"], most))
+        numbers = (
+            f"{first['documents']:,}",
+            share(first["documents"], run.documents),
+            bar(first["documents"], most),
+        )
         more = (megabytes(first["bytes"]), f"{some['documents']:,}", f"{some['alone']:,}")
         rows.append((code(reason), *numbers, *more))
     heads = (say("reason"), f">{say('first')}", f">{say('of all')}", "|", f">{say('text')}")
@@ -136,7 +158,9 @@ def reasons(run: Manifest, found: Iterable[Mapping[str, Any]], samples: Mapping[
     )
     body = table(note, (*heads, f">{say('at all')}", f">{say('alone')}"), rows)
     shown = "".join(samples.get(reason, "") for reason in order[:MAX_ROWS])
-    return section("reasons", say("Why documents were dropped"), body + _with_title(shown, say("Dropped documents")))
+    return section(
+        "reasons", say("Why documents were dropped"), body + _with_title(shown, say("Dropped documents"))
+    )
 
 
 def _with_title(body: str, title: str) -> str:

@@ -1,8 +1,8 @@
 """The report of a run: one self-contained HTML file in English and Korean, no script, no request to anywhere.
 
-It holds what the manifest and the summary (summaries.py) hold, and nothing that differs between two runs but what stands
-between the marks of timing.py. It stays below MAX_BYTES whatever the run: tables and names are cut, and where samples would
-take too much they are shortened, all alike.
+It holds what the manifest and the summary (summaries.py) hold, and nothing that differs between two runs but what
+stands between the marks of timing.py. It stays below MAX_BYTES whatever the run: tables and names are cut, and where
+samples would take too much they are shortened, all alike.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from chejil.curation.reporting.samples import TEXT_CHARS, by_group
 MAX_BYTES = 4_900_000
 """5 MB, less the section on time."""
 
-_LIMITS = (TEXT_CHARS, 160, 80, 40, 0)
+_LIMITS = (TEXT_CHARS, 120, 40, 0)
 
 _LANGUAGES = (
     '<fieldset class=choice aria-label="Language">'

@@ -1,8 +1,8 @@
 """Which documents a report shows: a few for each reason, on both sides of each bound, kept ones, large clusters.
 
 A sample is a few rows of a group, the first by distance and then by a hash of the id: so the choice among a thousand
-shards is the choice among each shard's choice, and neither order nor workers change it. A shard chooses first, by columns
-alone, and then reads the text of what it chose.
+shards is the choice among each shard's choice, and neither order nor workers change it. A shard chooses first, by
+columns alone, and then reads the text of what it chose.
 """
 
 from __future__ import annotations
@@ -60,7 +60,10 @@ def first(rows: pl.DataFrame) -> pl.DataFrame:
     ordered = rows.sort(*GROUP, *_ORDER, nulls_last=True)
     clusters = ordered.filter(kind="cluster").unique(["side", "name"], keep="first", maintain_order=True)
     clusters = clusters.sort("side", "distance", "name").group_by("side", maintain_order=True).head(CLUSTERS)
-    parts = [ordered.filter(kind=kind).group_by(GROUP, maintain_order=True).head(number) for kind, number in _NUMBERS]
+    parts = [
+        ordered.filter(kind=kind).group_by(GROUP, maintain_order=True).head(number)
+        for kind, number in _NUMBERS
+    ]
     return pl.concat([part.select(rows.columns) for part in (*parts, clusters)])
 
 
@@ -77,7 +80,9 @@ def chosen(rows: pl.DataFrame, signals: Mapping[str, np.ndarray], policy: Policy
     parts = [_by_reason(rows), _kept(rows), *_clusters(rows)]
     if policy is not None:
         parts += _at_bounds(rows, signals, policy)
-    return first(pl.concat([part.select(_CHOSEN).cast(dict(TYPES)) for part in parts]))
+    return first(
+        pl.concat([part.select(pl.col(name).cast(kind) for name, kind in TYPES.items()) for part in parts])
+    )
 
 
 def _plain(rows: pl.DataFrame, kind: str, **columns: Any) -> pl.DataFrame:
@@ -107,7 +112,9 @@ def _clusters(rows: pl.DataFrame) -> Iterator[pl.DataFrame]:
         yield _plain(largest, "cluster", name=name, side=kind, distance=-size.cast(pl.Float64), value=size)
 
 
-def _at_bounds(rows: pl.DataFrame, signals: Mapping[str, np.ndarray], policy: Policy) -> Iterator[pl.DataFrame]:
+def _at_bounds(
+    rows: pl.DataFrame, signals: Mapping[str, np.ndarray], policy: Policy
+) -> Iterator[pl.DataFrame]:
     """Just inside: what was kept and is nearest to the bound; just outside: what falls by it and is nearest."""
     kept, hashes = rows["reason"].is_null().to_numpy(), rows["hash"].to_numpy()
     for lang, limits in policy.languages.items():
@@ -121,7 +128,9 @@ def _at_bounds(rows: pl.DataFrame, signals: Mapping[str, np.ndarray], policy: Po
                     few = nearest(mine[found], np.abs(beyond[found]), hashes)
                     some = rows[few]
                     value = pl.Series("value", signals[name][few])
-                    away = pl.Series("distance", np.abs(signals[name][few] - (bound.low if side == "low" else bound.high)))
+                    away = pl.Series(
+                        "distance", np.abs(signals[name][few] - (bound.low if side == "low" else bound.high))
+                    )
                     yield _plain(some, "bound", name=name, side=side, inside=inside).with_columns(value, away)
 
 

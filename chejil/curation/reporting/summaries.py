@@ -1,8 +1,8 @@
 """What a report needs beside the manifest, gathered by two stages at the end of a run.
 
-`report/parts` (map) reads the columns of a shard's decisions and judged signals once, and the text of the few documents that
-it chose; `report/summary` (gather) adds the parts up. As stages they are spread over workers, done again only for shards
-that changed, and the page that closes a run reads one record of some hundred kilobytes.
+`report/parts` (map) reads the columns of a shard's decisions and judged signals once, and the text of the few documents
+that it chose; `report/summary` (gather) adds the parts up. As stages they are spread over workers, done again only for
+shards that changed, and the page that closes a run reads one record of some hundred kilobytes.
 
 Measured: 8 µs a document on one core where 53 signals are judged, beside about 400 µs that measuring them takes.
 """
@@ -38,7 +38,9 @@ _DECIDED = (
 )  # fmt: skip
 
 
-def stages(filters: Filter | None, scored: Sequence[str], transforms: Sequence[str], data: str) -> list[Stage]:
+def stages(
+    filters: Filter | None, scored: Sequence[str], transforms: Sequence[str], data: str
+) -> list[Stage]:
     """The two stages of a recipe's filter, its scored signals and its transforms."""
     judged = _judged(filters, data)
     columns = [name for name in scored if name in SIZES or name in adding_up.signals_of(judged)]
@@ -130,24 +132,34 @@ class _Part:
         self.chosen = samples.first(pl.concat([self.chosen, samples.chosen(rows, judged, policy)]))
 
     def _measured(self, rows: pl.DataFrame, signals: Mapping[str, np.ndarray]) -> None:
-        keys, groups = group_rows([rows["lang"].to_arrow().cast(pa.string()), rows["kept"].to_arrow()], len(rows))
+        keys, groups = group_rows(
+            [rows["lang"].to_arrow().cast(pa.string()), rows["kept"].to_arrow()], len(rows)
+        )
         keys, order, starts = self.columns.ordered(keys, groups)
         values = np.array(list(signals.values())).reshape(len(signals), len(rows))
         self.columns.add(list(signals), values if order is None else values[:, order], keys, starts)
 
     def _sizes(self, rows: pl.DataFrame, signals: Mapping[str, np.ndarray]) -> None:
         measured = [pl.Series(name, signals[name]).fill_nan(0) for name in SIZES if name in signals]
-        sums = rows.select("source", "lang", "kept", "num_bytes").hstack(measured).group_by("source", "lang", "kept")
+        sums = (
+            rows.select("source", "lang", "kept", "num_bytes")
+            .hstack(measured)
+            .group_by("source", "lang", "kept")
+        )
         for row in sums.agg(pl.len().alias("documents"), pl.all().sum()).to_dicts():
             key = (row.pop("source"), row.pop("lang"), row.pop("kept"))
             self.sizes.update({(*key, name): int(value) for name, value in row.items()})
 
     def _reasons(self, rows: pl.DataFrame) -> None:
         """How often each reason holds, and how often it is the only one."""
-        many = rows.select("source", "lang", "reasons", alone=pl.col("reasons").list.len() == 1).explode("reasons")
+        many = rows.select("source", "lang", "reasons", alone=pl.col("reasons").list.len() == 1).explode(
+            "reasons"
+        )
         found = many.filter(pl.col("reasons").is_not_null()).group_by("source", "lang", "reasons")
         for source, lang, reason, count, alone in found.agg(pl.len(), pl.col("alone").sum()).iter_rows():
-            self.reasons.update({(source, lang, reason, "documents"): count, (source, lang, reason, "alone"): alone})
+            self.reasons.update(
+                {(source, lang, reason, "documents"): count, (source, lang, reason, "alone"): alone}
+            )
 
     def buckets(self) -> pa.Table:
         """The sketches as rows."""
@@ -156,7 +168,9 @@ class _Part:
     def totals(self) -> dict[str, Any]:
         """The counts as lists of key and number, in their order."""
         named = {"sizes": self.sizes, "reasons": self.reasons, "clusters": self.clusters}
-        found = {name: [[*key, count] for key, count in sorted(counts.items())] for name, counts in named.items()}
+        found = {
+            name: [[*key, count] for key, count in sorted(counts.items())] for name, counts in named.items()
+        }
         return {**found, "extremes": adding_up.extremes_of(self.columns)}
 
 

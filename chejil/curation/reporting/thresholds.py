@@ -31,13 +31,16 @@ def _chart(name: str, found: Mapping[str, Any], bounds: Limits) -> str:
     }
     ends = {lang: list(_ends(bounds.get(lang, {}).get(name, {}), found)) for lang in langs}
     said = "; ".join(f"{lang}: median {_said(one['median'])}" for lang, one in langs.items())
-    return charts.histogram(f"{name} by language, with bounds; {said}", found["edges"], found["scale"], shares, ends)
+    return charts.histogram(
+        f"{name} by language, with bounds; {said}", found["edges"], found["scale"], shares, ends
+    )
 
 
 def _languages(found: Mapping[str, Any], name: str, bounds: Limits) -> list[str]:
     """Languages in which the signal is judged and has documents; all that have, if it is judged for a source alone."""
-    there = [lang for lang in LANGUAGES if found["langs"].get(lang, {}).get("documents")]
-    return [lang for lang in there if name in bounds.get(lang, {})] or there
+    there: list[str] = [lang for lang in LANGUAGES if found["langs"].get(lang, {}).get("documents")]
+    judged = [lang for lang in there if name in bounds.get(lang, {})]
+    return judged or list(there)
 
 
 def _ends(limits: Mapping[str, float | None], found: Mapping[str, Any]) -> Iterator[float]:
@@ -64,18 +67,24 @@ def signals(
     """The section: a figure a signal, in the order of docs/signals.md."""
     outside = _outside(reasons)
     body = "".join(
-        _figure(name, found[name], drawn[name], judged, outside, listed(samples.get(("bound", name), ()), limit))
-        for name in found
+        _figure(
+            name, found[name], drawn[name], judged, outside, listed(samples.get(("bound", name), ()), limit)
+        )
+        for name in SIGNALS
+        if name in found
     )
     if not body:
         return ""
     note = say(
-        "One drawing a signal: the share of documents by value, by language, bounds as dashed uprights in the colour of their "
-        "language. Heights are roots of shares, so that tails can be seen; what lies beyond the axis stands in its last bin. "
-        "Outside: documents of the language that fall by this bound, whatever else they fall by."
+        "One drawing a signal: the share of documents by value, by language, bounds as dashed uprights in the colour "
+        "of their language. Heights are roots of shares, so that tails can be seen; what lies beyond the axis stands "
+        "in its last bin, and a bound that is far beyond it is not drawn. Outside: documents of the language that "
+        "fall by this bound, whatever else they fall by."
     )
     key = "".join(f'<span class="key key-{lang}">{lang}</span>' for lang in LANGUAGES)
-    return section("signals", say("Signals and their bounds"), f"<p>{note}</p><p>{key}</p><div class=plots>{body}</div>")
+    return section(
+        "signals", say("Signals and their bounds"), f"<p>{note}</p><p>{key}</p><div class=plots>{body}</div>"
+    )
 
 
 def _outside(reasons: Iterable[Mapping[str, Any]]) -> Counter[tuple[str, str]]:
@@ -94,14 +103,23 @@ def _figure(
     shown: str,
 ) -> str:
     langs = _languages(found, name, judged["bounds"])
-    rows = [_row(name, lang, found["langs"][lang], judged["bounds"].get(lang, {}).get(name, {}), outside) for lang in langs]
-    heads = (say("language"), f">{say('passes')}", f">{say('median')}", f">{say('below')}", f">{say('above')}")
+    rows = [
+        _row(name, lang, found["langs"][lang], judged["bounds"].get(lang, {}).get(name, {}), outside)
+        for lang in langs
+    ]
+    heads = (
+        say("language"),
+        f">{say('passes')}",
+        f">{say('median')}",
+        f">{say('below')}",
+        f">{say('above')}",
+    )
     about = text(SIGNALS[name].about, 300) if name in SIGNALS else ""
     own = _by_source(name, judged["by_source"])
     samples = details(say("Documents at the bounds"), shown)
     return (
         f'<figure id="signal-{text(name)}"><figcaption><h3>{text(name)}</h3><p lang="en">{about}</p></figcaption>'
-        f"{drawn}{table('', heads, rows)}{own}{samples}</figure>\n"
+        f"{drawn}<div>{table('', heads, rows)}{own}</div>{samples}</figure>\n"
     )
 
 
@@ -140,4 +158,8 @@ def _by_source(name: str, by_source: Mapping[str, Limits]) -> str:
         for lang, limits in languages.items()
         if name in limits
     ]
-    return f"<p><small>{say('Other bounds for: {sources}', sources='; '.join(rows[:8]))}</small></p>" if rows else ""
+    return (
+        f"<p><small>{say('Other bounds for: {sources}', sources='; '.join(rows[:8]))}</small></p>"
+        if rows
+        else ""
+    )

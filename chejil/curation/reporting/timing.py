@@ -41,11 +41,13 @@ def entry(seconds: float, work: Iterable[Work]) -> dict[str, Any]:
     return {"seconds": seconds, "units": len(units), **sums}
 
 
-def updated(root: str, times: Mapping[str, Mapping[str, Any]], workers: int) -> dict[str, Any]:
-    """timings.json with the stages that were done this time, written; those that did nothing keep what they had."""
-    old = shards.read_json(shards.join(root, PATH)) or {}
-    if times:
-        now = datetime.datetime.now(datetime.UTC).isoformat(" ", "seconds").removesuffix("+00:00")
-        old = {"finished": f"{now} UTC", "workers": workers, "stages": {**old.get("stages", {}), **times}}
-        shards.write_json(root, PATH, old)
-    return old
+def add(root: str, stage: str, found: Mapping[str, Any], workers: int) -> None:
+    """Write what a stage took, as it ends: what a killed run has done is told by the one that ends it."""
+    now = datetime.datetime.now(datetime.UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    stages = {**read(root).get("stages", {}), stage: found}
+    shards.write_json(root, PATH, {"finished": now, "workers": workers, "stages": stages})
+
+
+def read(root: str) -> dict[str, Any]:
+    """timings.json; nothing where it is not there."""
+    return shards.read_json(shards.join(root, PATH)) or {}
