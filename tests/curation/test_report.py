@@ -264,6 +264,7 @@ def test_hostile_text_stays_text(tmp_path):
 
     assert parsed.tags.isdisjoint({"script", "img", "b onerror"})
     assert "&lt;script&gt;alert(1)" in text
+    assert "was not masked" in text
     assert not re.search("[\x00-\x08\x0e-\x1f\u202a-\u202e\u2066-\u2069]", text)
     assert len(text.encode()) < 5_000_000
 
@@ -368,7 +369,8 @@ def test_it_stays_small_whatever_the_run(small_run):
         "[normalise, write]",
         "[normalise, score, write]",
         "[normalise, exact_dedup, write]",
-        "[normalise, score, mask_pii, {filter: {bounds: {ko: keep, en: keep, mixed: keep, other: keep, unknown: drop}}}, write]",
+        "[normalise, score, mask_pii, "
+        "{filter: {bounds: {ko: keep, en: keep, mixed: keep, other: keep, unknown: drop}}}, write]",
         "[normalise, score, {filter: {bounds: {ko: koen, en: koen, mixed: koen, other: drop, unknown: drop}, "
         "by_source: {s: {ko: keep, en: {num_words: {low: 3}}}}}}, write]",
     ],
@@ -414,6 +416,7 @@ def test_masked_data_is_masked_in_samples(tmp_path):
     assert "연락처는" in text
     assert "@example.com" not in text
     assert ["mask_pii", "email", "30"] in parsed.tables["edits"][0]
+    assert "was not masked" not in text
 
 
 def test_only_the_section_on_time_differs_between_two_runs(small_run, small_recipe, tmp_path):

@@ -140,10 +140,12 @@ def _signals(
         rows = {row[1]: row for row in extremes if row[0] == name}
         if not rows:
             continue
-        edges, scale = axis(_summary(mine, list(rows.values())), list(_ends(judged, name)))
-        langs = {lang: _of_language(mine.filter(lang=lang), row, edges, scale) for lang, row in rows.items()}
-        whole = all(row[4] for row in rows.values())
-        yield name, {"edges": edges, "scale": scale, "whole": whole, "langs": langs}
+        judges = [lang for lang, limits in judged["bounds"].items() if name in limits and lang in rows]
+        langs = judges or list(rows)  # a language that is not judged would stretch the axis of those that are
+        whole = _summary(mine.filter(pl.col("lang").is_in(langs)), [rows[lang] for lang in langs])
+        edges, scale = axis(whole, list(_ends(judged, name)))
+        found = {lang: _of_language(mine.filter(lang=lang), row, edges, scale) for lang, row in rows.items()}
+        yield name, {"edges": edges, "scale": scale, "whole": whole.whole, "langs": found}
 
 
 def _ends(judged: Mapping[str, Any], name: str) -> Iterator[float]:

@@ -57,6 +57,12 @@ def _stopped(run: Manifest) -> str:
     return section("stopped", say("Shards that stopped"), f'<ul class="warning">{rows}{more}</ul>')
 
 
+def unmasked(run: Manifest) -> str:
+    """A warning to whoever passes the page on."""
+    note = say("Personal data was not masked in this run; the samples below show the text as it stands.")
+    return "" if "mask_pii" in run.edited else f"<p class=warning>{note}</p>\n"
+
+
 def funnel(run: Manifest) -> str:
     """What is left after each kind of reason, in the order of the recipe."""
     gone: dict[str, Counter] = {}

@@ -74,6 +74,7 @@ def _body(
     reasons = summary.get("reasons", [])
     parts = [
         overview.head(run),
+        overview.unmasked(run) if samples else "",
         overview.funnel(run),
         overview.by_source(run, summary.get("sizes", ())),
         overview.reasons(run, reasons, folded(samples, "reason", limit)),
