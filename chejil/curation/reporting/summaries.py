@@ -4,8 +4,8 @@
 that it chose; `report/summary` (gather) adds the parts up. As stages they are spread over workers, done again only for
 shards that changed, and the page that closes a run reads one record of some hundred kilobytes.
 
-Measured on one core, 53 signals judged: 0.24 s for a shard of 24,234 documents (10 µs each), 0.08 s for a small one; the
-page takes 1.2 s, most of it charts.
+Measured on one core, 53 signals judged: 0.24 s for a shard of 24,234 documents (10 µs each), 0.08 s for a small one;
+the page takes 1.2 s, most of it charts.
 """
 
 from __future__ import annotations
