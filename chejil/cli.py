@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chejil.commands import card, diff, inspect, near, quality, stats
+from chejil.commands import card, diff, inspect, near, quality, stats, whatif
 from chejil.commands.options import (
     JsonOption,
     LogJsonOption,
@@ -210,6 +210,7 @@ app.command()(near.near)
 app.command()(stats.stats)
 app.command()(inspect.inspect)
 app.command()(diff.diff)
+app.command()(whatif.whatif)
 app.add_typer(quality.app, name="quality")
 
 

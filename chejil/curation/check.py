@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -52,8 +52,12 @@ def load(name: str, settings: Sequence[str] = ()) -> Recipe:
     return check(marked, settings)
 
 
-def check(marked: MarkedYaml, settings: Sequence[str] = ()) -> Recipe:
-    """Check composed YAML; the second half of `load`."""
+def check(marked: MarkedYaml, settings: Sequence[str] = (), only: Collection[str] | None = None) -> Recipe:
+    """Check composed YAML; the second half of `load`.
+
+    Args:
+        only: stages whose sense is checked, and nothing of the sources: a finished run's may have moved away.
+    """
     problems = list(marked.problems)
     for setting in settings:
         try:
@@ -62,7 +66,7 @@ def check(marked: MarkedYaml, settings: Sequence[str] = ()) -> Recipe:
             problems.append(error)
     recipe, faults = _form(marked)
     problems += faults
-    problems += _sense(marked)
+    problems += _sense(marked, only)
     if problems:
         raise RecipeError(sorted(problems, key=_order))
     assert recipe is not None
@@ -141,7 +145,7 @@ def _bare(annotation: Any) -> Any:
     return choices[0] if optional else annotation
 
 
-def _sense(marked: MarkedYaml) -> Iterator[ChejilError]:
+def _sense(marked: MarkedYaml, only: Collection[str] | None = None) -> Iterator[ChejilError]:
     """What can be said of the sense although the form may be wrong: a faulty leaf hides nothing but itself."""
     raw = _of_kind(dict, marked.data)
     declared, entries = _of_kind(dict, raw.get("sources")), _of_kind(list, raw.get("stages"))
@@ -149,11 +153,13 @@ def _sense(marked: MarkedYaml) -> Iterator[ChejilError]:
     known = [
         (("stages", number, entry.name), entry.settings) for number, entry in stages if entry is not None
     ]
-    yield from _files(marked, declared, str(raw.get("data", ".")))
+    if only is None:
+        yield from _files(marked, declared, str(raw.get("data", ".")))
     yield from _sequence(marked, [_stage_name(entry) for entry in entries], dict(stages))
     sense = Sense.of(marked, known, declared)
     for path, settings in known:
-        yield from sense.stage(path, settings)
+        if only is None or path[-1] in only:
+            yield from sense.stage(path, settings)
 
 
 def _of_kind(kind: type[Kind], value: Any) -> Kind:

@@ -127,7 +127,7 @@ def run(recipe: Recipe, root: str, workers: int = 1, progress: Progress | None =
         _refuse_own_files(state)
         with started(recipe.executor, root, workers, progress.say) as executor:
             for stage in state.plan.stages:
-                _do_stage(state, stage, executor, progress, hold)
+                do_stage(state, stage, executor, progress, hold)
         hold.check()
         return _close(state, recipe)
 
@@ -143,9 +143,10 @@ def dry_run(recipe: Recipe, root: str) -> list[dict[str, object]]:
     return rows
 
 
-def _do_stage(
+def do_stage(
     state: Run, stage: Stage, executor: Executor | Scheduled, progress: Progress, hold: Hold
 ) -> None:
+    """Do the units of a stage that are not done yet."""
     start = time.perf_counter()
     todo = state.todo(stage)
     names = state.names(stage)

@@ -75,16 +75,21 @@ def _failures(rows: pl.DataFrame, policy: Policy, language: np.ndarray) -> Itera
             yield f"language:{lang}", language == code
     for name in bounded(policy):
         value = rows[name].cast(pl.Float64).to_numpy()
-        lows, highs, judged = _tables(name, policy)
+        lows, highs, judged = limits_by_language(name, policy)
         # A comparison with NaN, which is what null becomes here, is false: only `undefined` holds.
         yield f"{name}:low", value < lows[language]
         yield f"{name}:high", value > highs[language]
         yield f"{name}:undefined", judged[language] & np.isnan(value)
     for rule in policy.rules:
-        yield f"rule:{rule.name}", _fails(rule, rows)
+        yield f"rule:{rule.name}", fails(rule, rows)
 
 
-def _fails(rule: Rule, rows: pl.DataFrame) -> np.ndarray:
+def fails(rule: Rule, rows: pl.DataFrame) -> np.ndarray:
+    """Rows that a rule drops, (num_rows) bool.
+
+    Raises:
+        ChejilError: a cast that a value does not stand.
+    """
     try:
         return rows.select(rule.fails.alias("fails"))["fails"].to_numpy()
     except pl.exceptions.PolarsError as error:  # a cast that a value does not stand
@@ -98,7 +103,7 @@ def bounded(policy: Policy) -> list[str]:
     return [name for name in SIGNALS if name in named]
 
 
-def _tables(name: str, policy: Policy) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def limits_by_language(name: str, policy: Policy) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Low, high, and whether there is a bound, by language code; what is open is NaN."""
     limits = [policy.languages.get(lang, {}) for lang in LANGUAGES]
     bounds = [None if isinstance(entry, str) else entry.get(name) for entry in limits]

@@ -243,11 +243,17 @@ def told_apart(hits: pl.DataFrame, evidence: Evidence) -> pl.DataFrame:
     )
 
 
+def dropping(hits: pl.DataFrame, cut_share: float | None) -> pl.DataFrame:
+    """Of one shard's hits, with what is common told apart, those for which their documents are dropped."""
+    found = hits.filter(pl.col("evidence") != COMMON)
+    if cut_share is None:
+        return found
+    return found.filter(pl.col("row").is_in(cuts.too_much(found, cut_share).implode()))
+
+
 def _reasons(hits: pl.DataFrame, num_rows: int, cut_share: float | None) -> pa.Table:
     """A row a document: `contaminated:TASK` for each task of which it holds an item, sorted."""
-    found = hits.filter(pl.col("evidence") != COMMON)
-    if cut_share is not None:
-        found = found.filter(pl.col("row").is_in(cuts.too_much(found, cut_share).implode()))
+    found = dropping(hits, cut_share)
     reasons = found.group_by("row").agg(reasons=pl.lit("contaminated:") + pl.col("task").unique().sort())
     rows = pl.DataFrame({"row": pl.int_range(num_rows, dtype=pl.Int32, eager=True)})
     every = rows.join(reasons, on="row", how="left", maintain_order="left")

@@ -47,6 +47,11 @@ MARKS = pa.schema(
 )
 """A row a document that has duplicates; `duplicate_of` is null for survivors and for what was dropped before."""
 
+PREFERENCE = {
+    "cluster": False, "earlier": True, "alive": True, "worth": True, "id": False, "shard": False, "row": False,
+}  # fmt: skip
+"""The order in which members of a cluster are walked, with what descends; null comes last."""
+
 MANY_SURVIVORS = 512
 _STRETCH, _SLOT_BITS, _NEWEST = 5, 16, 8  # lanes of a stretch, bits of its hash, survivors compared for each
 
@@ -55,12 +60,11 @@ def choose(unit: Unit) -> Tally:
     """Split: members of all shards → work/<stage>/choices/part, who is dropped for whom; earlier runs come first."""
     assert unit.part is not None
     members = _members(unit)
-    order = ["cluster", "earlier", "alive", "worth", "id", "shard", "row"]
-    members = members.sort(order, descending=[False, True, True, True, False, False, False], nulls_last=True)
+    members = members.sort(list(PREFERENCE), descending=list(PREFERENCE.values()), nulls_last=True)
     names = members["cluster"].to_numpy()
     starts = np.flatnonzero(np.append(True, names[1:] != names[:-1])) if len(names) else np.zeros(0, np.int64)
     starts = np.append(starts, len(members))
-    sketch = matrix_of(pa.chunked_array([members["sketch"].to_arrow().cast(_sketch_type(unit))]), np.uint64)
+    sketch = sketches_of(members, unit.settings["sketch_words"])
     earlier, alive = members["earlier"].to_numpy(), members["alive"].to_numpy()
     chosen, agreed = stand_ins(starts, earlier, alive, sketch, unit.settings["min_equal_lanes"])
     table = _chosen(members, chosen, agreed, unit)
@@ -69,8 +73,10 @@ def choose(unit: Unit) -> Tally:
     return Tally([file], {"shared": _shared(members, starts)})
 
 
-def _sketch_type(unit: Unit) -> pa.DataType:
-    return members_schema(unit.settings["sketch_words"]).field("sketch").type
+def sketches_of(members: pl.DataFrame, sketch_words: int) -> np.ndarray:
+    """Their sketches, (num_members, sketch_words) uint64."""
+    kind = members_schema(sketch_words).field("sketch").type
+    return matrix_of(pa.chunked_array([members["sketch"].to_arrow().cast(kind)]), np.uint64)
 
 
 def _members(unit: Unit) -> pl.DataFrame:

@@ -28,6 +28,8 @@ VERSION = 2
 
 _WORDS = 2  # the 128 bits of a hash, which must agree as a whole
 
+LIKENESS = Likeness("hashes", _WORDS, _WORDS * LANES_A_WORD)
+
 
 class ExactDedup(BaseModel):
     """Drop all but one of the documents that are equal but for white space."""
@@ -52,12 +54,11 @@ class ExactDedup(BaseModel):
 
 def stages(settings: ExactDedup, place: Place) -> list[Stage]:
     """Hashes, edges, clusters, members, choices, verdicts."""
-    like = Likeness("hashes", _WORDS, _WORDS * LANES_A_WORD)
     measure = Stage(
-        f"exact_dedup/{like.measured}", "map", hash_contents, place.edited, place.reads, version=VERSION
+        f"exact_dedup/{LIKENESS.measured}", "map", hash_contents, place.edited, place.reads, version=VERSION
     )
     runs = [settings.earlier(run, place.data, place.text) for run in settings.against]
-    return duplicates.stages(settings.keep, like, measure, place, runs)
+    return duplicates.stages(settings.keep, LIKENESS, measure, place, runs)
 
 
 def hash_contents(unit: Unit) -> Tally:

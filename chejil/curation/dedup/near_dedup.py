@@ -150,14 +150,14 @@ def stages(settings: NearDedup, place: Place) -> list[Stage]:
     Raises:
         RunError: an earlier run that cannot be compared with.
     """
-    like, function, find = _of_method(settings)
+    like, function, find = of_method(settings)
     key = {**settings.signature, **place.edited, "made_with": made_with()}
     measure = Stage(f"near_dedup/{like.measured}", "map", function, key, place.reads, version=VERSION)
     runs = [settings.earlier(run, place.data, place.text) for run in settings.against]
     return duplicates.stages(settings.keep, like, measure, place, runs, find)
 
 
-def _of_method(settings: NearDedup) -> tuple[Likeness, Function, Function | None]:
+def of_method(settings: NearDedup) -> tuple[Likeness, Function, Function | None]:
     """What two sketches are compared by, what measures them, and what finds edges if keys do not."""
     if settings.method is None:
         least = min_equal_lanes(settings.threshold, settings.lanes)

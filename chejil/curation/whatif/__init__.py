@@ -1,0 +1,1 @@
+"""What other bounds would do to a finished run, from its stored signals."""
