@@ -1,0 +1,49 @@
+"""The page: what is open, what was moved, and which of its views is drawn. No word of a document becomes Markdown.
+
+Streamlit draws Markdown in headings, labels and messages, so whatever comes from a run goes through `marked_text` or
+into a table's cell, which is plain.
+"""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from chejil.curation.exploring import documents_view, duplicates_view, effects_view, held, marked_text, sliders
+from chejil.errors import ChejilError
+
+VIEWS = {
+    "Bounds": effects_view.show,
+    "Documents": documents_view.show,
+    "Duplicates": duplicates_view.show,
+}
+
+
+def page(root: str, folder: str) -> None:
+    """Draw the page once, as every click does.
+
+    Args:
+        folder: where recipes are saved.
+    """
+    st.set_page_config(page_title="Chejil explore", layout="wide", page_icon=":material/filter_alt:")
+    st.html(marked_text.STYLE)
+    for name, value in {"moved": {}, "document": None, "view": "Bounds", "problem": None, "seed": 0}.items():
+        st.session_state.setdefault(name, value)
+    try:
+        run = held.opened(root, folder)
+        sliders.sidebar(run)
+        _said()
+        view = st.segmented_control(
+            "View", list(VIEWS), key="view", label_visibility="collapsed", required=True
+        )
+        VIEWS[view or "Bounds"](run)
+    except ChejilError as error:
+        st.html(marked_text.problem(str(error)))
+    except OSError as error:
+        st.html(marked_text.problem(f"{error.filename or root}: {error.strerror or error}"))
+
+
+def _said() -> None:
+    """What a callback found wrong."""
+    if st.session_state.problem:
+        st.html(marked_text.problem(st.session_state.problem))
+        st.session_state.problem = None
