@@ -37,7 +37,7 @@ def explore(
         terminal.STDERR.print(what, highlight=False)
     number = server.free_port(address, port)
     try:
-        with server.serving(run, str(Path.cwd()), address, number) as (process, url):
+        with server.ending_by_signal(), server.serving(run, str(Path.cwd()), address, number) as (process, url):
             print(url, flush=True)
             if not no_browser:
                 import webbrowser

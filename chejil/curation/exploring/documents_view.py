@@ -53,13 +53,14 @@ def _results(run: Opened, condition: str | None, most: int) -> None:
         st.info("No document is like that.")
         return
     st.text(f"{len(rows):,} documents" + (", the first ones" if len(rows) == most else "") + "; choose a row to read")
+    places = [row["place"] for row in rows]
     picked = st.dataframe(
-        pl.DataFrame(rows), hide_index=True, on_select="rerun", selection_mode="single-row", height=260,
+        pl.DataFrame(rows).drop("place"), hide_index=True, placeholder="", on_select="rerun", selection_mode="single-row", height=260,
         key=f"results {condition} {most}",
     )  # fmt: skip
     chosen = picked["selection"]["rows"]
     if chosen and chosen[0] != st.session_state.get("chosen"):
-        st.session_state.document = rows[chosen[0]]["id"]
+        st.session_state.document = places[chosen[0]]
     st.session_state.chosen = chosen[0] if chosen else None
 
 
@@ -73,10 +74,12 @@ def _searched(_documents: Any, root: str, key: str, condition: str | None, most:
 
 
 def _row(reading: Reading) -> dict[str, Any]:
+    own = reading.columns
     return {
+        "place": f"{own['source']}:{own['file']}#{own['line']}",  # two documents may have the same id
         "id": reading.id,
-        "source": reading.columns["source"],
-        "language": reading.columns.get("lang", "unknown"),
+        "source": own["source"],
+        "language": own.get("lang", "unknown"),
         "verdict": "kept" if reading.kept else "dropped",
         "reasons": ", ".join(reason.reason for reason in reading.reasons),
         "text": " ".join(reading.text[: 2 * _EXCERPT_CHARS].split())[:_EXCERPT_CHARS],
@@ -104,9 +107,8 @@ def _document(run: Opened, document: str) -> None:
 def _heading(reading: Reading) -> str:
     columns = {name: value for name, value in reading.columns.items() if name not in ("file", "line")}
     parts = [f"{name} {value if isinstance(value, str) else number(value)}" for name, value in columns.items()]
-    return f'<p class="cj-line">{marked_text.verdict(bool(reading.kept))}</p>' + "".join(
-        marked_text.line(part, "cj-small") for part in parts
-    )
+    said = f'<p class="cj-line">{marked_text.verdict(bool(reading.kept))}</p>'
+    return said + marked_text.line(" · ".join(parts), "cj-small")
 
 
 def _text(reading: Reading) -> None:
@@ -136,7 +138,7 @@ def _reasons(reading: Reading) -> None:
     ]
     if rows:
         st.text("Why it was dropped")
-        st.dataframe(pl.DataFrame(rows), hide_index=True, key="reasons")
+        st.dataframe(pl.DataFrame(rows), hide_index=True, placeholder="", key="reasons")
 
 
 def _mates(said: Explanation) -> None:
@@ -147,7 +149,7 @@ def _mates(said: Explanation) -> None:
         {"id": mate.id, "cluster": mate.cluster, "similarity": round(mate.similarity, 3), "kept": mate.kept}
         for mate in said.mates
     ]
-    st.dataframe(pl.DataFrame(rows), hide_index=True, key="mates")
+    st.dataframe(pl.DataFrame(rows), hide_index=True, placeholder="", key="mates")
     kind = "near" if said.decision["near_cluster"] else "exact"
     st.button("Compare them word by word", on_click=_compare, args=(kind, said.decision[f"{kind}_cluster"]))
 
@@ -171,4 +173,4 @@ def _measured(said: Explanation) -> None:
     ]
     if rows:
         st.text("Every signal")
-        st.dataframe(pl.DataFrame(rows, infer_schema_length=None), hide_index=True, height=360, key="signals")
+        st.dataframe(pl.DataFrame(rows, infer_schema_length=None), hide_index=True, placeholder="", height=360, key="signals")

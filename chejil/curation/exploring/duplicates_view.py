@@ -20,7 +20,7 @@ def show(run: Opened) -> None:
         st.info(f"This run has no {kind} clusters.")
         return
     picked = st.dataframe(
-        largest, hide_index=True, on_select="rerun", selection_mode="single-row", height=220, key=f"clusters {kind}"
+        largest, hide_index=True, placeholder="", on_select="rerun", selection_mode="single-row", height=220, key=f"clusters {kind}"
     )
     chosen = picked["selection"]["rows"]
     if chosen and (kind, chosen[0]) != st.session_state.get("chosen cluster"):

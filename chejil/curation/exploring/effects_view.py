@@ -11,7 +11,7 @@ from chejil.curation.browsing.reasons import number
 from chejil.curation.exploring import held, marked_text, moved_bounds, recipe_file
 from chejil.curation.exploring.held import Opened
 from chejil.curation.whatif.answer import Answer
-from chejil.curation.whatif.sampling import Sample
+from chejil.curation.whatif.sampling import TEXT_CHARS, Sample
 
 _SHOWN = 20
 _MEGABYTE = 1e6
@@ -45,19 +45,16 @@ def _asked(settings: tuple[str, ...]) -> bool:
 
 def _totals(found: Answer) -> None:
     total = found.total
+    documents = total["kept_after"] - total["kept_before"]
+    megabytes = (total["bytes_after"] - total["bytes_before"]) / _MEGABYTE
     cells = [
-        ("Documents kept", f"{total['kept_after']:,}", total["kept_after"] - total["kept_before"], ""),
-        (
-            "Text kept, MB",
-            f"{total['bytes_after'] / _MEGABYTE:,.1f}",
-            round((total["bytes_after"] - total["bytes_before"]) / _MEGABYTE, 2),
-            "",
-        ),
-        ("Newly kept", f"{total['newly_kept']:,}", None, ""),
-        ("Newly dropped", f"{total['newly_dropped']:,}", None, ""),
+        ("Documents kept", f"{total['kept_after']:,}", f"{documents:+,}" if documents else None),
+        ("Text kept, MB", f"{total['bytes_after'] / _MEGABYTE:,.2f}", f"{megabytes:+,.2f}" if documents else None),
+        ("Newly kept", f"{total['newly_kept']:,}", None),
+        ("Newly dropped", f"{total['newly_dropped']:,}", None),
     ]
-    for column, (label, value, delta, _) in zip(st.columns(4), cells, strict=True):
-        column.metric(label, value, f"{delta:+,}" if delta else None)
+    for column, (label, value, delta) in zip(st.columns(4), cells, strict=True):
+        column.metric(label, value, delta, delta_color="off")
 
 
 def _tables(found: Answer) -> None:
@@ -76,9 +73,9 @@ def _tables(found: Answer) -> None:
         for row in found.groups
     ]
     st.subheader("By source and language")
-    st.dataframe(pl.DataFrame(rows), hide_index=True, key="groups")
+    st.dataframe(pl.DataFrame(rows), hide_index=True, placeholder="", key="groups", height="content")
     with st.expander("Each rule alone"):
-        st.dataframe(_rules(found), hide_index=True, key="rules")
+        st.dataframe(_rules(found), hide_index=True, placeholder="", key="rules")
 
 
 def _rules(found: Answer) -> pl.DataFrame:
@@ -101,8 +98,8 @@ def _changed(found: Answer) -> None:
         own = [sample for sample in found.samples if sample.is_kept == is_kept]
         with column:
             st.subheader(f"Newly {word}: {total[f'newly_{word}']:,}")
-            for sample in own[:_SHOWN]:
-                _card(sample)
+            for at, sample in enumerate(own[:_SHOWN]):
+                _card(sample, f"read {word} {at}")
             if not own:
                 st.caption("None.")
     left, right = st.columns([1, 3], vertical_alignment="bottom")
@@ -114,15 +111,15 @@ def _others() -> None:
     st.session_state.seed += 1
 
 
-def _card(sample: Sample) -> None:
+def _card(sample: Sample, key: str) -> None:
     with st.container(border=True):
         place = f"{sample.source} · {sample.lang}"
         lines = [marked_text.line(sample.id, "cj-id"), marked_text.line(place, "cj-small")]
         lines += [marked_text.line(_change(change), "cj-small") for change in sample.changes]
-        more = "…" if len(sample.text) == 200 else ""
+        more = "…" if len(sample.text) == TEXT_CHARS else ""
         text = marked_text.block(marked_text.escaped(sample.text + more), sample.lang, scroll=False)
         st.html("".join(lines) + text)
-        st.button("Read", key=f"read {sample.id}", on_click=read, args=(sample.id,))
+        st.button("Read", key=key, on_click=read, args=(sample.id,))
 
 
 def _change(change: dict[str, Any]) -> str:

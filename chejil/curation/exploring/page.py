@@ -24,7 +24,8 @@ def page(root: str, folder: str) -> None:
     Args:
         folder: where recipes are saved.
     """
-    st.set_page_config(page_title="Chejil explore", layout="wide", page_icon=":material/filter_alt:")
+    # No page_icon: Streamlit fetches those from a site of fonts, and nothing here asks the network.
+    st.set_page_config(page_title="Chejil explore", layout="wide")
     st.html(marked_text.STYLE)
     for name, value in {"moved": {}, "document": None, "view": "Bounds", "problem": None, "seed": 0}.items():
         st.session_state.setdefault(name, value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from itertools import islice
@@ -9,6 +10,8 @@ from itertools import islice
 from chejil.curation.browsing.readings import Reading
 from chejil.curation.browsing.run_documents import RunDocuments
 from chejil.curation.browsing.selection import Selection
+
+_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")  # what a regular expression takes for more than itself
 
 
 def quoted(text: str) -> str:
@@ -24,13 +27,13 @@ def condition(where: str = "", text: str = "", kept: bool | None = None) -> str 
     """What a document must meet: the SQL, the text that it holds (in any case), and the verdict.
 
     >>> condition("num_words < 50", "Sift", kept=False)
-    "(num_words < 50) AND (STRPOS(LOWER(text), 'sift') > 0) AND (NOT kept)"
+    "(num_words < 50) AND (REGEXP_LIKE(text, '(?i)Sift')) AND (NOT kept)"
     """
     parts = [where.strip()] if where.strip() else []
     if text.strip():
         # Texts of a run are NFC; what is typed on a Mac is not.
-        needle = unicodedata.normalize("NFC", text.strip()).lower()
-        parts.append(f"STRPOS(LOWER(text), {quoted(needle)}) > 0")
+        needle = _SPECIAL.sub(r"\\\g<0>", unicodedata.normalize("NFC", text.strip()))
+        parts.append(f"REGEXP_LIKE(text, {quoted('(?i)' + needle)})")
     if kept is not None:
         parts.append("kept" if kept else "NOT kept")
     return " AND ".join(f"({part})" for part in parts) if parts else None

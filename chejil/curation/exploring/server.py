@@ -9,6 +9,7 @@ localhost.
 from __future__ import annotations
 
 import importlib.util
+import signal
 import socket
 import subprocess
 import sys
@@ -18,6 +19,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from chejil.errors import ChejilError
 
@@ -53,6 +55,7 @@ def command(root: str, folder: str, address: str, port: int) -> list[str]:
         "browser.serverAddress": "localhost" if local else address,
         "client.toolbarMode": "viewer",
         "client.showErrorLinks": "false",
+        "global.disableWidgetStateDuplicationWarning": "true",  # a slider and two fields show the same bound
         "logger.hideWelcomeMessage": "true",
         "logger.level": "warning",
     }
@@ -102,6 +105,22 @@ def serving(root: str, folder: str, address: str, port: int) -> Iterator[tuple[s
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@contextmanager
+def ending_by_signal() -> Iterator[None]:
+    """SIGTERM and a closed terminal end the block as Ctrl-C does, so that the server does not outlive us."""
+
+    def interrupted(number: int, frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {name: signal.signal(getattr(signal, name), interrupted) for name in names}
+    try:
+        yield
+    finally:
+        for name, handler in before.items():
+            signal.signal(getattr(signal, name), handler)
 
 
 def _wait(process: subprocess.Popen, url: str) -> None:

@@ -58,12 +58,11 @@ def _mover(run: Opened, scope: Scope, signal: str) -> None:
     _histogram(found, now)
     stops = found.stops(*own, *now)
     key = f"{scope} {signal}"
-    st.session_state[f"slider {key}"] = _ends(now)
-    for side, edge in zip(("low", "high"), now, strict=True):
-        st.session_state[f"{side} {key}"] = None if edge is None else float(edge)
+    _show_at(key, now)
     st.select_slider(
         "Documents pass between",
         stops,
+        value=_ends(own),  # says that it has two ends; where they stand, the session's state says
         key=f"slider {key}",
         format_func=_stop,
         on_change=_slid,
@@ -75,6 +74,7 @@ def _mover(run: Opened, scope: Scope, signal: str) -> None:
             f"{side.capitalize()}, exactly",
             min_value=0.0,
             max_value=most,
+            value=None,
             step=1.0 if about.kind == "count" else 0.01,
             format="%.0f" if about.kind == "count" else "%.4g",
             placeholder="none",
@@ -88,6 +88,18 @@ def _mover(run: Opened, scope: Scope, signal: str) -> None:
         )
 
 
+def _show_at(key: str, now: Sides) -> None:
+    """Lay the widgets where the bound is: each of them may have moved it, or a button."""
+    wanted = {f"slider {key}": _ends(now)}
+    wanted |= {
+        f"{side} {key}": None if edge is None else float(edge)
+        for side, edge in zip(("low", "high"), now, strict=True)
+    }
+    for name, value in wanted.items():
+        if name not in st.session_state or st.session_state[name] != value:
+            st.session_state[name] = value
+
+
 def _ends(now: Sides) -> tuple[float, float]:
     low, high = now
     return (
@@ -97,7 +109,8 @@ def _ends(now: Sides) -> tuple[float, float]:
 
 
 def _stop(value: float) -> str:
-    return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.0f}" if math.isfinite(value) else "no bound"
+    """A stop's name; Streamlit knows stops by their names, so no two may be called the same."""
+    return f"{value:,.10g}" if math.isfinite(value) else "no low" if value < 0 else "no high"
 
 
 def _slid(run: Opened, scope: Scope, signal: str) -> None:
@@ -139,6 +152,7 @@ def _histogram(found: Distribution, now: Sides) -> None:
         x=alt.X("low:Q", scale=scale, axis=axis),
         x2="high:Q",
         y=alt.Y("documents:Q", axis=None),
+        y2=alt.Y2Datum(0),
         color=colour,
         tooltip=[alt.Tooltip(name, format=",.4~g") for name in ("low", "high", "documents")],
     )
