@@ -13,7 +13,8 @@ from chejil.commands.options import RunArgument
 def explore(
     run: RunArgument,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="The page's port [default: the first free from 8501 on].")
+        int | None,
+        typer.Option(min=1, max=65535, help="The page's port [default: the first free from 8501 on]."),
     ] = None,
     address: Annotated[
         str, typer.Option(help="Where to listen; 0.0.0.0: on every network of this machine.")
@@ -37,7 +38,10 @@ def explore(
         terminal.STDERR.print(what, highlight=False)
     number = server.free_port(address, port)
     try:
-        with server.ending_by_signal(), server.serving(run, str(Path.cwd()), address, number) as (process, url):
+        with (
+            server.ending_by_signal(),
+            server.serving(run, str(Path.cwd()), address, number) as (process, url),
+        ):
             print(url, flush=True)
             if not no_browser:
                 import webbrowser

@@ -1,5 +1,5 @@
-"""A small run to explore: two languages, near duplicates, masked addresses, a source with bounds of its own, and documents
-that would like to be more than text."""
+"""A small run to explore: two languages, near duplicates, masked addresses, a source with bounds of its own, and a
+document that would like to be more than text."""
 
 import json
 import random
@@ -56,7 +56,10 @@ def texts(rng):
 def make(root, behind=""):
     """Write sources below a folder and run them; returns the run's folder."""
     for folder, seed in (("web", 1), ("blog", 2)):
-        rows = [{"text": text, "url": f"https://a.example/{n}"} for n, text in enumerate(texts(random.Random(seed)))]
+        rows = [
+            {"text": text, "url": f"https://a.example/{n}"}
+            for n, text in enumerate(texts(random.Random(seed)))
+        ]
         (root / folder).mkdir()
         lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
         (root / f"{folder}/0.jsonl").write_text(lines, "utf-8")

@@ -22,9 +22,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(
-        importlib.util.find_spec("streamlit") is None, reason="the page needs the extra ui"
-    ),
+    pytest.mark.skipif(importlib.util.find_spec("streamlit") is None, reason="the page needs the extra ui"),
     pytest.mark.skipif(
         importlib.util.find_spec("playwright") is None, reason="clicks need playwright, of the extra dev"
     ),
@@ -75,7 +73,10 @@ def page(browser, url):
     page.on("console", lambda said: wrong.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("dialog", lambda dialog: (wrong.append(dialog.message), dialog.dismiss()))
-    page.on("request", lambda sent: wrong.append(sent.url) if not sent.url.startswith((url, "data:", "blob:")) else None)
+    page.on(
+        "request",
+        lambda sent: wrong.append(sent.url) if not sent.url.startswith((url, "data:", "blob:")) else None,
+    )
     page.goto(url)
     page.get_by_text("By source and language").wait_for(timeout=60_000)
     yield page
@@ -177,5 +178,3 @@ def answered(url, headers):
     status = connection.getresponse().status
     connection.close()
     return status
-
-

@@ -84,11 +84,32 @@ def test_a_moved_bound_counts_what_whatif_counts(root, opened):
     assert all(sample.id in drawn(opened) for sample in answer.samples[:20])
     assert SETTING in opened.code[0].value
 
-    stop = next(option for option in opened.select_slider[0].options[1:] if option.isdigit() and int(option) > 60)
+    stop = next(
+        option for option in opened.select_slider[0].options[1:] if option.isdigit() and int(option) > 60
+    )
     opened.select_slider[0].set_range(int(stop), float("inf")).run()
 
     assert opened.number_input(LOW).value == int(stop)
     assert numbers(opened) == said(predict(Question.of(root, settings=[SETTING.replace("60", stop)])))
+
+
+def test_before_a_move_the_documents_nearest_to_the_bound_are_shown(root, opened):
+    """Kept ones on the left, those that it drops on the right, the closest first; a signal without a bound has none."""
+    tables = [lookup.table(root, f"{folder}/web/0.jsonl", None) for folder in ("decisions", "signals")]
+    rows = tables[0].with_columns(num_words=tables[1]["num_words"]).filter(pl.col("lang") == "ko")
+    kept = rows.filter("kept")["num_words"].min()
+    dropped = rows.filter(pl.col("reasons").list.contains("num_words:low"))["num_words"].max()
+
+    assert [head.value for head in opened.subheader][:2] == [
+        "Nearest that are kept",
+        "Nearest that are dropped",
+    ]
+    assert f"num_words {kept}<" in drawn(opened)
+    assert f"num_words {dropped}<" in drawn(opened)
+
+    opened.selectbox("signal ko").select("num_chars").run()
+    assert not opened.exception
+    assert [head.value for head in opened.subheader] == ["By source and language"]
 
 
 def test_a_bound_goes_back(opened):
@@ -154,11 +175,13 @@ def test_a_search_finds_and_a_wrong_one_says_why(opened):
 
 def test_a_document_is_read_with_its_reasons(root, opened):
     """Every reason with value and bound, every signal, changes marked; the hostile one is text."""
-    decisions = pl.concat([lookup.table(root, f"decisions/{s}", None) for s in ("web/0.jsonl", "blog/0.jsonl")])
+    decisions = pl.concat(
+        [lookup.table(root, f"decisions/{s}", None) for s in ("web/0.jsonl", "blog/0.jsonl")]
+    )
     low = decisions.filter(pl.col("reasons").list.contains("num_words:low"))["id"][0]
     opened.session_state.document, opened.session_state.view = low, "Documents"
     opened.run()
-    reasons = next(frame.value for frame in opened.dataframe if "condition" in frame.value.columns)
+    reasons = next(frame.value for frame in opened.dataframe if "reason" in frame.value.columns)
 
     assert "num_words:low" in set(reasons["reason"])
     assert {"30"} >= set(reasons["low"][reasons["reason"] == "num_words:low"])
@@ -222,7 +245,8 @@ def test_streamlit_is_loaded_by_the_page_alone():
     """The command line and what the page is made of do without it."""
     code = (
         "import sys, chejil.cli, chejil.commands.explore\n"
-        "from chejil.curation.exploring import clusters, distributions, marked_text, moved_bounds, recipe_file, server\n"
+        "from chejil.curation.exploring import clusters, distributions, marked_text, moved_bounds\n"
+        "from chejil.curation.exploring import recipe_file, searching, server\n"
         "print('streamlit' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -1,9 +1,7 @@
 """What the page of `chejil explore` is made of, without the page: bounds, sliders, recipes, clusters, marked texts."""
 
-import html
 import itertools
 import math
-import re
 import shlex
 import socket
 
@@ -18,9 +16,8 @@ from chejil import cli
 from chejil.curation import check, lookup, manifest
 from chejil.curation.browsing.run_documents import RunDocuments
 from chejil.curation.browsing.selection import Selection
-from chejil.curation.changes.pieces import Mark, Span, after, pieces
 from chejil.curation.dedup.word_diff import word_diff
-from chejil.curation.exploring import clusters, distributions, marked_text, recipe_file, searching, server
+from chejil.curation.exploring import clusters, distributions, recipe_file, searching, server
 from chejil.curation.exploring import moved_bounds as moving
 from chejil.curation.exploring.moved_bounds import Scope
 from chejil.curation.whatif import comparison
@@ -48,7 +45,9 @@ edges = st.none() | st.integers(0, 10**7) | st.floats(0, 1e12, allow_subnormal=F
 
 @given(
     st.dictionaries(
-        st.tuples(st.sampled_from([KO, EN, BLOG_EN]), st.sampled_from(["num_words", "num_lines", "mean_word_chars"])),
+        st.tuples(
+            st.sampled_from([KO, EN, BLOG_EN]), st.sampled_from(["num_words", "num_lines", "mean_word_chars"])
+        ),
         st.tuples(edges, edges).map(lambda two: two if None in two else tuple(sorted(two))),
     )
 )
@@ -89,9 +88,11 @@ def test_the_command_line_is_one_that_a_shell_takes_apart_again():
 
 
 def test_a_saved_recipe_gives_what_the_page_showed(root, own, tmp_path):
-    """`chejil check` takes it, `whatif` with it says the same as with the settings, and its head says what was moved."""
+    """`chejil check` takes it, `whatif` with it says the same as with the settings, its head what was moved."""
     moved = moving.with_moved(own, {}, KO, "num_words", (60, 90))
-    written = recipe_file.save(str(tmp_path), recipe_file.free_name(str(tmp_path), "explored"), recipe_file.text(root, moved))
+    written = recipe_file.save(
+        str(tmp_path), recipe_file.free_name(str(tmp_path), "explored"), recipe_file.text(root, moved)
+    )
 
     recipe = check.load(str(written))
     one = predict(Question.of(root, str(written)))
@@ -110,7 +111,9 @@ def test_a_recipe_that_is_no_recipe_is_not_saved(root):
         recipe_file.text(root, {(KO, "num_words"): (9, 3)})
 
 
-@pytest.mark.parametrize("name", ["../a.yaml", "/tmp/a.yaml", "a.txt", "a\\b.yaml", ".hidden.yaml", "", "b/a.yaml"])
+@pytest.mark.parametrize(
+    "name", ["../a.yaml", "/tmp/a.yaml", "a.txt", "a\\b.yaml", ".hidden.yaml", "", "b/a.yaml"]
+)
 def test_a_recipe_is_saved_in_its_folder_alone(tmp_path, name):
     """A name that leads elsewhere, or to no YAML, is refused, and nothing is written."""
     with pytest.raises(ChejilError, match="not the name of a YAML file"):
@@ -133,7 +136,9 @@ def test_a_file_that_is_there_is_never_overwritten(tmp_path):
 def test_a_slider_stands_on_values_of_its_documents(root, own):
     """Stops lie between the least and the largest value, with the bound itself, and no bound at both ends."""
     found = distributions.distribution(root, manifest.read(root), KO, "num_words")
-    rows = pl.concat([lookup.table(root, f"signals/{s}", ["lang", "num_words"]) for s in ("web/0.jsonl", "blog/0.jsonl")])
+    rows = pl.concat(
+        [lookup.table(root, f"signals/{s}", ["lang", "num_words"]) for s in ("web/0.jsonl", "blog/0.jsonl")]
+    )
 
     stops = found.stops(*moving.sides(own, KO, "num_words"), 33.25)
 
@@ -197,7 +202,11 @@ def test_search_reads_what_inspect_reads(root):
 def test_clusters_are_those_of_the_decisions(root):
     """Counted slowly: every cluster of two or more, the largest first, with its members."""
     content = manifest.read(root)
-    decisions = [row for s in lookup.shards_of(content) for row in lookup.table(root, f"decisions/{s}", None).to_dicts()]
+    decisions = [
+        row
+        for s in lookup.shards_of(content)
+        for row in lookup.table(root, f"decisions/{s}", None).to_dicts()
+    ]
     by_cluster = {}
     for row in decisions:
         if row["near_cluster"] is not None:
@@ -207,7 +216,9 @@ def test_clusters_are_those_of_the_decisions(root):
     found = clusters.largest(root, content, "near").to_dicts()
 
     assert wanted
-    assert {row["cluster"]: row["documents"] for row in found} == {name: len(rows) for name, rows in wanted.items()}
+    assert {row["cluster"]: row["documents"] for row in found} == {
+        name: len(rows) for name, rows in wanted.items()
+    }
     assert all(row["kept"] == sum(doc["kept"] for doc in wanted[row["cluster"]]) for row in found)
     assert [row["documents"] for row in found] == sorted((row["documents"] for row in found), reverse=True)
     members = clusters.members(root, content, "near", found[0]["cluster"])
@@ -215,51 +226,6 @@ def test_clusters_are_those_of_the_decisions(root):
     one, other, diff = clusters.compared(root, lookup.recipe_of(root), *members[:2])
     assert diff == word_diff(one, other)
     assert other
-
-
-def bare(drawn):
-    """A text again: our tags taken off, entities read."""
-    return html.unescape(re.sub(r"</?(?:del|ins|mark|span|p|div)(?: [a-z]+=\"[^\"<>]*\")*>", "", drawn))
-
-
-@given(st.lists(st.text(min_size=1), max_size=6), st.integers(0, 8), st.integers(1, 9))
-def test_pages_of_a_drawn_document_are_its_text(parts, start, most):
-    """Each page holds its characters, escaped: no tag but ours, and nothing that turns or steers."""
-    text = "".join(parts)
-    own = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-    drawn = marked_text.drawn(pieces(own, []), start, most)
-
-    shown = html.unescape(drawn)
-    assert len(shown) == len(own[start : start + most])
-    assert all(a == b or a == "\ufffd" for a, b in zip(shown, own[start : start + most], strict=True))
-    assert "<" not in drawn
-
-
-def test_what_went_and_came_is_marked_and_escaped():
-    """Struck out, underlined, marked; the hostile document stays text."""
-    text = f"a {explored_run.HOSTILE} b"
-    size = len(text.encode())
-    spans = [Span(0, 1, Mark("mask_pii", 'na"me'), b"<X>"), Span(size - 1, size, Mark("decontaminate", "t"), None)]
-    found = pieces(text, [spans])
-
-    drawn = marked_text.drawn(found)
-
-    assert drawn.startswith('<del title="mask_pii: na&quot;me">a</del><ins title="mask_pii: na&quot;me">&lt;X&gt;</ins>')
-    assert drawn.endswith('<mark title="decontaminate: t">b</mark>')
-    assert set(re.findall(r"<(\w+)", drawn)) == {"del", "ins", "mark"}
-    assert "\u202e" not in drawn
-    assert bare(drawn).removeprefix("a").replace("\ufffd", "\u202e") == after(found)
-
-
-@given(st.lists(st.sampled_from(["가", "나", "<b>", "&", "x"]), max_size=9), st.lists(st.sampled_from(["가", "x", "y"]), max_size=9))
-def test_a_comparison_loses_no_word(one, other):
-    """Both sides are their texts again, and what is not marked is common."""
-    left, right = " ".join(one), " ".join(other)
-    drawn = marked_text.both(left, right, word_diff(left, right))
-
-    assert [bare(side) for side in drawn] == [left, right]
-    common = [re.sub(r"<(del|ins)>.*?</\1>", " ", side).split() for side in drawn]
-    assert common[0] == common[1]
 
 
 def test_the_server_is_for_this_machine_and_tells_nobody():

@@ -9,7 +9,7 @@ import polars as pl
 import streamlit as st
 
 from chejil.curation.browsing.readings import Reading
-from chejil.curation.browsing.reasons import number
+from chejil.curation.browsing.reasons import Reason, number
 from chejil.curation.browsing.selection import Selection
 from chejil.curation.explain import Explanation
 from chejil.curation.exploring import held, marked_text, searching
@@ -52,11 +52,15 @@ def _results(run: Opened, condition: str | None, most: int) -> None:
     if not rows:
         st.info("No document is like that.")
         return
-    st.text(f"{len(rows):,} documents" + (", the first ones" if len(rows) == most else "") + "; choose a row to read")
+    st.text(
+        f"{len(rows):,} documents"
+        + (", the first ones" if len(rows) == most else "")
+        + "; choose a row to read"
+    )
     places = [row["place"] for row in rows]
     picked = st.dataframe(
-        pl.DataFrame(rows).drop("place"), hide_index=True, placeholder="", on_select="rerun", selection_mode="single-row", height=260,
-        key=f"results {condition} {most}",
+        pl.DataFrame(rows).drop("place"), hide_index=True, placeholder="", height=260,
+        on_select="rerun", selection_mode="single-row", key=f"results {condition} {most}",
     )  # fmt: skip
     chosen = picked["selection"]["rows"]
     if chosen and chosen[0] != st.session_state.get("chosen"):
@@ -76,7 +80,7 @@ def _searched(_documents: Any, root: str, key: str, condition: str | None, most:
 def _row(reading: Reading) -> dict[str, Any]:
     own = reading.columns
     return {
-        "place": f"{own['source']}:{own['file']}#{own['line']}",  # two documents may have the same id
+        "place": searching.place_of(reading),
         "id": reading.id,
         "source": own["source"],
         "language": own.get("lang", "unknown"),
@@ -106,7 +110,9 @@ def _document(run: Opened, document: str) -> None:
 
 def _heading(reading: Reading) -> str:
     columns = {name: value for name, value in reading.columns.items() if name not in ("file", "line")}
-    parts = [f"{name} {value if isinstance(value, str) else number(value)}" for name, value in columns.items()]
+    parts = [
+        f"{name} {value if isinstance(value, str) else number(value)}" for name, value in columns.items()
+    ]
     said = f'<p class="cj-line">{marked_text.verdict(bool(reading.kept))}</p>'
     return said + marked_text.line(" · ".join(parts), "cj-small")
 
@@ -129,7 +135,7 @@ def _reasons(reading: Reading) -> None:
     rows = [
         {
             "reason": reason.reason,
-            "value": number(reason.value) if reason.value is not None else "",
+            "value": _value(reading, reason),
             "low": number(reason.low) if reason.low is not None else "",
             "high": number(reason.high) if reason.high is not None else "",
             "condition": reason.condition or "",
@@ -138,7 +144,16 @@ def _reasons(reading: Reading) -> None:
     ]
     if rows:
         st.text("Why it was dropped")
-        st.dataframe(pl.DataFrame(rows), hide_index=True, placeholder="", key="reasons")
+        table = pl.DataFrame(rows)
+        table = table.select(name for name in table.columns if table[name].str.len_chars().sum())
+        st.dataframe(table, hide_index=True, key="reasons")
+
+
+def _value(reading: Reading, reason: Reason) -> str:
+    """What a reason rests on: the signal's value, or the document that stands in for this one."""
+    if reason.reason.startswith("duplicate:") and "duplicate_of" in reading.marks:
+        return f"of {reading.marks['duplicate_of']}, similarity {number(reading.marks['similarity'])}"
+    return number(reason.value) if reason.value is not None else ""
 
 
 def _mates(said: Explanation) -> None:
@@ -172,5 +187,11 @@ def _measured(said: Explanation) -> None:
         for row in sorted(said.signals, key=lambda row: (row.verdict != "fails", row.verdict != "passes"))
     ]
     if rows:
-        st.text("Every signal")
-        st.dataframe(pl.DataFrame(rows, infer_schema_length=None), hide_index=True, placeholder="", height=360, key="signals")
+        st.text("Every signal, with the run's own bounds")
+        st.dataframe(
+            pl.DataFrame(rows, infer_schema_length=None),
+            hide_index=True,
+            placeholder="",
+            height=360,
+            key="signals",
+        )

@@ -14,13 +14,21 @@ def show(run: Opened) -> None:
     """Draw the view."""
     st.session_state.setdefault("kind", "near")
     st.session_state.setdefault("cluster", None)
-    kind = st.segmented_control("Duplicates that are", list(clusters.KINDS), key="kind", required=True) or "near"
+    kind = (
+        st.segmented_control("Duplicates that are", list(clusters.KINDS), key="kind", required=True) or "near"
+    )
     largest = held.largest_clusters(run, kind)
     if largest.is_empty():
         st.info(f"This run has no {kind} clusters.")
         return
     picked = st.dataframe(
-        largest, hide_index=True, placeholder="", on_select="rerun", selection_mode="single-row", height=220, key=f"clusters {kind}"
+        largest,
+        hide_index=True,
+        placeholder="",
+        on_select="rerun",
+        selection_mode="single-row",
+        height=220,
+        key=f"clusters {kind}",
     )
     chosen = picked["selection"]["rows"]
     if chosen and (kind, chosen[0]) != st.session_state.get("chosen cluster"):
@@ -35,6 +43,7 @@ def _cluster(run: Opened, kind: str, cluster: Any) -> None:
         st.session_state["cluster"] = None
         st.info("Choose a cluster.")
         return
+    st.html(marked_text.line(f"Cluster {cluster}", "cj-small"))
     names = [f"{'kept' if doc['kept'] else 'dropped'} · {doc['id']}" for doc in members]
     picked, columns = [], st.columns(2)
     for at, column in enumerate(columns):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
 import streamlit as st
 
 from chejil.curation.browsing.reasons import number
-from chejil.curation.exploring import held, marked_text, moved_bounds, recipe_file
+from chejil.curation.exploring import held, marked_text, moved_bounds, recipe_file, searching
 from chejil.curation.exploring.held import Opened
+from chejil.curation.exploring.moved_bounds import Scope
 from chejil.curation.whatif.answer import Answer
 from chejil.curation.whatif.sampling import TEXT_CHARS, Sample
 
@@ -29,6 +31,7 @@ def show(run: Opened) -> None:
         _changed(found)
     else:
         st.info("Move a bound on the left: the counts and the documents that come and go follow at once.")
+        _near(run)
     _tables(found)
 
 
@@ -49,7 +52,11 @@ def _totals(found: Answer) -> None:
     megabytes = (total["bytes_after"] - total["bytes_before"]) / _MEGABYTE
     cells = [
         ("Documents kept", f"{total['kept_after']:,}", f"{documents:+,}" if documents else None),
-        ("Text kept, MB", f"{total['bytes_after'] / _MEGABYTE:,.2f}", f"{megabytes:+,.2f}" if documents else None),
+        (
+            "Text kept, MB",
+            f"{total['bytes_after'] / _MEGABYTE:,.2f}",
+            f"{megabytes:+,.2f}" if documents else None,
+        ),
         ("Newly kept", f"{total['newly_kept']:,}", None),
         ("Newly dropped", f"{total['newly_dropped']:,}", None),
     ]
@@ -88,7 +95,11 @@ def _rules(found: Answer) -> pl.DataFrame:
         for row in found.rules
         if row["fails"] or row["near_kept"]
     ]
-    return pl.DataFrame(rows, infer_schema_length=None).sort("only it", descending=True) if rows else pl.DataFrame()
+    return (
+        pl.DataFrame(rows, infer_schema_length=None).sort("only it", descending=True)
+        if rows
+        else pl.DataFrame()
+    )
 
 
 def _changed(found: Answer) -> None:
@@ -99,7 +110,7 @@ def _changed(found: Answer) -> None:
         with column:
             st.subheader(f"Newly {word}: {total[f'newly_{word}']:,}")
             for at, sample in enumerate(own[:_SHOWN]):
-                _card(sample, f"read {word} {at}")
+                _sample(sample, f"read {word} {at}")
             if not own:
                 st.caption("None.")
     left, right = st.columns([1, 3], vertical_alignment="bottom")
@@ -111,15 +122,44 @@ def _others() -> None:
     st.session_state.seed += 1
 
 
-def _card(sample: Sample, key: str) -> None:
+def _near(run: Opened) -> None:
+    """Before anything is moved: what the chosen bound decides now, on both sides of it."""
+    scope: Scope | None = st.session_state.get("scope")
+    signal = st.session_state.get(f"signal {scope}")
+    if scope is None or signal is None:
+        return
+    own = moved_bounds.sides(run.filter, scope, signal)
+    side = next((name for name, edge in zip(("low", "high"), own, strict=True) if edge is not None), None)
+    if side is None:
+        return
+    for column, is_kept in zip(st.columns(2), (True, False), strict=True):
+        with column:
+            st.subheader(f"Nearest that are {'kept' if is_kept else 'dropped'}")
+            st.html(marked_text.line(f"to {signal}: {moved_bounds.interval(own)}", "cj-small"))
+            readings = held.near(run, scope, signal, side, is_kept)
+            for at, reading in enumerate(readings):
+                said = [
+                    f"{reading.columns['source']} · {scope.lang}",
+                    f"{signal} {number(reading.signals[signal])}",
+                ]
+                key, place = f"near {is_kept} {at}", searching.place_of(reading)
+                _card(reading.id, said, reading.text[:TEXT_CHARS], scope.lang, key, place)
+            if not readings:
+                st.caption("None.")
+
+
+def _sample(sample: Sample, key: str) -> None:
+    said = [f"{sample.source} · {sample.lang}", *map(_change, sample.changes)]
+    _card(sample.id, said, sample.text, sample.lang, key, sample.id)
+
+
+def _card(id_: str, said: Iterable[str], text: str, lang: str, key: str, document: str) -> None:
+    """The beginning of a document, what there is to say of it, and a button that opens it."""
     with st.container(border=True):
-        place = f"{sample.source} · {sample.lang}"
-        lines = [marked_text.line(sample.id, "cj-id"), marked_text.line(place, "cj-small")]
-        lines += [marked_text.line(_change(change), "cj-small") for change in sample.changes]
-        more = "…" if len(sample.text) == TEXT_CHARS else ""
-        text = marked_text.block(marked_text.escaped(sample.text + more), sample.lang, scroll=False)
-        st.html("".join(lines) + text)
-        st.button("Read", key=key, on_click=read, args=(sample.id,))
+        lines = [marked_text.line(id_, "cj-id"), *(marked_text.line(one, "cj-small") for one in said)]
+        more = "…" if len(text) == TEXT_CHARS else ""
+        st.html("".join(lines) + marked_text.block(marked_text.escaped(text + more), lang, scroll=False))
+        st.button("Read", key=key, on_click=read, args=(document,))
 
 
 def _change(change: dict[str, Any]) -> str:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import polars as pl
 import streamlit as st
 
 from chejil.curation import lookup, shards
+from chejil.curation.browsing.readings import Reading
 from chejil.curation.browsing.run_documents import RunDocuments
 from chejil.curation.explain import Explanation
 from chejil.curation.explain import explain as explained
-from chejil.curation.exploring import clusters, distributions
+from chejil.curation.exploring import clusters, distributions, searching
 from chejil.curation.exploring.distributions import Distribution
 from chejil.curation.exploring.moved_bounds import Scope
 from chejil.curation.filtering import Filter
@@ -95,13 +97,23 @@ def _signals(root: str, key: str) -> list[str]:
     return distributions.signals_of(root, _documents(root, key).content)
 
 
-def largest_clusters(run: Opened, kind: str):  # type: ignore[no-untyped-def]
+def near(run: Opened, scope: Scope, signal: str, side: str, kept: bool, most: int = 3) -> list[Reading]:
+    """Documents closest to a bound."""
+    return _near(run.root, run.key, scope, signal, side, kept, most)
+
+
+@st.cache_resource(max_entries=_ANSWERS, show_spinner="Reading what lies near …")
+def _near(root: str, key: str, scope: Scope, signal: str, side: str, kept: bool, most: int) -> list[Reading]:
+    return searching.near(_documents(root, key), scope, signal, side, kept, most)
+
+
+def largest_clusters(run: Opened, kind: str) -> pl.DataFrame:
     """Clusters by size."""
     return _clusters(run.root, run.key, kind)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Reading clusters …")
-def _clusters(root: str, key: str, kind: str):  # type: ignore[no-untyped-def]
+def _clusters(root: str, key: str, kind: str) -> pl.DataFrame:
     return clusters.largest(root, _documents(root, key).content, kind)
 
 

@@ -1,8 +1,8 @@
 """Texts of documents as HTML that holds no HTML of theirs: every character that could be markup is escaped.
 
 What went is struck out (`del`), what came underlined (`ins`), what was found marked (`mark`), so that nobody depends
-on the colours, which are half transparent and stand on light ground as on dark. Control characters, and those that turn the
-direction of writing, are U+FFFD: a document cannot pretend to be something else.
+on the colours, which are half transparent and stand on light ground as on dark. Control characters, and those that turn
+the direction of writing, are U+FFFD: a document cannot pretend to be something else.
 """
 
 from __future__ import annotations

@@ -6,9 +6,19 @@ into a table's cell, which is plain.
 
 from __future__ import annotations
 
+import copy
+from typing import Any
+
 import streamlit as st
 
-from chejil.curation.exploring import documents_view, duplicates_view, effects_view, held, marked_text, sliders
+from chejil.curation.exploring import (
+    documents_view,
+    duplicates_view,
+    effects_view,
+    held,
+    marked_text,
+    sliders,
+)
 from chejil.errors import ChejilError
 
 VIEWS = {
@@ -16,6 +26,9 @@ VIEWS = {
     "Documents": documents_view.show,
     "Duplicates": duplicates_view.show,
 }
+
+_FIRST: dict[str, Any] = {"moved": {}, "document": None, "view": "Bounds", "problem": None, "seed": 0}
+"""What the session holds when it begins; `moved` are the bounds that differ from the run's."""
 
 
 def page(root: str, folder: str) -> None:
@@ -27,8 +40,8 @@ def page(root: str, folder: str) -> None:
     # No page_icon: Streamlit fetches those from a site of fonts, and nothing here asks the network.
     st.set_page_config(page_title="Chejil explore", layout="wide")
     st.html(marked_text.STYLE)
-    for name, value in {"moved": {}, "document": None, "view": "Bounds", "problem": None, "seed": 0}.items():
-        st.session_state.setdefault(name, value)
+    for name, value in _FIRST.items():
+        st.session_state.setdefault(name, copy.copy(value))
     try:
         run = held.opened(root, folder)
         sliders.sidebar(run)

@@ -1,4 +1,4 @@
-"""The recipe with moved bounds as a file of its own. The file that the user wrote, and its comments, are not touched."""
+"""The recipe with moved bounds as a file of its own; the user's own file, with its comments, is not touched."""
 
 from __future__ import annotations
 
@@ -45,7 +45,9 @@ def save(folder: str, name: str, content: str) -> Path:
         with where.open("x", encoding="utf-8") as file:
             file.write(content)
     except FileExistsError:
-        raise ChejilError("there is such a file already", where=str(where), mend="choose another name") from None
+        raise ChejilError(
+            "there is such a file already", where=str(where), mend="choose another name"
+        ) from None
     return where
 
 

@@ -10,6 +10,8 @@ from itertools import islice
 from chejil.curation.browsing.readings import Reading
 from chejil.curation.browsing.run_documents import RunDocuments
 from chejil.curation.browsing.selection import Selection
+from chejil.curation.exploring.moved_bounds import Scope
+from chejil.errors import ChejilError
 
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")  # what a regular expression takes for more than itself
 
@@ -46,3 +48,23 @@ def found(documents: RunDocuments, selection: Selection, most: int) -> Iterator[
         ChejilError: a condition or a reason that the run does not have.
     """
     return islice(documents.read(selection), most)
+
+
+def place_of(reading: Reading) -> str:
+    """What names a document where two have the same id."""
+    own = reading.columns
+    return f"{own['source']}:{own['file']}#{own['line']}"
+
+
+def near(
+    documents: RunDocuments, scope: Scope, signal: str, side: str, kept: bool, most: int
+) -> list[Reading]:
+    """Documents closest to a bound of the run: those that are kept, or those that it drops."""
+    own = [f"lang = {quoted(scope.lang)}" if scope.lang != "unknown" else "lang IS NULL"]
+    own += [f"source = {quoted(scope.source)}"] if scope.source else []
+    reason = f"{signal}:{side}"
+    try:
+        selection = Selection(" AND ".join(own), None if kept else reason, kept, near=reason)
+        return list(found(documents, selection, most))
+    except ChejilError:  # a bound that drops no document
+        return []

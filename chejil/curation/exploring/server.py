@@ -82,7 +82,9 @@ def free_port(address: str, port: int | None) -> int:
                 continue
             return tried
     said = getattr(problem, "strerror", None) or str(problem)
-    raise ChejilError(f"cannot listen: {said}", where=f"{address}:{port or FIRST_PORT}", mend="give another --port")
+    raise ChejilError(
+        f"cannot listen: {said}", where=f"{address}:{port or FIRST_PORT}", mend="give another --port"
+    )
 
 
 @contextmanager
@@ -130,4 +132,6 @@ def _wait(process: subprocess.Popen, url: str) -> None:
         with suppress(urllib.error.URLError, OSError), direct.open(f"{url}/_stcore/health", timeout=2):
             return
         time.sleep(0.1)
-    raise ChejilError("streamlit did not start", where=url, mend="what it says stands above; try another --port")
+    raise ChejilError(
+        "streamlit did not start", where=url, mend="what it says stands above; try another --port"
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import altair as alt
 import polars as pl
@@ -20,7 +21,9 @@ LANGUAGES = {"ko": "Korean", "en": "English", "mixed": "mixed", "other": "other"
 def sidebar(run: Opened) -> None:
     """Choose a bound and move it; `moved` of the session holds what differs from the run."""
     with st.sidebar:
-        st.html(marked_text.line(run.documents.recipe.name, "cj-title") + marked_text.line(run.root, "cj-small"))
+        st.html(
+            marked_text.line(run.documents.recipe.name, "cj-title") + marked_text.line(run.root, "cj-small")
+        )
         scopes = moved_bounds.scopes(run.filter)
         if not scopes:
             st.info("Every language of this run is dropped or kept whole: there is no bound to move.")
@@ -84,13 +87,16 @@ def _mover(run: Opened, scope: Scope, signal: str) -> None:
         )
     if (scope, signal) in st.session_state.moved:
         st.button(
-            f"Put back to {moved_bounds.interval(own)}", on_click=_move, args=(run, scope, signal, own), key="back"
+            f"Put back to {moved_bounds.interval(own)}",
+            on_click=_move,
+            args=(run, scope, signal, own),
+            key="back",
         )
 
 
 def _show_at(key: str, now: Sides) -> None:
     """Lay the widgets where the bound is: each of them may have moved it, or a button."""
-    wanted = {f"slider {key}": _ends(now)}
+    wanted: dict[str, Any] = {f"slider {key}": _ends(now)}
     wanted |= {
         f"{side} {key}": None if edge is None else float(edge)
         for side, edge in zip(("low", "high"), now, strict=True)
@@ -142,19 +148,25 @@ def _histogram(found: Distribution, now: Sides) -> None:
         st.html(marked_text.line("No document of this language has the signal.", "cj-small"))
         return
     first, last = bars["low"][0], bars["high"][-1]
-    is_log = bool(first > 0 and last / first > 1 and abs(bars["high"][0] / first - last / bars["low"][-1]) < 1e-9)
+    is_log = bool(
+        first > 0 and last / first > 1 and abs(bars["high"][0] / first - last / bars["low"][-1]) < 1e-9
+    )
     scale = alt.Scale(type="log" if is_log else "linear", domain=[first, last], nice=False)
     colour = alt.Color(
         "so:N", scale=alt.Scale(domain=["passes", "outside"], range=["#3b82c4", "#d9776c"]), legend=None
     )
     axis = alt.Axis(title=None, grid=False, tickCount=4, labelFlush=True)
-    drawn = alt.Chart(bars).mark_bar(binSpacing=0.5).encode(
-        x=alt.X("low:Q", scale=scale, axis=axis),
-        x2="high:Q",
-        y=alt.Y("documents:Q", axis=None),
-        y2=alt.Y2Datum(0),
-        color=colour,
-        tooltip=[alt.Tooltip(name, format=",.4~g") for name in ("low", "high", "documents")],
+    drawn = (
+        alt.Chart(bars)
+        .mark_bar(binSpacing=0.5)
+        .encode(
+            x=alt.X("low:Q", scale=scale, axis=axis),
+            x2="high:Q",
+            y=alt.Y("documents:Q", axis=None),
+            y2=alt.Y2Datum(0),
+            color=colour,
+            tooltip=[alt.Tooltip(name, format=",.4~g") for name in ("low", "high", "documents")],
+        )
     )
     edges = [edge for edge in now if edge is not None and first <= edge <= last]
     rules = alt.Chart(pl.DataFrame({"edge": edges}, schema={"edge": pl.Float64})).mark_rule(
