@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from chejil.curation.exploring import server
+from chejil.filters.catalogue import SIGNALS
 
 FOLDER = Path(__file__).resolve().parent / "pictures"
 MAX_BYTES = 150_000
@@ -24,7 +25,9 @@ SIZE = {"width": 1180, "height": 820}
 
 def main() -> None:
     """Draw every picture."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--run", type=Path, help="A finished run of recipes/demo.yaml [default: made anew].")
     given = parser.parse_args()
     FOLDER.mkdir(exist_ok=True)
@@ -69,10 +72,17 @@ def _opened(browser: Any, url: str, scheme: str) -> Any:
 
 
 def _moved_bound(page: Any) -> None:
-    field = page.get_by_label("Low, exactly")
-    field.fill("110")
-    field.press("Enter")
-    page.get_by_text("Newly dropped:").wait_for()
+    """One bound is loosened and one tightened, so that there is something on both sides."""
+    for signal, side, value in (("spam_hit_share", "High", "0.5"), ("num_words", "Low", "110")):
+        page.get_by_role("combobox", name="Signal").fill(signal)
+        page.get_by_role("option", name=signal).first.click()
+        page.get_by_test_id("stSidebar").get_by_text(SIGNALS[signal].about).wait_for()
+        page.wait_for_timeout(1500)  # until the fields of the other signal are gone
+        field = page.get_by_label(f"{side}, exactly")
+        field.fill(value)
+        field.press("Enter")
+        page.get_by_test_id("stSidebar").get_by_text(f"bounds.ko.{signal}:").wait_for()
+    page.wait_for_timeout(1000)
     _taken(page, "explore-bound.png")
 
 

@@ -159,22 +159,25 @@ def test_duplicates_are_compared_in_the_dark(page):
     assert max(int(part) for part in ground.removeprefix("rgb(").removesuffix(")").split(",")) < 60
 
 
-def test_the_server_answers_to_its_own_name_alone(url):
-    """A page of another site that calls itself this host opens no connection (DNS rebinding)."""
-    for host, status in (("evil.example", 403), ("127.0.0.1", 101)):
-        headers = {
-            "Host": host, "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Origin": f"http://{host}",
-        }  # fmt: skip
-        assert answered(url, headers) == status, host
-
-
-def answered(url, headers):
-    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=10)
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("127.0.0.1", "http://127.0.0.1", 101),
+        ("evil.example", "http://evil.example", 403),
+        ("127.0.0.1", "http://evil.example", 403),
+    ],
+)
+def test_the_server_answers_to_its_own_pages_alone(url, host, origin, status):
+    """A page of another site opens no connection, not even if its name leads to this host (DNS rebinding)."""
+    connection = http.client.HTTPConnection(url.removeprefix("http://"), timeout=20)
     connection.putrequest("GET", "/_stcore/stream", skip_host=True)
+    headers = {
+        "Host": host, "Origin": origin, "Connection": "Upgrade", "Upgrade": "websocket",
+        "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    }  # fmt: skip
     for name, value in headers.items():
         connection.putheader(name, value)
     connection.endheaders()
-    status = connection.getresponse().status
+
+    assert connection.getresponse().status == status
     connection.close()
-    return status
