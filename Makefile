@@ -28,7 +28,7 @@ demo-real: $(BIN)/chejil  ## the same on real text that pip carries
 test: $(VENV)/dev       ## install everything, run the whole suite
 	$(BIN)/pytest
 
-integration: $(VENV)/dev  ## a real Slurm (installed by apt) and a real Ray, on this host; minutes
+integration: $(VENV)/dev  ## a real Slurm (installed by apt) and a real Ray, of two nodes on this host; minutes
 	$(BIN)/pytest tests/integration
 
 fast: $(VENV)/dev       ## the suite without the slow and the corpus tests

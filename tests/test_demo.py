@@ -1,7 +1,13 @@
 """The demo, as a new user runs it."""
 
-import pytest
+import re
+import shlex
+from pathlib import Path
 
+import pytest
+from typer.testing import CliRunner
+
+from chejil import cli
 from chejil.curation import manifest
 from chejil.curation.demo import demo
 from chejil.curation.progress import Silent
@@ -38,3 +44,23 @@ def test_the_demo_can_be_run_again(tmp_path):
 
     assert second.caught == first.caught
     assert second.run.units_done == 9
+
+
+@pytest.mark.slow
+def test_the_commands_of_the_readme_answer(tmp_path, monkeypatch):
+    """Those that ask the demo's run, as they stand there; the nearest document of a copy is found."""
+    readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
+    lines = re.findall(r"^\$ chejil (.+ runs/demo\b.*)$", readme, re.MULTILINE)
+    monkeypatch.chdir(tmp_path)
+    demo.sample("demo-corpus", "runs/demo", 1, Silent())
+
+    said = {}
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        done = CliRunner().invoke(cli.app, words)
+        assert done.exit_code == 0, (line, done.output)
+        said[words[0]] = done.stdout
+
+    assert {"explain", "stats", "inspect", "whatif", "diff", "card", "near"} <= said.keys()
+    assert "duplicate:near" in said["inspect"] or "num_words" in said["inspect"]
+    assert "c4-ko.tfrecord-00001-of-00003.json.gz#715" in said["near"]

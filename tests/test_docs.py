@@ -38,7 +38,9 @@ def test_commands_and_options_in_the_docs_exist(page):
             name = rest.pop(0)
             assert name in command.commands, line
             command = command.commands[name]
-        known = {option for parameter in command.params for option in parameter.opts} | {"--help"}
+        known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {
+            "--help"
+        }
         assert {word.split("=")[0] for word in rest if word.startswith("--")} <= known, line
 
 

@@ -28,9 +28,9 @@ def stats(
     tokenizer_sample: Annotated[
         float, typer.Option("--tokenizer-sample", help="Share of the documents that it counts.")
     ] = 1.0,
-    text: Annotated[
-        bool, typer.Option("--text/--no-text", help="Read the text of shards that are no run's.")
-    ] = True,
+    no_text: Annotated[
+        bool, typer.Option("--no-text", help="Leave the text of shards that are no run's unread.")
+    ] = False,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page.")] = None,
     workers: WorkersOption = None,
     json: JsonOption = False,
@@ -53,7 +53,7 @@ def stats(
         raise ChejilError("--by names no column", mend="--by source,lang")
     if not 0 < tokenizer_sample <= 1:
         raise ChejilError(f"--tokenizer-sample {tokenizer_sample:g} is no share", mend="above 0, at most 1")
-    settings = Settings(names, tokenizer, tokenizer_sample, text)
+    settings = Settings(names, tokenizer, tokenizer_sample, not no_text)
     with progress(after="nothing was written", log_json=log_json) as bars:
         found = collect(paths, settings, workers or terminal.cores(), bars)
     if html:

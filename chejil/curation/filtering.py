@@ -82,8 +82,8 @@ class LanguageLimits(BaseModel):
         return merged
 
     def written_out(self, language: Language) -> LanguageLimits:
-        """The same with the content of a preset that was given by path: its file may change, this does not."""
-        if self.preset is None or not preset_files.is_path(self.preset):
+        """The same with the content of its preset, which may change with its file or with the version of Chejil."""
+        if self.preset in (None, "drop", "keep"):
             return self
         limits = self.resolve(language)
         assert not isinstance(limits, str)

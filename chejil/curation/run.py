@@ -216,6 +216,7 @@ def _sweep(state: Run) -> None:
         for path in shards.below(state.root, folder):
             if path not in known:
                 shards.remove(shards.join(state.root, path))
+        shards.remove_empty_folders(shards.join(state.root, folder))
 
 
 def _close(state: Run, recipe: Recipe) -> manifest.Manifest:

@@ -283,6 +283,15 @@ def num_rows(url: str) -> int:
         return parquet.metadata.num_rows
 
 
+def remove_empty_folders(url: str) -> None:
+    """Remove the folders below a folder, and itself, that hold nothing; object storage has none."""
+    files, path = file_system(url)
+    if isinstance(files, LocalFileSystem):
+        for folder, _, _ in os.walk(path, topdown=False):
+            if not any(Path(folder).iterdir()):
+                Path(folder).rmdir()
+
+
 def remove(url: str) -> None:
     """Remove a file or a folder with all that is in it; nothing happens where there is none."""
     files, path = file_system(url)

@@ -143,7 +143,8 @@ class Record:
     def _by_shard(self) -> dict[str, list[FileRecord]]:
         found: dict[str, list[FileRecord]] = {}
         for file in self.files:
-            shard = file.path.removeprefix(f"work/{self.stage}/").removesuffix(".parquet")
+            # Source and file: a gather may leave several tables of a shard, each in a folder of its own.
+            shard = "/".join(file.path.removesuffix(".parquet").rsplit("/", 2)[-2:])
             found.setdefault(shard, []).append(file)
         return found
 

@@ -1,5 +1,6 @@
 """The stage: evaluation texts in a run are found, dropped or cut, counted, explained, and found anew."""
 
+import gzip
 import json
 import random
 import re
@@ -12,8 +13,8 @@ import pytest
 from chejil.curation import check, manifest, marked_yaml
 from chejil.curation.explain import explain
 from chejil.curation.run import dry_run, run
-from chejil.errors import RecipeError
-from tests.conftest import prose
+from chejil.errors import ChejilError, RecipeError
+from tests.conftest import KOREAN, prose
 
 # Two comments on a product and a question: "a pity that the handle is loose", "the lid closes well and does not leak",
 # "Where does the keeper write the number of the waves?"
@@ -336,3 +337,66 @@ def test_the_example_in_the_docs_runs_as_it_is_written(tmp_path, monkeypatch, ac
     else:
         [hit] = explain("runs/example", "web/pages.jsonl#1").contamination
         assert hit["item"] == "test.jsonl#1"
+
+
+def test_another_evaluation_set_cuts_again_in_the_same_folder(data, tmp_path):
+    """What is cut follows the hits, also where no verdict changes: the folder ends as a fresh one would."""
+    own = tmp_path / "data"
+    shutil.copytree(data, own)
+    write_rows(own / "evals/test.jsonl", ITEMS[1:])
+    run(recipe(own, "cut"), str(tmp_path / "used"))
+    write_rows(own / "evals/test.jsonl", ITEMS)
+
+    run(recipe(own, "cut"), str(tmp_path / "used"))
+    run(recipe(own, "cut"), str(tmp_path / "fresh"))
+
+    assert content(tmp_path / "used") == content(tmp_path / "fresh")
+    clean = table(tmp_path / "used", "clean").filter(pl.col("url") == "https://a.example/1")
+    assert ITEMS[0]["q"] not in clean["text"].item()
+
+
+@pytest.mark.parametrize("wrapped", ["{}", "3. {}\n", "“{}”\n\n----------------\n", "{}\n네."])
+def test_a_document_of_which_hardly_a_word_would_be_left_is_dropped(tmp_path, wrapped):
+    """An empty document in clean/ would be a training example without a token, however large the share may be."""
+    write_rows(tmp_path / "evals/test.jsonl", ITEMS)
+    write_rows(tmp_path / "evals/train.jsonl", TRAINING)
+    texts = [wrapped.format(ITEMS[0]["q"]), f"{KOREAN[0]}\n{ITEMS[0]['q']}\n{KOREAN[1]}"]
+    write_rows(tmp_path / "web/0.jsonl", [{"text": text, "url": "", "timestamp": ""} for text in texts])
+    root = tmp_path / "run"
+
+    run(recipe(tmp_path, "cut", "stages.decontaminate.cut_share=1"), str(root))
+
+    assert table(root, "decisions").sort("line")["reason"].to_list() == ["contaminated:shop", None]
+    assert table(root, "clean")["text"].to_list() == [f"{KOREAN[0]}\n{KOREAN[1]}"]
+
+
+def test_a_torn_evaluation_file_stops_the_run(data, tmp_path):
+    """An index of half of the items would find half of the leaks, and say nothing."""
+    own = tmp_path / "data"
+    shutil.copytree(data, own)
+    rows = [{"q": f"{number} {KOREAN[number % 5]}"} for number in range(1000)]
+    packed = gzip.compress("".join(json.dumps(row) + "\n" for row in rows).encode())
+    (own / "evals/test.jsonl.gz").write_bytes(packed[: len(packed) // 2])
+    wanted = recipe(own, "drop", "stages.decontaminate.against.shop.paths=evals/test.jsonl.gz")
+
+    with pytest.raises(ChejilError, match=r"test\.jsonl\.gz: the file is torn"):
+        run(wanted, str(tmp_path / "run"))
+
+
+def test_the_first_records_may_be_of_another_kind(data, tmp_path):
+    """A check looks at the first two hundred; that none of them is an item says nothing of the rest."""
+    own = tmp_path / "data"
+    shutil.copytree(data, own)
+    write_rows(own / "evals/test.jsonl", [*({"note": "no item"} for _ in range(300)), *ITEMS])
+
+    found = run(recipe(own), str(tmp_path / "run"))
+
+    assert found.contamination["shop"]["items"] == len(ITEMS)
+
+
+def test_a_set_that_is_all_training_is_refused(data):
+    """With the reason, and not with the names of another set's files."""
+    same = "stages.decontaminate.against.shop.training=evals/test.jsonl"
+
+    with pytest.raises(RecipeError, match="every file of 'paths' is under 'training', too"):
+        recipe(data, "drop", same)

@@ -14,6 +14,8 @@ import polars as pl
 import pytest
 
 from chejil.curation import check, manifest, marked_yaml
+from chejil.curation.masking import MaskPii
+from chejil.curation.recipe import StageEntry
 from chejil.curation.run import dry_run, run
 from chejil.errors import RecipeError, RunError
 
@@ -437,3 +439,19 @@ def test_spawn_is_how_workers_start():
     with Executor(2) as executor:
         assert executor._started()._mp_context.get_start_method() == "spawn"
     assert multiprocessing.active_children() == []
+
+
+def test_a_stage_that_is_taken_out_leaves_no_folder(small_recipe, tmp_path):
+    """Who reads `edits/mask_pii/**` must not count what is not applied; the folder is that of a fresh run."""
+    without = small_recipe()
+    used, fresh = str(tmp_path / "used"), str(tmp_path / "fresh")
+    masked = [*without.stages[:-1], StageEntry(mask_pii=MaskPii()), without.stages[-1]]
+    run(without.model_copy(update={"stages": masked}), used)
+    assert Path(used, "edits/mask_pii").is_dir()
+
+    run(without, used)
+    run(without, fresh)
+
+    assert sorted(p.relative_to(used) for p in Path(used).rglob("*")) == sorted(
+        p.relative_to(fresh) for p in Path(fresh).rglob("*")
+    )

@@ -58,7 +58,7 @@ stages:
 DEDUPS = "  - exact_dedup\n  - near_dedup: {threshold: 0.5}\n"
 LEAKS = """\
   - decontaminate:
-      against: {shop: {paths: evals/test.jsonl, fields: q}}
+      against: {shop: {paths: evals/test.jsonl, fields: q}, kobest: {map: kobest, paths: "evals/kobest/**"}}
       evidence: {max_documents: 3}
 """
 CUTS = "  - line_dedup: {scope: all, max_documents: 4, min_share: 0}\n"
@@ -97,6 +97,12 @@ def data(tmp_path_factory):
     (root / "evals").mkdir()
     text = "".join(json.dumps({"q": item}, ensure_ascii=False) + "\n" for item in ITEMS)
     (root / "evals/test.jsonl").write_text(text, "utf-8")
+    for task, item in zip(("boolq", "sentineg"), ITEMS, strict=True):  # a published set has a reason a task
+        (root / f"evals/kobest/{task}").mkdir(parents=True)
+        row = {"Text": item, "Question": "", "paragraph": item, "question": item, "sentence": item}
+        (root / f"evals/kobest/{task}/test.jsonl").write_text(
+            json.dumps(row, ensure_ascii=False) + "\n", "utf-8"
+        )
     return root
 
 
@@ -235,7 +241,11 @@ def test_survivors_and_common_sentences_do_move(done):
     found = [ask(done(*CHAINS["dedups then leaks"]), *full(settings)) for settings in SETTINGS]
     reasons = {row["reason"] for answer in found for row in (*answer.risen, *answer.fallen)}
 
-    assert {"duplicate:near", "duplicate:exact", "contaminated:shop"} <= reasons
+    assert {
+        "duplicate:near",
+        "duplicate:exact",
+        "contaminated:kobest/sentineg",
+    } <= reasons
 
 
 @pytest.mark.parametrize(

@@ -15,18 +15,36 @@ from chejil.curation.edits import Edited
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.spans import Spans
 
+_NO_WORD = re.compile(r"[\W_]+")
 _MARKS = re.compile(r"[\W_]*")
 _MARKER = re.compile(r"[\W_]*(\w{1,3}[.):][\W_]*)?")  # a number or letter of a list
 
 
+_LEFT_BYTES = 9
+"""Three syllables a span: a list marker, or an answer that means nothing without its question."""
+
+
 def too_much(hits: pl.DataFrame, share: float) -> pl.Series:
-    """Rows of the documents of which more than `share` of the bytes would go."""
-    rows = [
-        row
-        for (row, size), found in hits.group_by("row", "document_bytes", maintain_order=True)
-        if sum(end - start for start, end, _ in merged(found)) > share * size
-    ]
+    """Rows of the documents of which more than `share` of the bytes would go, or hardly a word would be left."""
+    documents = hits.group_by("row", "document_bytes", "document_word_bytes", maintain_order=True)
+    rows = [row for (row, size, words), found in documents if _is_too_much(found, share, size, words)]
     return pl.Series(rows, dtype=pl.Int32)
+
+
+def _is_too_much(hits: pl.DataFrame, share: float, size: int, words: int) -> bool:
+    spans = merged(hits)
+    gone = sum(end - start for start, end, _ in spans)
+    left = words - min(gone, hits["word_bytes"].sum())  # hits that overlap count twice
+    return gone > share * size or left <= _LEFT_BYTES * len(spans)
+
+
+def word_bytes(text: str) -> int:
+    """Bytes of letters and digits.
+
+    >>> word_bytes("3. 가나!")
+    7
+    """
+    return len(_NO_WORD.sub("", text).encode())
 
 
 def merged(hits: pl.DataFrame) -> list[tuple[int, int, str]]:

@@ -56,12 +56,15 @@ FOUND_HITS = pa.schema(
         ("field_covered", pa.int32()),
         ("field_weight", pa.int32()),
         ("evidence", pa.string()),
+        ("word_bytes", pa.int64()),
         ("document_bytes", pa.int64()),
+        ("document_word_bytes", pa.int64()),
         ("text", pa.large_string()),
     ]
 )
 """A row a hit, by document and place: bytes in the text that the stage read, weight that stands there of the item and
-of its best covered field (0 is the first), `evidence` long, short or common (no leak), and what stands there."""
+of its best covered field (0 is the first), `evidence` long, short or common (no leak), bytes of letters and digits
+there and in the document, and what stands there."""
 
 
 class Decontaminate(BaseModel):
@@ -76,7 +79,10 @@ class Decontaminate(BaseModel):
         "drop", description="Drop the document, or cut out what was found."
     )
     cut_share: float = Field(
-        0.5, gt=0, le=1, description="action: cut. Documents of which more would go are dropped."
+        0.5,
+        gt=0,
+        le=1,
+        description="action: cut. Documents of which more would go, or hardly a word be left, are dropped.",
     )
     evidence: Evidence = Field(default_factory=Evidence, description="How much makes a leak.")
 
@@ -113,7 +119,7 @@ def files_against(settings: Decontaminate, data_root: str) -> list[EvaluationFil
 def stages(settings: Decontaminate, place: Place) -> list[Stage]:
     """Index, hits, verdicts and edits; where the evaluation files lie is in no key, their content is."""
     files = files_against(settings, place.data)
-    against = {"against": evaluations.content(files), "version": 1}
+    against = {"against": evaluations.content(files), "version": 2}
     measured = {
         **against,
         **place.edited,
@@ -188,16 +194,23 @@ def hits_of(texts: TextBuffers, loaded: Loaded, evidence: Evidence, first_row: i
     base = texts.offsets
     there = [texts.data[base[doc] + start : base[doc] + end].tobytes().decode() for doc, start, end in places]
     doc = found["doc"].to_numpy()
+    words = {number: cuts.word_bytes(_text(texts, number)) for number in np.unique(doc)}
     columns = (
         found.drop("item")
         .rename({"name": "item"})
         .with_columns(
             row=pl.col("doc") + first_row,
+            word_bytes=pl.Series([cuts.word_bytes(text) for text in there], dtype=pl.Int64),
             document_bytes=pl.Series(texts.num_bytes[doc]),
+            document_word_bytes=pl.Series([words[number] for number in doc], dtype=pl.Int64),
             text=pl.Series(there, dtype=pl.String),
         )
     )
     return columns.select(FOUND_HITS.names).to_arrow().cast(FOUND_HITS)
+
+
+def _text(texts: TextBuffers, doc: int) -> str:
+    return texts.data[texts.offsets[doc] : texts.offsets[doc + 1]].tobytes().decode()
 
 
 def decide(unit: Unit) -> Tally:

@@ -19,6 +19,7 @@ from typing import Any
 from chejil.curation import shards
 from chejil.curation.decontamination.evaluations import ENDINGS, EvaluationFile, Role, TaskMap, ending
 from chejil.curation.reading.containers import Row
+from chejil.curation.reading.documents import Flaw
 from chejil.curation.reading.layouts import look
 from chejil.curation.reading.sources import CONTAINERS
 from chejil.curation.reading.streams import RawFile
@@ -79,6 +80,10 @@ def _items(file: EvaluationFile, counts: Counter[str], most: int | None = None) 
     for number, row in enumerate(itertools.islice(_rows(file), most)):
         if row is None:
             continue
+        if isinstance(row, Flaw) and row.reason == "torn_stream":
+            raise ChejilError(
+                "the file is torn", where=file.file.url, mend="fetch it again: its last items are missing"
+            )
         rows += 1
         fields = _fields(file.reading, row.fields) if isinstance(row, Row) else ()
         if isinstance(row, Row):
@@ -88,7 +93,7 @@ def _items(file: EvaluationFile, counts: Counter[str], most: int | None = None) 
             continue
         found += 1
         yield Item(file.task, f"{file.file.name}#{number}", file.role, fields)
-    if rows and not found:
+    if rows and not found and rows != most:  # the first records may be of another kind
         wanted = " or ".join("+".join(fields) for fields in file.reading.fields)
         known = ", ".join(list(columns)[:20]) or "none"
         raise ChejilError(

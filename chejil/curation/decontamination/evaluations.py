@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from functools import cache
 from importlib import resources
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -27,6 +28,9 @@ from chejil.errors import ChejilError, did_you_mean
 Role = Literal["evaluation", "training"]
 
 _COMPRESSED = re.compile(r"(\.(gz|gzip|zst|zstd|bz2|xz))+$", re.IGNORECASE)
+_FOLDERS = 4
+"""The file, its folder and two above it: as in super_glue/boolq/data/train.jsonl."""
+
 ENDINGS = {
     "jsonl": "jsonl",
     "ndjson": "jsonl",
@@ -139,14 +143,20 @@ def files_of(name: str, wanted: EvaluationSet, data_root: str) -> list[Evaluatio
         chosen = list(_mapped(name, maps()[wanted.map], found))
         chosen += list(_mapped(name, maps()[wanted.map], _training(wanted, data_root)))
     if not any(file.role == "evaluation" for file in chosen):
-        patterns = [p for task in maps()[wanted.map or "kobest"].tasks.values() for p in task.files]
         raise ChejilError(
             f"none of the {len(found)} files is an evaluation file of '{wanted.map or name}'",
             where=found[0].url,
-            mend=f"its files are called: {', '.join(patterns[:8])}; or read them with 'fields'",
+            mend=_other_files(wanted),
         )
     unique = {(file.task, file.role, file.file.name, file.file.url): file for file in chosen}
     return [unique[key] for key in sorted(unique)]
+
+
+def _other_files(wanted: EvaluationSet) -> str:
+    if wanted.map is None:
+        return "every file of 'paths' is under 'training', too"
+    patterns = [pattern for task in maps()[wanted.map].tasks.values() for pattern in task.files]
+    return f"its files are called: {', '.join(patterns[:8])}; or read them with 'fields'"
 
 
 def _training(wanted: EvaluationSet, data_root: str) -> list[InputFile]:
@@ -159,13 +169,29 @@ def _expanded(paths: Sequence[str], data_root: str) -> list[InputFile]:
 
 def _mapped(name: str, known: EvaluationMap, files: Sequence[InputFile]) -> Iterator[EvaluationFile]:
     for file in files:
-        url = "/" + file.url.lower()
         for task, reading in known.tasks.items():
             roles: dict[Role, list[str]] = {"training": reading.training, "evaluation": reading.files}
-            role = next((r for r, patterns in roles.items() if any(fnmatch(url, p) for p in patterns)), None)
+            role = next(
+                (r for r, patterns in roles.items() if any(_fits(file.url, p) for p in patterns)), None
+            )
             if role and (reading.container or ending(file.url) in (*ENDINGS, "xml")):
                 yield EvaluationFile(f"{name}/{task}", role, reading, file)
                 break
+
+
+def _fits(url: str, pattern: str) -> bool:
+    """A pattern with folders goes by the last folders of the file, one without by a few of them: what lies above a data
+    set has names of its own (`/research/` is no task `re`).
+
+    >>> _fits("/research/klue/ynat/validation.jsonl", "*/re*/validation*")
+    False
+    >>> _fits("/data/klue/RE/validation-0.parquet", "*/re*/validation*")
+    True
+    >>> _fits("/dev/ARC-Easy/test.jsonl", "*arc-easy*dev*")
+    False
+    """
+    near = PurePosixPath("/", *PurePosixPath(url.lower()).parts[-_FOLDERS:])
+    return near.match(pattern) if "/" in pattern else fnmatch(str(near), pattern)
 
 
 def ending(url: str) -> str:

@@ -25,9 +25,8 @@ class RayExecutor(Scheduled):
 
     def submit(self, folder: Path, work: Work, gather: bool) -> Job:
         """A driver for a stage, which lives as long as the stage's tasks."""
-        asked = self.settings.resources(gather).model_dump(include={"cpus_per_task", "mem_per_cpu_gb"})
-        request = {"settings": self.settings.model_dump(mode="json"), "resources": asked}
-        return RayJob(folder, work, submitted(folder, request), self.settings.silent_seconds)
+        driver = submitted(folder, work, self.settings, gather)
+        return RayJob(folder, work, driver, self.settings.silent_seconds)
 
 
 class RayJob(Job):

@@ -204,8 +204,13 @@ def jobs_folder(settings: Cluster, root: str) -> Path:
     return Path(absolute(root)) / "jobs"
 
 
-def submitted(folder: Path, request: dict[str, Any]) -> subprocess.Popen[bytes]:
+def submitted(folder: Path, work: Work, settings: Cluster, gather: bool) -> subprocess.Popen[bytes]:
     """Start the process that submits: datatrove takes over the logging of whatever process imports it."""
+    request = {
+        "settings": settings.model_dump(mode="json"),
+        "resources": settings.resources(gather).model_dump(include={"cpus_per_task", "mem_per_cpu_gb"}),
+        "work": {"name": work.name, "num_tasks": work.num_tasks, "python_path": work.python_path},
+    }
     (folder / "submit.json").write_bytes(orjson.dumps(request))
     log = folder / "logs" / "submit.log"
     with log.open("ab") as stream:

@@ -43,9 +43,7 @@ class SlurmExecutor(Scheduled):
 
     def submit(self, folder: Path, work: Work, gather: bool) -> Job:
         """One array job for a stage."""
-        asked = self.settings.resources(gather).model_dump(include={"cpus_per_task", "mem_per_cpu_gb"})
-        request = {"settings": self.settings.model_dump(mode="json"), "resources": asked}
-        refuse_unsubmitted(folder, submitted(folder, request).wait())
+        refuse_unsubmitted(folder, submitted(folder, work, self.settings, gather).wait())
         return SlurmJob(orjson.loads((folder / "jobs.json").read_bytes())["slurm"], self.say)
 
 

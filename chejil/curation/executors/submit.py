@@ -8,7 +8,7 @@ What datatrove 0.10 does beside scheduling, and why it does no harm here:
   not: it is left out; so is `srun`, which since Slurm 22.05 gives a task one core whatever it asked for;
 - `launch_pickled_pipeline` must be in PATH on the node: this Python's folder is put first there;
 - Ray's work is done in a forked process, and logged to /tmp/ray_logs, which belongs to who came first: the task is a
-  new process (task.py), and the temporary folder is the stage's own;
+  new process (step.py), and the temporary folder is the stage's own;
 - a Ray task that fits no node waits for ever in silence: it is refused;
 - `depends` polls every two minutes: it is not used, stages follow each other here.
 """
@@ -22,31 +22,39 @@ import socket
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
 from chejil.curation.executors import tasks
 from chejil.curation.executors.local import leave_with
 from chejil.curation.executors.settings import Ray, Resources, Slurm
-from chejil.curation.executors.task import Task
+from chejil.curation.executors.step import Task
 from chejil.errors import ChejilError, RunError
 
 _KNOCK_SECONDS = 10.0
+
+
+class _Work(NamedTuple):
+    """What of a `tasks.Work` is needed here: reading that imports its functions, a second for each stage."""
+
+    name: str
+    num_tasks: int
+    python_path: str
 
 
 def submit(folder: Path) -> None:
     """Submit what `submit.json` asks for; Ray's tasks are waited for, Slurm's are not."""
     request = orjson.loads((folder / "submit.json").read_bytes())
     asked = Resources.model_validate(request["resources"])
-    work = tasks.read(folder)
+    work = _Work(**request["work"])
     if request["settings"]["kind"] == "slurm":
         _to_slurm(folder, work, Slurm.model_validate(request["settings"]), asked)
     else:
         _to_ray(folder, work, Ray.model_validate(request["settings"]), asked)
 
 
-def _to_slurm(folder: Path, work: tasks.Work, settings: Slurm, asked: Resources) -> None:
+def _to_slurm(folder: Path, work: _Work, settings: Slurm, asked: Resources) -> None:
     try:
         from datatrove.executor.slurm import SlurmPipelineExecutor
     except ImportError as error:
@@ -89,7 +97,7 @@ def _nothing() -> None:
     """In place of a job that adds up statistics."""
 
 
-def _to_ray(folder: Path, work: tasks.Work, settings: Ray, asked: Resources) -> None:
+def _to_ray(folder: Path, work: _Work, settings: Ray, asked: Resources) -> None:
     try:
         import ray
         from datatrove.executor.ray import RayPipelineExecutor

@@ -1,8 +1,7 @@
 """One task of a stage, on whatever machine: `python -m chejil.curation.executors.task FOLDER RANK`.
 
-It is a process of its own, begun by `Task`, which is what the cluster's scheduler runs: datatrove gives Ray's work to a
-*forked* process, where Polars and Numba hang, and takes the logging of the process where it runs for its own. If the
-scheduler's process goes, so does this one; units that are done stay done.
+It is a process of its own, begun by what the cluster's scheduler runs (step.py). If that goes, so does this one; units
+that are done stay done.
 """
 
 from __future__ import annotations
@@ -10,61 +9,21 @@ from __future__ import annotations
 import os
 import platform
 import signal
-import subprocess
 import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from chejil.curation import shards
 from chejil.curation.executors import tasks
-from chejil.curation.executors.local import ONE_THREAD, Executor, leave_with
+from chejil.curation.executors.local import Executor, leave_with
 from chejil.curation.manifest import versions
 from chejil.curation.stage import Function, Record, Unit, do
 from chejil.errors import ChejilError, RunError
 
 _BEAT_SECONDS = 10.0
-_PARENT_CHECK_SECONDS = 1.0
-
-
-class Task:
-    """A step of datatrove's: given a rank, it does that task of a folder in a new process."""
-
-    def __init__(self, folder: str, python_path: str) -> None:
-        self.folder, self.python_path = folder, python_path
-
-    def __call__(self, data: Any, rank: int = 0, world_size: int = 1) -> None:
-        """Start the process, wait for it, and fail if it did."""
-        folder = Path(self.folder)
-        if not folder.is_dir():
-            raise RuntimeError(f"{platform.node()} does not see {folder}")
-        environment = {**os.environ, **ONE_THREAD}
-        if self.python_path:
-            environment["PYTHONPATH"] = self.python_path
-        command = [
-            sys.executable,
-            "-m",
-            "chejil.curation.executors.task",
-            str(folder),
-            str(rank),
-            str(os.getpid()),
-        ]
-        with tasks.log_path(folder, rank).open("ab") as log:
-            process = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment
-            )
-            scheduler = os.getppid()
-            while process.poll() is None:
-                if os.getppid() != scheduler:  # killed; the fork of its that runs this would wait for ever
-                    process.kill()
-                    os._exit(1)
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(_PARENT_CHECK_SECONDS)
-        if process.returncode:
-            raise RuntimeError(f"task {rank} ended with {process.returncode}: {tasks.log_path(folder, rank)}")
 
 
 def run_task(folder: Path, rank: int) -> int:

@@ -27,7 +27,7 @@ from chejil.curation.statistics.view import (
 )
 
 _WIDTH, _HEIGHT = 192, 34
-_STYLE = """svg { display: block; width: 12rem; height: 2.1rem; }
+_STYLE = """svg { display: block; width: 9rem; height: 2rem; }
 .all { fill: var(--line); } .only, .kept { fill: var(--bar); }
 summary { cursor: pointer; color: var(--soft); font-size: .85rem; }
 caption { text-align: left; color: var(--soft); font-size: .8rem; }
@@ -108,7 +108,7 @@ def _years(found: Statistics) -> str:
     if not set(years) - {"–"}:
         return ""
     rows = [
-        (year, sum(months), _Raw(_svg([(months, "only")], f"{year} by month")))
+        (year, sum(months), _Raw(_svg([(months, "only")] if len(months) == 12 else [], f"{year} by month")))
         for year, months in years.items()
     ]
     return _section("Dates", ("year", "documents>", "by month"), rows)
@@ -124,9 +124,9 @@ def _columns(found: Statistics) -> str:
         "median>",
         "95 %>",
         "mean>",
-        "from>",
+        "from",
         "all, and kept" if found.is_run else "",
-        "to>",
+        "to",
     )
     head = _cells(heads, head=True)
     table = f"<table><thead>{head}</thead>{rows}</table>"

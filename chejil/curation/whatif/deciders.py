@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 import polars as pl
 
 from chejil.curation import shards
+from chejil.curation.manifest import Manifest
 from chejil.curation.place import verdicts_of
 from chejil.curation.recipe import Recipe
+from chejil.errors import RunError
 
-_REASONS: Mapping[str, Callable[[Any], tuple[str, ...]]] = MappingProxyType(
+_REASONS: Mapping[str, Callable[[Manifest], tuple[str, ...]]] = MappingProxyType(
     {
         "exact_dedup": lambda _: ("duplicate:exact",),
         "near_dedup": lambda _: ("duplicate:near",),
-        "decontaminate": lambda settings: tuple(f"contaminated:{task}" for task in sorted(settings.against)),
+        "decontaminate": lambda run: tuple(f"contaminated:{task}" for task in sorted(run.contamination)),
         "line_dedup": lambda _: ("emptied:line_dedup",),
         "substring_dedup": lambda _: ("emptied:substring_dedup",),
     }
 )
+
+_BITS = 64
 
 CUTTING = ("line_dedup", "substring_dedup")
 """Deciders that count texts of the documents that are kept so far: other bounds change what they cut."""
@@ -34,9 +37,17 @@ def around_filter(recipe: Recipe) -> tuple[list[str], list[str]]:
     return names[:at], names[at + 1 :]
 
 
-def reasons_of(recipe: Recipe, names: list[str]) -> tuple[str, ...]:
-    """All that these deciders may say, in the order of a decision."""
-    return tuple(reason for name in names for reason in _REASONS[name](recipe.stage(name)))
+def reasons_of(run: Manifest, names: list[str]) -> tuple[str, ...]:
+    """All that these deciders may say, in the order of a decision; a set of evaluation texts has a reason a task.
+
+    Raises:
+        RunError: more than an answer has bits for.
+    """
+    reasons = tuple(reason for name in names for reason in _REASONS[name](run))
+    if len(reasons) > _BITS:
+        what = f"{len(reasons)} reasons of other stages than the filter; {_BITS} can be told apart here"
+        raise RunError(what, mend="run the changed recipe with another --out, then chejil diff")
+    return reasons
 
 
 def change_text(recipe: Recipe) -> bool:

@@ -68,13 +68,13 @@ def known_rows(root: str, content: Manifest, recipe: Recipe) -> KnownRows:
     return KnownRows.of(root, names, folders, content.files)
 
 
-def later_stages(root: str, recipe: Recipe, known: KnownRows) -> LaterStages:
+def later_stages(root: str, content: Manifest, recipe: Recipe, known: KnownRows) -> LaterStages:
     """The deciders behind the filter as the run left them."""
     stages: list[SurvivorsAgain | LeaksAgain] = []
     for name in around_filter(recipe)[1]:
         settings = recipe.stage(name)
         if name == "decontaminate":
-            stages.append(LeaksAgain.of(root, settings, known))
+            stages.append(LeaksAgain.of(root, settings, sorted(content.contamination), known))
         else:
             like = exact_dedup.LIKENESS if name == "exact_dedup" else near_dedup.of_method(settings)[0]
             stages.append(SurvivorsAgain.of(root, name, like, known))

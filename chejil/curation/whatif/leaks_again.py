@@ -6,6 +6,7 @@ functions, in memory. What does not depend on the filter, the search for hits, i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +30,7 @@ class LeaksAgain:
     """The decontamination of a run; `hits` of all shards with `shard` and `doc`, the number among the known rows."""
 
     settings: Decontaminate
+    tasks: Sequence[str]
     hits: pl.DataFrame
     num: int
     alive: np.ndarray = field(default_factory=lambda: np.zeros(0, bool))
@@ -37,11 +39,11 @@ class LeaksAgain:
     @property
     def reasons(self) -> tuple[str, ...]:
         """The reasons that it gives, sorted as a decision lists them."""
-        return tuple(f"contaminated:{task}" for task in sorted(self.settings.against))
+        return tuple(f"contaminated:{task}" for task in self.tasks)
 
     @classmethod
-    def of(cls, root: str, settings: Decontaminate, known: KnownRows) -> LeaksAgain:
-        """Read the hits of all shards."""
+    def of(cls, root: str, settings: Decontaminate, tasks: Sequence[str], known: KnownRows) -> LeaksAgain:
+        """Read the hits of all shards; `tasks` sorted, as a decision lists them."""
         columns = [name for name in FOUND_HITS.names if name not in _NOT_NEEDED]
         parts = []
         for shard in known.shards:
@@ -50,7 +52,7 @@ class LeaksAgain:
             )
             doc = pl.Series(known.places(shard, rows["row"].to_numpy()), dtype=pl.Int64)
             parts.append(rows.with_columns(shard=pl.lit(shard), doc=doc))
-        return cls(settings, pl.concat(parts), known.num)
+        return cls(settings, tasks, pl.concat(parts), known.num)
 
     def begin(self, alive: np.ndarray) -> np.ndarray:
         """Judge with these rows kept so far; returns the bits of the known rows."""
@@ -80,6 +82,6 @@ class LeaksAgain:
         cut_share = self.settings.cut_share if self.settings.action == "cut" else None
         for _, here in hits.group_by("shard"):
             found = dropping(here, cut_share)
-            for bit, task in enumerate(sorted(self.settings.against)):
+            for bit, task in enumerate(self.tasks):
                 bits[found.filter(pl.col("task") == task)["doc"].to_numpy()] |= np.uint64(1 << bit)
         return bits

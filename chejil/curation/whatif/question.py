@@ -45,9 +45,11 @@ class Question:
         own, wanted = comparison.asked(root, recipe, settings)
         early, late = deciders.around_filter(own)
         sources = tuple(sorted({entry["shard"].split("/")[0] for entry in content.inputs}))
-        said = deciders.reasons_of(own, early)
+        said = deciders.reasons_of(content, early)
         before, after = (Judge(one.stage("filter"), sources, said, _lists(one)) for one in (own, wanted))
-        return cls(root, content, own, wanted, before, after, deciders.reasons_of(own, late), samples, seed)
+        return cls(
+            root, content, own, wanted, before, after, deciders.reasons_of(content, late), samples, seed
+        )
 
     @property
     def is_changed(self) -> bool:

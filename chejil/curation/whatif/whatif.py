@@ -5,7 +5,7 @@ the filter keeps: of the documents that they know of (members of clusters, docum
 leaks are decided again where anything changed, by the run's own functions, so the numbers are those of the run that
 would follow. The counts before must be those of the manifest, else the run's tables are refused.
 
-50 million documents with 30 bounded signals take 67 s of processor time and 0.64 GB; documents in clusters another
+50 million documents with 30 bounded signals take 61 to 67 s of processor time and 0.7 GB; documents in clusters another
 430 bytes each, and 10 µs since every rule is lifted once (benchmarks/whatif.py).
 """
 
@@ -71,7 +71,7 @@ def _counts(question: Question, executor: Executor, scratch: str | None) -> Coun
     )
     total, waiting = _counted(question, executor, known, scratch)
     if scratch is None:
-        stages = later_stages.later_stages(question.root, question.own, known)
+        stages = later_stages.later_stages(question.root, question.content, question.own, known)
         _ask_again(question, total, stages, waiting)
     return total
 
