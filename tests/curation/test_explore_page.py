@@ -27,6 +27,12 @@ def script(root, folder):
     page(root, folder)
 
 
+@pytest.fixture(autouse=True)
+def same_main(monkeypatch):
+    """AppTest leaves its script as `__main__`, which processes that later tests spawn would run."""
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
+
+
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     return explored_run.make(tmp_path_factory.mktemp("explored"))
