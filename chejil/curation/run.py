@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from chejil.curation import manifest, report, shards
 from chejil.curation.executors.local import Executor
@@ -17,6 +18,7 @@ from chejil.curation.executors.schedulers import executor as started
 from chejil.curation.plan import Plan, plan
 from chejil.curation.progress import NO_WORK, Progress, Silent, Work
 from chejil.curation.recipe import Recipe
+from chejil.curation.reporting import page, summaries, timing
 from chejil.curation.run_folder import Hold, locked
 from chejil.curation.shards import FileRecord
 from chejil.curation.stage import (
@@ -35,14 +37,14 @@ from chejil.errors import ChejilError, RunError
 
 @dataclass
 class Run:
-    """Where a run stands: records by stage and unit, shards that stopped, seconds by stage."""
+    """Where a run stands: records by stage and unit, shards that stopped."""
 
     root: str
     plan: Plan
     records: dict[str, dict[str, Record]] = field(default_factory=dict)
     failed: dict[str, ChejilError] = field(default_factory=dict)
     done: int = 0
-    seconds: dict[str, float] = field(default_factory=dict)
+    workers: int = 1
 
     @property
     def shards(self) -> tuple[str, ...]:
@@ -123,7 +125,7 @@ def run(recipe: Recipe, root: str, workers: int = 1, progress: Progress | None =
     progress = progress or Silent()
     with locked(root, progress.say) as hold:
         # Tasks elsewhere do not run where this process does.
-        state = Run(absolute(root), plan(recipe))
+        state = Run(absolute(root), plan(recipe), workers=workers)
         _refuse_own_files(state)
         with started(recipe.executor, root, workers, progress.say) as executor:
             for stage in state.plan.stages:
@@ -163,7 +165,9 @@ def do_stage(
             state.done += 1
         error = None if outcome.error is None else str(outcome.error)
         progress.advance(stage.name, outcome.name, error, _work(state, stage, outcome.name))
-    state.seconds[stage.name] = time.perf_counter() - start
+    if todo:
+        work = [_work(state, stage, name) for name in todo]
+        timing.add(state.root, stage.name, timing.entry(time.perf_counter() - start, work), state.workers)
     progress.finish(stage.name)
 
 
@@ -222,21 +226,39 @@ def _sweep(state: Run) -> None:
 def _close(state: Run, recipe: Recipe) -> manifest.Manifest:
     """Write recipe, report and timings where they are not as they should be and, last, the manifest."""
     content = manifest.build(state.plan, state.records, state.failed, recipe)
-    texts = {"recipe.yaml": recipe.resolved().encode(), report.PATH: report.page(content).encode()}
-    content.files |= {path: manifest.entry_of(text) for path, text in texts.items()}
-    complete = shards.read_json(shards.join(state.root, manifest.PATH)) == content.as_dict()
-    damaged = [path for path in texts if list(manifest.file_problems(state.root, path, content.files[path]))]
+    written = recipe.resolved()
+    content.files["recipe.yaml"] = manifest.entry_of(written.encode())
+    old = shards.read_json(shards.join(state.root, manifest.PATH))
+    whole = _report(state, content, written, old)
+    complete = whole is None or old == content.as_dict()
     if not complete:
         _sweep(state)
-    if damaged or not complete:
+    if whole is not None or list(
+        manifest.file_problems(state.root, "recipe.yaml", content.files["recipe.yaml"])
+    ):
         shards.remove(shards.join(state.root, manifest.PATH))
-        for path, text in texts.items():
-            shards.write_bytes(state.root, path, text)
-        shards.write_json(state.root, "timings.json", {"seconds": state.seconds})
+        shards.write_bytes(state.root, "recipe.yaml", written.encode())
+        if whole is not None:
+            whole = page.with_time(whole, content, timing.read(state.root))
+            shards.write_bytes(state.root, report.PATH, whole.encode())
         shards.write_json(state.root, manifest.PATH, content.as_dict())
     shards.remove(shards.join(state.root, manifest.UNFINISHED))
     content.units_done = state.done
     return content
+
+
+def _report(state: Run, content: manifest.Manifest, recipe: str, old: dict[str, Any] | None) -> str | None:
+    """The page, which is entered in the manifest; None if the one that lies there is of this very content."""
+    known = (old or {}).get("files", {}).get(report.PATH)
+    if known is not None:
+        content.files[report.PATH] = known
+        if old == content.as_dict() and not list(manifest.file_problems(state.root, report.PATH, known)):
+            return None
+    found = state.records.get(summaries.SUMMARY, {}).get(ALL_SHARDS)
+    judged = state.plan.stage(summaries.SUMMARY).settings
+    whole = page.page(content, recipe, judged, found.counts if found is not None else {})
+    content.files[report.PATH] = manifest.entry_of(timing.without(whole.encode()))
+    return whole
 
 
 def _refuse_own_files(state: Run) -> None:

@@ -21,10 +21,12 @@ from chejil.errors import RecipeError, RunError
 
 
 def content(root):
-    """Every file of a run but the seconds and the lock, as bytes."""
+    """Every file of a run but the time and the lock, as bytes; the manifest holds the hash of the report."""
     files = sorted(path for path in Path(root).rglob("*") if path.is_file())
     return {
-        str(p.relative_to(root)): p.read_bytes() for p in files if p.name not in ("timings.json", ".lock")
+        str(p.relative_to(root)): p.read_bytes()
+        for p in files
+        if p.name not in ("timings.json", "report.html", ".lock")
     }
 
 
@@ -140,7 +142,8 @@ def survival(name):
     return {f"{name}/members", f"{name}/choices", f"{name}/verdicts"}
 
 
-AFTER_FILTER = {*survival("exact_dedup"), *survival("near_dedup"), "decisions", "clean"}
+REPORT = {"report/parts", "report/summary"}
+AFTER_FILTER = {*survival("exact_dedup"), *survival("near_dedup"), "decisions", "clean", *REPORT}
 
 
 @pytest.mark.parametrize(

@@ -190,7 +190,9 @@ def cleaned(folder, root, stages="substring_dedup", workers=1):
 def content(root):
     files = sorted(path for path in Path(root).rglob("*") if path.is_file())
     return {
-        str(p.relative_to(root)): p.read_bytes() for p in files if p.name not in ("timings.json", ".lock")
+        str(p.relative_to(root)): p.read_bytes()
+        for p in files
+        if p.name not in ("timings.json", "report.html", ".lock")
     }
 
 

@@ -246,7 +246,9 @@ def test_bytes_do_not_depend_on_workers_and_explain_knows_the_mates(tmp_path, me
 
     def content(root):
         files = sorted(
-            p for p in Path(root).rglob("*") if p.is_file() and p.name not in ("timings.json", ".lock")
+            p
+            for p in Path(root).rglob("*")
+            if p.is_file() and p.name not in ("timings.json", "report.html", ".lock")
         )
         return {str(p.relative_to(root)): p.read_bytes() for p in files}
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 import html
 import itertools
 import math
-from importlib import resources
 
 from chejil.curation.calibration.calibrate import Calibrated, Calibration, Proposal
+from chejil.curation.reporting.layout import document
 
 _WIDTH, _HEIGHT = 320, 110
 _BASE = _HEIGHT - 16  # below it stand the ends of the axis
@@ -41,17 +41,14 @@ _KEY = (
 
 def page(found: Calibration) -> str:
     """The whole page."""
-    style = (resources.files("chejil.curation") / "report.css").read_text("utf-8") + _STYLE
-    title = html.escape(f"{found.run} by {found.reference} · Chejil")
     left_out = "".join(f"<li>{html.escape(reason)}</li>" for reason in found.left_out)
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>\n{style}</style></head>\n'
-        f"<body><main><h1>Bounds for {html.escape(found.run)}</h1>"
+    body = (
+        f"<h1>Bounds for {html.escape(found.run)}</h1>"
         f"<p>as {found.share:.4g} of {html.escape(found.reference)} passes them together</p>{_KEY}\n"
         f"{''.join(map(_group, found.groups))}"
-        f"{f'<section><h2>Left out</h2><ul>{left_out}</ul></section>' if left_out else ''}</main></body></html>\n"
+        f"{f'<section><h2>Left out</h2><ul>{left_out}</ul></section>' if left_out else ''}\n"
     )
+    return document(f"{found.run} by {found.reference}", body, _STYLE)
 
 
 def _group(group: Calibrated) -> str:

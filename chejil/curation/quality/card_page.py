@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib import resources
 from typing import Any
 
 from rich.console import RenderableType
 
 from chejil.curation.report import megabytes
+from chejil.curation.reporting.layout import document
 from chejil.terminal import table
 
 _PLOT = 240  # side of a drawing, in its own units
@@ -30,8 +30,6 @@ _SIDES = {"high": "positive", "low": "negative"}
 
 def page(card: Mapping[str, Any]) -> str:
     """The whole page."""
-    style = (resources.files("chejil.curation") / "report.css").read_text("utf-8") + _STYLE
-    title = html.escape(f"{card['slot']} · Chejil")
     parts = [
         _head(card),
         _drawings(card),
@@ -41,11 +39,7 @@ def page(card: Mapping[str, Any]) -> str:
         _features(card),
         _errors(card),
     ]
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>\n{style}</style></head>\n'
-        f"<body><main>\n{''.join(parts)}{_foot(card)}</main></body></html>\n"
-    )
+    return document(card["slot"], f"{''.join(parts)}{_foot(card)}", _STYLE)
 
 
 def summary(card: Mapping[str, Any], out: str) -> Iterator[RenderableType]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -16,15 +15,14 @@ from chejil.curation import decisions, shards
 from chejil.curation.dedup.shingles import content_hashes
 from chejil.curation.statistics import batches, footers, tallies
 from chejil.curation.statistics.batches import CLUSTER_SIZES, KEPT, Rows, Wanted
-from chejil.curation.statistics.buckets import MAX_GROUPS
-from chejil.curation.statistics.columns import Columns, Key, too_many
+from chejil.curation.statistics.columns import Columns
 from chejil.curation.statistics.footers import File
+from chejil.curation.statistics.groups import group_rows, plain
 from chejil.curation.statistics.inputs import PIECE_ROW_GROUPS, Input
 from chejil.curation.statistics.text_counts import text_sizes, tokens
 from chejil.filters.buffers import TextBuffers
 
 TOKENS, TOKEN_BYTES = "num_tokens", "num_tokenized_bytes"
-_MAX_COMBINATIONS = 1 << 22
 
 
 @dataclass(frozen=True)
@@ -198,42 +196,6 @@ def _sampled(rows: Rows, hashes: np.ndarray, share: float) -> np.ndarray:
 
 def _funnel(rows: Rows) -> list[dict[str, Any]]:
     names = ("source", "lang", "reason")
-    columns = {name: _plain(rows.words[name]) for name in names}
+    columns = {name: plain(rows.words[name]) for name in names}
     table = pa.table({**columns, "num_bytes": rows.numbers["num_bytes"]})
     return decisions.funnel(pl.DataFrame(pl.from_arrow(table)))
-
-
-def _plain(column: pa.Array) -> pa.Array:
-    return column if pa.types.is_string(column.type) else column.cast(pa.string())
-
-
-def group_rows(columns: Sequence[pa.Array | None], num_rows: int) -> tuple[list[Key], np.ndarray]:
-    """The different combinations of values that rows have in some columns, and which one each row has.
-
-    >>> group_rows([pa.array(["a", None, "a"]), None], 3)
-    ([('a', None), (None, None)], array([0, 1, 0], dtype=int32))
-    """
-    code, values = np.zeros(num_rows, np.int64), []
-    for column in columns:
-        words: list[str | None] = [None]
-        if column is not None:
-            coded = _plain(column).dictionary_encode()
-            words = [*coded.dictionary.to_pylist(), None]
-            code = code * len(words) + coded.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)
-        values.append(words)
-        if len(words) > MAX_GROUPS:
-            raise too_many()
-    size = math.prod(map(len, values))
-    if size > _MAX_COMBINATIONS:
-        raise too_many()
-    present = np.zeros(size, bool)
-    present[code] = True
-    found = np.flatnonzero(present)
-    number = np.zeros(size, np.int32)
-    number[found] = np.arange(len(found))
-    places = np.unravel_index(found, [len(words) for words in values])
-    keys = [
-        tuple(words[place] for words, place in zip(values, key, strict=True))
-        for key in zip(*places, strict=True)
-    ]
-    return keys, number[code]

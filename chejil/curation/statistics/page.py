@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator, Sequence
-from importlib import resources
 from typing import Any
 
 from chejil.curation.report import megabytes, share
+from chejil.curation.reporting.layout import document
 from chejil.curation.statistics import footers
 from chejil.curation.statistics.statistics import TOP, Statistics, Values
 from chejil.curation.statistics.view import (
@@ -36,8 +36,6 @@ caption { text-align: left; color: var(--soft); font-size: .8rem; }
 
 def page(found: Statistics) -> str:
     """The whole page."""
-    style = (resources.files("chejil.curation") / "report.css").read_text("utf-8") + _STYLE
-    title = html.escape(f"{', '.join(found.paths)} · Chejil")
     parts = [
         _head(found),
         _groups(found),
@@ -47,11 +45,7 @@ def page(found: Statistics) -> str:
         _columns(found),
         _files(found),
     ]
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>\n{style}</style></head>\n'
-        f"<body><main>\n{''.join(parts)}</main></body></html>\n"
-    )
+    return document(", ".join(found.paths), "".join(parts), _STYLE)
 
 
 def _head(found: Statistics) -> str:
