@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chejil.commands import card, diff, inspect, near, quality, stats, whatif
+from chejil.commands import card, diff, explore, inspect, near, quality, stats, whatif
 from chejil.commands.options import (
     JsonOption,
     LogJsonOption,
@@ -211,6 +211,7 @@ app.command()(stats.stats)
 app.command()(inspect.inspect)
 app.command()(diff.diff)
 app.command()(whatif.whatif)
+app.command()(explore.explore)
 app.add_typer(quality.app, name="quality")
 
 

@@ -16,7 +16,7 @@ from chejil.curation.whatif.question import Question
 from chejil.curation.whatif.totals import Counts
 from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound
 
-_TEXT_CHARS = 200
+TEXT_CHARS = 200
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def _read(question: Question, shard: str, rows: np.ndarray, late: list[list[str]
             id=batch["id"][place].as_py(), source=source, lang=lang, is_kept=not then,
             reason="", reasons_before=said, reasons_after=then,
             changes=_changes(question, source, lang, said, then, values),
-            text=batch["text"][place].as_py()[:_TEXT_CHARS],
+            text=batch["text"][place].as_py()[:TEXT_CHARS],
         )  # fmt: skip
 
 
