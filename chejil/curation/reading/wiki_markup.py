@@ -47,11 +47,12 @@ _STRAY_TAG = re.compile(
     r"|th|ul|ol|li|dl|dt|dd|gallery|references|noinclude|includeonly|onlyinclude|poem|nowiki|section)\b[^<>\n]*>",
     re.IGNORECASE,
 )
-# On text whose blanks are single: with `\s*` twice in a row a page of blanks would take hours.
+# On text whose blanks are single: with `\s*` twice in a row a page of blanks would take hours. And no blank may be
+# matched in two ways: thirty templates in a row, with blanks between, would take hours, too.
 _SEPARATORS = "[ ,;:/·、，–-]*"
 _EMPTY_BRACKETS = re.compile(f" ?[(（]{_SEPARATORS}(?:{GONE}{_SEPARATORS})+[)）]")
 _AFTER_BRACKET = re.compile(f"([(（])(?: ?{GONE} ?[,;:·、，]?)+ ?")
-_BEFORE_BRACKET = re.compile(f"(?: ?[,;:·、，]? ?{GONE})+ ?([)）])")
+_BEFORE_BRACKET = re.compile(f"(?: ?(?:[,;:·、，] ?)?{GONE})+ ?([)）])")
 _BEFORE_STOP = re.compile(f" (?:{GONE} ?)+([].,;:!?)])")
 _OPEN_TAG = re.compile(r"<(?!(?:br|hr|wbr|li|d[dt]|t[rdh])\b)[a-zA-Z]", re.IGNORECASE)
 _CLOSED_TAG = re.compile("</[a-zA-Z]|/>")
