@@ -94,6 +94,8 @@ def test_an_article_is_a_document_like_those_of_the_published_tables():
         (wiki_page(1, "항구", STORY).replace("</title>", "</titel>"), "broken_record"),
         (wiki_page(1, "항구", STORY).replace("  <page>", ""), "broken_record"),
         (wiki_page(1, "항구", "{|\n" * 3000), "extraction_failed"),
+        (wiki_page(1, "항구", "{{" * 800 + "}}" * 800), "extraction_failed"),
+        (wiki_page(1, "항구", "{{" * 800), "extraction_failed"),
     ],
 )
 def test_a_page_that_is_no_article_says_why_and_the_next_one_is_read(page, reason):
@@ -153,6 +155,8 @@ def test_pages_are_the_same_however_the_dump_is_compressed(content):
         (gzip.compress(dump(PAGES))[:-9], ["document"] * 5 + ["torn_stream"]),
         (dump(PAGES[:2])[:-100] + dump(PAGES[2:]), ["document", "broken_record"] + ["document"] * 3),
         (dump([]), []),
+        (gzip.compress(dump(PAGES))[:40], ["torn_stream"]),  # in its head
+        (bz2.compress(dump(PAGES))[:-60], ["torn_stream"]),  # bzip2 gives nothing of a block that is not whole
     ],
 )
 def test_a_dump_that_breaks_off_loses_its_last_page_alone(content, expected):
@@ -164,6 +168,13 @@ def test_what_is_no_dump_is_refused():
     """JSON lines under the wrong format are a mistake of the recipe."""
     with pytest.raises(SourceError, match="no MediaWiki dump"):
         rows("mediawiki", b'{"text": "a"}\n')
+
+
+@pytest.mark.parametrize("content", [b"", gzip.compress(b"")])
+def test_an_empty_file_is_said_to_be_empty(content):
+    """It is no file of another format."""
+    with pytest.raises(SourceError, match="an empty file"):
+        rows("mediawiki", content)
 
 
 def test_a_wiki_of_its_own_has_its_own_addresses_and_no_license_is_made_up():
@@ -315,3 +326,24 @@ def test_prose_without_markup_stays_word_by_word(parts):
 def test_a_page_of_blanks_takes_no_hours():
     """Patterns that are tried at every blank of a long row took 40 s for 4,000 of them."""
     assert article(" " * 50_000 + "." + "\n" * 50_000 + "}} " * 20_000).text == "."
+
+
+@pytest.mark.parametrize("between", ["", "a|", "\n", "[[나|"])
+def test_a_page_of_templates_in_templates_costs_itself(between):
+    """The parser calls itself for each: 800 of them ended the whole run."""
+    ends = "]]" if between.startswith("[[") else ""
+    for deep in (800, 3_000):
+        wikitext = "가" + ("{" * 20 + between) * (deep // 10) + (ends + "}" * 20) * (deep // 10)
+        with pytest.raises(wiki_markup.NotReadable, match=f"nested {deep:,} deep"):
+            article(wikitext)
+
+
+def test_what_is_not_nested_deeper_than_mediawiki_takes_is_read():
+    """100 deep, or one after another."""
+    assert article("가" + "{{" * 100 + "나" + "}}" * 100).text == "가"
+    assert article("가" + "{{나}}" * 800).text == "가"
+
+
+def test_templates_in_a_row_take_no_hours():
+    """Where the blank before each could be matched in two ways, 22 of them took 2.5 s, and every other one doubled it."""
+    assert article("가 " + "{{틀}} " * 2_000 + "나").text == "가 나"

@@ -93,10 +93,15 @@ def dump(raw: RawFile, namespaces: Collection[int] = (0,)) -> Rows:
         namespaces: numbers of those whose pages are documents; 0 are the articles.
 
     Raises:
-        SourceError: no MediaWiki dump.
+        SourceError: no MediaWiki dump, or nothing at all.
     """
     cutter = _Cutter(chunks(raw))
     head, is_more = cutter.until(_OPEN)
+    if not head and cutter.tear is None:
+        raise SourceError("an empty file", where=raw.url, mend="fetch the dump again")
+    if not is_more and cutter.tear is not None and not (isinstance(head, bytes) and b"<mediawiki" in head):
+        yield _cut_off(head, cutter.tear)
+        return
     site = _site(head, raw.url)
     while is_more:
         page, is_whole = cutter.until(_CLOSE)

@@ -47,14 +47,16 @@ _STRAY_TAG = re.compile(
     r"|th|ul|ol|li|dl|dt|dd|gallery|references|noinclude|includeonly|onlyinclude|poem|nowiki|section)\b[^<>\n]*>",
     re.IGNORECASE,
 )
-# On text whose blanks are single: with `\s*` twice in a row a page of blanks would take hours.
+# On text whose blanks are single: with `\s*` twice in a row a page of blanks would take hours. And no blank may be
+# matched in two ways: thirty templates in a row, with blanks between, would take hours, too.
 _SEPARATORS = "[ ,;:/·、，–-]*"
 _EMPTY_BRACKETS = re.compile(f" ?[(（]{_SEPARATORS}(?:{GONE}{_SEPARATORS})+[)）]")
 _AFTER_BRACKET = re.compile(f"([(（])(?: ?{GONE} ?[,;:·、，]?)+ ?")
-_BEFORE_BRACKET = re.compile(f"(?: ?[,;:·、，]? ?{GONE})+ ?([)）])")
+_BEFORE_BRACKET = re.compile(f"(?: ?(?:[,;:·、，] ?)?{GONE})+ ?([)）])")
 _BEFORE_STOP = re.compile(f" (?:{GONE} ?)+([].,;:!?)])")
 _OPEN_TAG = re.compile(r"<(?!(?:br|hr|wbr|li|d[dt]|t[rdh])\b)[a-zA-Z]", re.IGNORECASE)
 _CLOSED_TAG = re.compile("</[a-zA-Z]|/>")
+_BRACES = re.compile(r"\{{2,}|\}{2,}")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z-]+)?|simple")
 
 
@@ -97,8 +99,13 @@ MAX_OPEN = 2_000
 a minute. Real pages have a handful."""
 
 
+MAX_NESTED = 100
+"""Templates within templates: as many as MediaWiki itself expands ($wgMaxPPExpandDepth). The parser calls itself for
+each, and Python ends it at some 450; counted before, a page goes the same way on every machine."""
+
+
 class NotReadable(Exception):
-    """Wikitext that would take the parser minutes."""
+    """Wikitext that would take the parser minutes, or more stack than there is."""
 
 
 @dataclass(slots=True)
@@ -114,7 +121,7 @@ def article(wikitext: str, namespaces: Namespaces | None = None) -> Article:
     """An article's text.
 
     Raises:
-        NotReadable: too much of it is open.
+        NotReadable: too much of it is open, or too deeply nested.
 
     >>> article(
     ...     "'''서울'''({{llang|en|Seoul}}, {{IPA|sʌ.ul}})은 [[대한민국|한국]]의 [[수도]]이다.<ref>책</ref>"
@@ -125,6 +132,8 @@ def article(wikitext: str, namespaces: Namespaces | None = None) -> Article:
 
     if _num_open(wikitext) > MAX_OPEN:
         raise NotReadable(f"{_num_open(wikitext):,} openings without their ends")
+    if _num_nested(wikitext) > MAX_NESTED:
+        raise NotReadable(f"templates nested {_num_nested(wikitext):,} deep")
     renderer = _Renderer(namespaces or Namespaces())
     wikitext = _VARIANTS.sub(_first_variant, _MARKS.sub("", wikitext))
     rough = renderer.render(mwparserfromhell.parse(wikitext, skip_style_tags=True))
@@ -138,6 +147,21 @@ def _num_open(wikitext: str) -> int:
     pairs = (("{|", "|}"), ("[http", "]"), ("{{", "}}"), ("[[", "]]"))
     marks = sum(max(0, wikitext.count(first) - wikitext.count(last)) for first, last in pairs)
     return marks + max(0, len(_OPEN_TAG.findall(wikitext)) - len(_CLOSED_TAG.findall(wikitext)))
+
+
+def _num_nested(wikitext: str) -> int:
+    """Depth of templates within templates, at most: braces that are open at once and have as many ends to come; of one
+    row of braces all, for those without ends take the parser longest."""
+    runs = [(found[0][0], len(found[0])) for found in _BRACES.finditer(wikitext)]
+    left = sum(length for brace, length in runs if brace == "}")
+    depth = deepest = 0
+    for brace, length in runs:
+        if brace == "{":
+            depth += length
+            deepest = max(deepest, length, min(depth, left))
+        else:
+            depth, left = max(0, depth - length), left - length
+    return deepest // 2
 
 
 def _first_variant(found: re.Match[str]) -> str:
