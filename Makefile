@@ -3,7 +3,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: help demo demo-real install test integration fast lint format docs wheel bench clean
+.PHONY: pictures help demo demo-real install test integration fast lint format docs wheel bench clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -45,6 +45,9 @@ format: $(VENV)/dev     ## mend what ruff can mend
 
 docs: $(VENV)/dev       ## write the generated pages of docs/ again
 	$(BIN)/python -m chejil.reference docs
+
+pictures: $(VENV)/dev   ## make the pictures of docs/ again (apt-get install chromium fonts-noto-cjk)
+	$(BIN)/python docs/pictures.py
 
 wheel: $(VENV)/dev      ## build the wheel and the sdist into dist/
 	$(BIN)/python -m build --quiet

@@ -156,7 +156,10 @@ def test_pages_are_the_same_however_the_dump_is_compressed(content):
         (dump(PAGES[:2])[:-100] + dump(PAGES[2:]), ["document", "broken_record"] + ["document"] * 3),
         (dump([]), []),
         (gzip.compress(dump(PAGES))[:40], ["torn_stream"]),  # in its head
-        (bz2.compress(dump(PAGES))[:-60], ["torn_stream"]),  # bzip2 gives nothing of a block that is not whole
+        (
+            bz2.compress(dump(PAGES))[:-60],
+            ["torn_stream"],
+        ),  # bzip2 gives nothing of a block that is not whole
     ],
 )
 def test_a_dump_that_breaks_off_loses_its_last_page_alone(content, expected):
