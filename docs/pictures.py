@@ -39,6 +39,7 @@ def main() -> None:
             (folder / run).parent.mkdir()
             (folder / run).symlink_to(given.run.resolve())
         os.chdir(folder)  # the page shows the run's folder as it was given
+        _report(run)
         _explore(str(run), str(folder))
 
 
@@ -51,14 +52,34 @@ def _demo(run: Path, corpus: Path) -> None:
         demo.sample(corpus, str(run), cores(), bars)
 
 
+def _report(run: Path) -> None:
+    """Where the documents went, and the signals with their bounds."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as driver:
+        browser = _browser(driver)
+        page = browser.new_page(viewport=SIZE)
+        page.goto((run / "report.html").absolute().as_uri())
+        _taken(page, "report.png")
+        signals = page.get_by_role("heading", name="Signals and their bounds")
+        signals.scroll_into_view_if_needed()
+        page.evaluate("element => window.scrollTo(0, element.offsetTop - 20)", signals.element_handle())
+        _taken(page, "report-signals.png")
+        browser.close()
+
+
+def _browser(driver: Any) -> Any:
+    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+    return driver.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+
+
 def _explore(run: str, folder: str) -> None:
     """A bound that is moved, and two near duplicates word by word, in the dark."""
     from playwright.sync_api import sync_playwright
 
     port = server.free_port(server.LOCAL, None)
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     with server.serving(run, folder, server.LOCAL, port) as (_, url), sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        browser = _browser(driver)
         _moved_bound(_opened(browser, url, "light"))
         _cluster(_opened(browser, url, "dark"))
         browser.close()
