@@ -76,11 +76,17 @@ class Sense:
         """Runs that a deduplication is against: each must be there, and comparable."""
         assert isinstance(settings, ExactDedup | NearDedup)
         text = text_before(self.stages, str(path[-2]))
+        seen: dict[str, str] = {}
         for number, run in enumerate(settings.against):
             try:
-                settings.earlier(run, self.data, text)
+                content = settings.earlier(run, self.data, text).content
             except ChejilError as error:
                 yield self._problem((*path, number), f"{error.where}: {error.what}", error.mend)
+                continue
+            if content in seen:
+                what = f"{run}: the same run as {seen[content]}; its documents would count twice"
+                yield self._problem((*path, number), what, "remove one of the two")
+            seen.setdefault(content, run)
 
     def _decontaminate(self, path: Path, settings: Decontaminate) -> Iterator[ChejilError]:
         for name, wanted in settings.against.items():
