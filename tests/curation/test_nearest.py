@@ -204,7 +204,7 @@ def test_a_run_that_lost_files_says_which(tmp_path, lost):
 
 def test_a_place_with_a_space_is_no_text(small_run):
     """File names have spaces: "page 1", of no source."""
-    with pytest.raises(RunError, match="no document '페이지 1.jsonl#3'") as caught:
+    with pytest.raises(RunError, match=r"no document '페이지 1\.jsonl#3'") as caught:
         nearest(small_run, "페이지 1.jsonl#3")
     assert "known:" in str(caught.value.mend)
 
