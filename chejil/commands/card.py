@@ -24,11 +24,14 @@ def card(
     from chejil import terminal
     from chejil.curation import shards
     from chejil.curation.data_card import data_card
+    from chejil.errors import ChejilError
 
     text = data_card(run)
     if out is not None:
+        if out.endswith("/") or shards.is_folder(out):
+            raise ChejilError("a folder", where=out, mend=f"name a file, e.g. {out.rstrip('/')}/README.md")
         folder, _, name = out.rpartition("/")
-        shards.write_bytes(folder or ".", name, text.encode())
+        shards.write_bytes(folder or ("/" if out.startswith("/") else "."), name, text.encode())
     if json:
         terminal.print_json({"run": run, "file": out, "card": text})
     elif out is None:

@@ -7,8 +7,11 @@ data, evaluation sets, duplicates) is said to be unknown.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from importlib.resources import files
 from typing import Any
 
 import polars as pl
@@ -41,7 +44,7 @@ def data_card(root: str) -> str:
     parts = [
         f"# {run.name}",
         run.about,
-        *_contents(run),
+        *_contents(run, recipe),
         *_sources(run, recipe, kept),
         *_making(run, recipe),
         *_bounds(run, recipe),
@@ -57,11 +60,11 @@ def data_card(root: str) -> str:
 
 def licences(root: str) -> Counter[tuple[str, str]]:
     """Documents that are kept, by source and licence (empty where a record names none)."""
-    files, path = shards.file_system(shards.join(root, "clean"))
+    storage, path = shards.file_system(shards.join(root, "clean"))
     found: Counter[tuple[str, str]] = Counter()
-    names = [file for file in files.find(path) if file.endswith(".parquet")] if files.exists(path) else []
+    names = [file for file in storage.find(path) if file.endswith(".parquet")] if storage.exists(path) else []
     for name in names:
-        table = ds.dataset(name, filesystem=files, format="parquet").to_table(columns=["source", "license"])
+        table = ds.dataset(name, filesystem=storage, format="parquet").to_table(columns=["source", "license"])
         groups = pl.DataFrame(pl.from_arrow(table)).group_by("source", "license").len()
         found.update({(source, licence or ""): number for source, licence, number in groups.iter_rows()})
     return found
@@ -69,10 +72,10 @@ def licences(root: str) -> Counter[tuple[str, str]]:
 
 def front_matter(run: Manifest, kept: Mapping[tuple[str, str], int]) -> dict[str, Any]:
     """What the hub reads. One licence for all is named; of several, or none, the table of the card tells."""
-    known = {licence.lower() for _, licence in kept}
+    known = {licence for _, licence in kept}
     langs = [lang for lang in ("ko", "en") if totals(run.funnel, "lang", where=_is_kept).get((lang,))]
     one = next(iter(known)) if len(known) == 1 and "" not in known else None
-    licence = {"license": one} if one else {"license": "other", "license_name": "by-source"}
+    licence = _licence(one) if one else {"license": "other", "license_name": "by-source"}
     configs = [{"config_name": "default", "data_files": "clean/**/*.parquet"}]
     configs += [{"config_name": lang, "data_files": f"clean/*/{lang}/**/*.parquet"} for lang in langs]
     return {
@@ -86,11 +89,31 @@ def front_matter(run: Manifest, kept: Mapping[tuple[str, str], int]) -> dict[str
     }
 
 
+@cache
+def hub_licences() -> frozenset[str]:
+    """hub_licences.yaml: identifiers that the hub knows."""
+    text = (files("chejil.curation") / "hub_licences.yaml").read_text("utf-8")
+    return frozenset(yaml.safe_load(text)["licences"])
+
+
+def _licence(name: str) -> dict[str, str]:
+    """The hub's identifier where the name is plainly one's, else its own, with a link if it is an address."""
+    slug = "-".join(re.findall(r"[\w.+]+", name.lower()))
+    if slug in hub_licences() - {"other", "unknown"}:
+        return {"license": slug}
+    if re.match(r"https?://", name):
+        address = re.sub(r"^https?-", "", slug).replace(".", "-")
+        return {"license": "other", "license_name": address, "license_link": name}
+    return {"license": "other", "license_name": slug or "by-source"}
+
+
 def _is_kept(row: Mapping[str, Any]) -> bool:
     return row["reason"] is None
 
 
-def _contents(run: Manifest) -> Iterator[str]:
+def _contents(run: Manifest, recipe: Recipe) -> Iterator[str]:
+    writing = recipe.stage("write")
+    weight = ", weight (by cluster size)" if writing is not None and writing.weights is not None else ""
     kept = totals(run.funnel, "source", "lang", where=_is_kept)
     every = totals(run.funnel, "source")
     num_bytes = sum(counts["bytes"] for counts in kept.values())
@@ -98,7 +121,7 @@ def _contents(run: Manifest) -> Iterator[str]:
     yield (
         f"{run.kept:,} documents, {megabytes(num_bytes)} of text: {share(run.kept, run.documents)} of the "
         f"{run.documents:,} documents that were read. Columns: id, text (UTF-8, NFC), source, lang, url, timestamp, "
-        "license, meta (JSON of what the record carried), cluster_size."
+        f"license, meta (JSON of what the record carried), cluster_size{weight}."
     )
     rows = [
         (source, lang or "unknown", f"{counts['documents']:,}", megabytes(counts["bytes"]),
@@ -109,14 +132,14 @@ def _contents(run: Manifest) -> Iterator[str]:
 
 
 def _sources(run: Manifest, recipe: Recipe, kept: Mapping[tuple[str, str], int]) -> Iterator[str]:
-    files: Counter[str] = Counter()
+    num_files: Counter[str] = Counter()
     for entry in run.inputs:
-        files[entry["shard"].split("/")[0]] += len(entry["files"])
+        num_files[entry["shard"].split("/")[0]] += len(entry["files"])
     rows = []
     for name, source in recipe.sources.items():
         own = sorted((licence, number) for (other, licence), number in kept.items() if other == name)
         said = ", ".join(f"{licence or 'not stated'} ({number:,})" for licence, number in own)
-        rows.append((name, source.layout.about, f"{files[name]:,}", said or "nothing kept"))
+        rows.append((name, source.layout.about, f"{num_files[name]:,}", said or "nothing kept"))
     yield "## Where it comes from"
     yield (
         "Licences are those that the records or the recipe name, with the documents that are kept; hashes of all files "

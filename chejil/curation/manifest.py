@@ -17,7 +17,7 @@ import polars as pl
 import xxhash
 
 from chejil import __version__
-from chejil.curation import edits, shards
+from chejil.curation import edits, finished_files, shards
 from chejil.curation.decisions import added_up, funnel
 from chejil.curation.plan import Plan
 from chejil.curation.recipe import Recipe
@@ -191,9 +191,9 @@ def read(root: str) -> Manifest:
     """The manifest of a finished run.
 
     Raises:
-        RunError: there is none: not a run, or one that was interrupted.
+        RunError: there is none: not a run, or one that was interrupted; or it is damaged.
     """
-    content = shards.read_json(shards.join(root, PATH))
+    content = finished_files.manifest_content(root)
     if content is None:
         raise RunError("no finished run here", where=root, mend="run the recipe (again) with this --out")
     try:

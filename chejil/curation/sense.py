@@ -22,6 +22,7 @@ from chejil.curation.filtering import Filter, LanguageLimits, Limits, RuleText, 
 from chejil.curation.marked_yaml import MarkedYaml, Path
 from chejil.curation.place import MAKING_TEXT
 from chejil.curation.scoring import Score
+from chejil.curation.writing import Write
 from chejil.errors import ChejilError, RecipeError, did_you_mean
 from chejil.filters import preset_bounds, rules
 from chejil.filters.catalogue import LANGUAGES, SIGNALS, Bound, Language
@@ -62,6 +63,8 @@ class Sense:
             yield from self._filter(path, settings)
         elif isinstance(settings, Decontaminate):
             yield from self._decontaminate(path, settings)
+        elif isinstance(settings, Write):
+            yield from self._write(path, settings)
         elif isinstance(getattr(settings, "keep", None), Keep):
             yield from self._keep((*path, "keep"), settings.keep)  # type: ignore[attr-defined]
             yield from self._earlier((*path, "against"), settings)
@@ -76,11 +79,17 @@ class Sense:
         """Runs that a deduplication is against: each must be there, and comparable."""
         assert isinstance(settings, ExactDedup | NearDedup)
         text = text_before(self.stages, str(path[-2]))
+        seen: dict[str, str] = {}
         for number, run in enumerate(settings.against):
             try:
-                settings.earlier(run, self.data, text)
+                content = settings.earlier(run, self.data, text).content
             except ChejilError as error:
                 yield self._problem((*path, number), f"{error.where}: {error.what}", error.mend)
+                continue
+            if content in seen:
+                what = f"{run}: the same run as {seen[content]}; its documents would count twice"
+                yield self._problem((*path, number), what, "remove one of the two")
+            seen.setdefault(content, run)
 
     def _decontaminate(self, path: Path, settings: Decontaminate) -> Iterator[ChejilError]:
         for name, wanted in settings.against.items():
@@ -89,6 +98,14 @@ class Sense:
             except ChejilError as error:
                 what = f"{error.where}: {error.what}" if error.where else error.what
                 yield self._problem((*path, "against", name), what, error.mend)
+
+    def _write(self, path: Path, settings: Write) -> Iterator[ChejilError]:
+        clustered = {"exact_dedup", "near_dedup"} & {name for stage in self.stages for name in stage}
+        if settings.weights is not None and not clustered:
+            what = (
+                "'weights' has no effect here: without a deduplication each document is a cluster of its own"
+            )
+            yield self._problem((*path, "weights"), what, "add exact_dedup or near_dedup, or remove it")
 
     def _engine(self, path: Path, settings: BaseModel) -> Iterator[ChejilError]:
         """An engine that is not installed."""

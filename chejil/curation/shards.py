@@ -276,6 +276,12 @@ def size(url: str) -> int | None:
     return files.size(path) if files.exists(path) else None
 
 
+def is_folder(url: str) -> bool:
+    """Whether there is a folder."""
+    files, path = file_system(url)
+    return files.isdir(path)
+
+
 def num_rows(url: str) -> int:
     """Rows of a shard, from its footer."""
     files, path = file_system(url)

@@ -38,7 +38,7 @@ class Write(BaseModel):
             if value is not None:
                 rehydration.table(value)
         except ChejilError as error:
-            raise ValueError(f"{error.what}; {error.mend}") from None
+            raise ValueError(f"{error.what} ({(error.mend or '').rstrip('?')})") from None
         return value
 
 

@@ -1,6 +1,6 @@
 """Presets: named bounds by language. Those that ship are `presets/NAME.yaml`, but for the signals' own defaults.
 
-A preset may start from another one and say only where it differs, in the form that recipes have:
+A preset may start from one that ships (not from another file) and say only where it differs, as recipes do:
 
     bounds:
       ko:
@@ -116,9 +116,14 @@ def _preset_problems(content: Any, where: Where) -> Iterator[ChejilError]:
             yield ChejilError(f"'{lang}' holds no bounds", where=where(path), mend=_FORM)
         elif "preset" in entries and entries["preset"] not in presets():
             mend = did_you_mean(str(entries["preset"]), presets())
-            yield ChejilError(
-                f"no preset is called '{entries['preset']}'", where=where((*path, "preset")), mend=mend
+            what = (
+                f"no preset that ships is called '{entries['preset']}'; a file cannot start from another file"
             )
+            yield ChejilError(what, where=where((*path, "preset")), mend=mend)
+        elif "preset" in entries and lang not in preset(entries["preset"]).languages:
+            known = ", ".join(preset(entries["preset"]).languages)
+            what = f"preset '{entries['preset']}' has no bounds for '{lang}', only for {known}"
+            yield ChejilError(what, where=where((*path, "preset")), mend="choose another preset")
         else:
             for signal, entry in _own(entries).items():
                 if entry is not None or "preset" not in entries or signal not in SIGNALS:

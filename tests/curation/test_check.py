@@ -5,6 +5,7 @@ import pytest
 import yaml
 
 from chejil.curation import check, marked_yaml, shards
+from chejil.curation.decontamination.decontaminate import Decontaminate
 from chejil.curation.explain import explain
 from chejil.curation.recipe import Recipe, find_recipe, shipped_recipes
 from chejil.curation.run import run
@@ -287,3 +288,33 @@ def test_a_run_keeps_the_content_of_a_preset_file(small_recipe, tmp_path):
     shard = second.inputs[-1]["shard"]
     row = shards.read_shard(f"{root}/decisions/{shard}.parquet").to_pylist()[0]
     assert explain(root, row["id"]).decision["reasons"] == ["num_words:low"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("  - write", "  - write: {weights: fineweb2}", "called 'fineweb2' (did you mean 'fineweb2-ko')"),
+        ("  - write", "  - write: {weights: {1: .nan}}", "each weight is a number"),
+        ("  - write", "  - write: {weights: {1: 1, 2: .inf}}", "each weight is a number"),
+        ("by: signal, signal: num_words", "by: source, sources: [mc4-ko, mc4-ko]", "a source twice"),
+    ],
+)
+def test_a_setting_that_says_nothing_is_refused(problems, old, new, expected):
+    """It would be taken for one that works."""
+    assert expected in " ".join(problems(old, new))
+
+
+def test_a_share_to_cut_belongs_to_cutting():
+    """Whoever drops cuts nothing."""
+    sets = {"quiz": {"paths": ["a.jsonl"], "fields": ["question"]}}
+    with pytest.raises(ValueError, match="'cut_share' has no effect here"):
+        Decontaminate.model_validate({"against": sets, "action": "drop", "cut_share": 0.3})
+
+
+def test_weights_without_clusters_are_refused(problems):
+    """Each would be that of a cluster of one."""
+    dedup = "  - near_dedup:\n      threshold: 0.8\n      keep: {by: signal, signal: num_words}\n  - write\n"
+
+    found = problems(dedup, "  - write: {weights: fineweb2-ko}\n")
+
+    assert "'weights' has no effect here" in " ".join(found)

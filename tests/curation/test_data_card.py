@@ -124,3 +124,47 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
     """With what to do."""
     with pytest.raises(RunError, match="no finished run here"):
         data_card(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("said", "head"),
+    [
+        ("CC BY-SA 4.0", {"license": "cc-by-sa-4.0"}),
+        ("Apache-2.0", {"license": "apache-2.0"}),
+        ("KOGL Type 1", {"license": "other", "license_name": "kogl-type-1"}),
+        (
+            "https://a.example/Terms",
+            {
+                "license": "other",
+                "license_name": "a-example-terms",
+                "license_link": "https://a.example/Terms",
+            },
+        ),
+    ],
+)
+def test_a_licence_is_called_what_the_hub_calls_it(tmp_path, said, head):
+    """It refuses a card with a licence that it does not know."""
+    card = front(data_card(small(tmp_path, [{"text": TEXT.format(6)}], license=said)))
+
+    assert {key: value for key, value in card.items() if key.startswith("license")} == head
+
+
+def test_its_columns_are_those_of_the_shards(tmp_path):
+    """With weights there is one more."""
+    root = small(tmp_path, [{"text": TEXT.format(7)}], "exact_dedup")
+    card = data_card(root)
+    weighed = yaml.safe_load(Path(root, "recipe.yaml").read_text("utf-8"))
+    weighed["stages"][-1] = {"write": {"weights": "fineweb2-ko"}}
+    run(check.check(marked_yaml.read(json.dumps(weighed), "weighed.yaml")), root)
+
+    assert "weight" not in card
+    assert "cluster_size, weight (by" in data_card(root)
+
+
+def test_a_folder_is_no_file_to_write_into(small_run, tmp_path):
+    """The cure names one."""
+    for out in (str(tmp_path), f"{tmp_path}/none/"):
+        found = CliRunner().invoke(cli.app, ["card", str(small_run), "--out", out])
+
+        assert found.exit_code != 0
+        assert "README.md" in str(found.exception)

@@ -1,6 +1,7 @@
 """A new dump against the runs before it: as if all had been deduplicated together, without doing the old ones again."""
 
 import random
+import shutil
 
 import polars as pl
 import pytest
@@ -159,3 +160,33 @@ def test_a_run_that_cannot_be_compared_with_is_refused(dumps):
     assert "its text was made otherwise before near_dedup: strip_boilerplate" in text
     assert "new.yaml:10:36" in text
     assert "new.yaml:11:35" in text
+
+
+@pytest.mark.parametrize("lost", ["work", "decisions", "recipe.yaml", "manifest.json"])
+def test_an_earlier_run_that_lost_files_is_refused_before_anything_is_read(dumps, lost):
+    """Named, with how to get it again; what cures must not destroy the earlier run."""
+    old = done(dumps, "old", "old.jsonl")
+    if lost == "manifest.json":
+        (old / lost).write_text((old / lost).read_text()[:100])
+    elif lost == "recipe.yaml":
+        (old / lost).unlink()
+    else:
+        shutil.rmtree(old / lost)
+
+    with pytest.raises(RecipeError) as found:
+        done(dumps, "new", "new.jsonl", ["old"])
+
+    text = str(found.value)
+    assert f"{lost} is damaged" in text if lost == "manifest.json" else "is missing" in text and lost in text
+    assert "restore it" in text
+    assert "remove the file" not in text
+    assert not (dumps / "new").exists()
+
+
+def test_a_run_and_its_copy_count_once(dumps):
+    """Each would make the clusters larger, and the weights."""
+    old = done(dumps, "old", "old.jsonl")
+    shutil.copytree(old, dumps / "copy")
+
+    with pytest.raises(RecipeError, match="copy: the same run as old"):
+        done(dumps, "new", "new.jsonl", ["old", "copy"])

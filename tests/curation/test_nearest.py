@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import unicodedata
 from pathlib import Path
 
@@ -188,6 +189,24 @@ def test_errors_say_how_to_mend_them(small_run, tmp_path):
         nearest(tiny(tmp_path, "near_dedup", texts=()), "하나 둘 셋")
     with pytest.raises(RunError):
         nearest(str(tmp_path / "nothing"), "하나 둘 셋")
+
+
+@pytest.mark.parametrize("lost", ["work", "decisions", "documents"])
+def test_a_run_that_lost_files_says_which(tmp_path, lost):
+    """And how to get them again."""
+    root = tiny(tmp_path, "near_dedup")
+    shutil.rmtree(f"{root}/{lost}")
+
+    with pytest.raises(RunError, match=f"{lost}/.* is missing") as caught:
+        nearest(root, "하나 둘 셋")
+    assert "restore it" in str(caught.value.mend)
+
+
+def test_a_place_with_a_space_is_no_text(small_run):
+    """File names have spaces: "page 1", of no source."""
+    with pytest.raises(RunError, match=r"no document '페이지 1\.jsonl#3'") as caught:
+        nearest(small_run, "페이지 1.jsonl#3")
+    assert "known:" in str(caught.value.mend)
 
 
 def test_nothing_in_common_is_an_answer(small_run):

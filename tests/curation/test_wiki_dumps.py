@@ -348,5 +348,5 @@ def test_what_is_not_nested_deeper_than_mediawiki_takes_is_read():
 
 
 def test_templates_in_a_row_take_no_hours():
-    """Where the blank before each could be matched in two ways, 22 took 2.5 s, and every other one doubled it."""
+    """While the blank before each could be matched in two ways, 22 took 2.5 s, and each further one doubled it."""
     assert article("가 " + "{{틀}} " * 2_000 + "나").text == "가 나"

@@ -182,7 +182,10 @@ def test_a_preset_may_start_from_another():
 @pytest.mark.parametrize(
     ("entries", "message"),
     [
-        ({"preset": "koan"}, r"bounds\.ko\.preset: no preset is called 'koan'\n  mend: did you mean 'koen'"),
+        (
+            {"preset": "koan"},
+            r"bounds\.ko\.preset: no preset that ships is called 'koan'; a file cannot start",
+        ),
         ({"preset": "koen", "num_wordz": None}, r"bounds\.ko\.num_wordz: no signal is called 'num_wordz'"),
         ({"num_words": None}, r"bounds\.ko\.num_words: 'num_words' is no interval"),
     ],
@@ -191,3 +194,9 @@ def test_what_a_preset_cannot_start_from_or_lift_is_refused(entries, message):
     """A name that is wrong must not lift nothing in silence."""
     with pytest.raises(ChejilError, match=message):
         read_preset("mine", {"bounds": {"ko": entries}}, ".".join)
+
+
+def test_a_language_that_the_other_preset_has_not_inherits_nothing_silently():
+    """koen says nothing of other languages."""
+    with pytest.raises(ChejilError, match=r"bounds\.other\.preset: preset 'koen' has no bounds for 'other'"):
+        read_preset("mine", {"bounds": {"other": {"preset": "koen"}}}, ".".join)

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import polars as pl
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from chejil.curation import edits, shards
 from chejil.curation.decontamination import cuts, evaluation_items, evaluations
@@ -85,6 +85,12 @@ class Decontaminate(BaseModel):
         description="action: cut. Documents of which more would go, or hardly a word be left, are dropped.",
     )
     evidence: Evidence = Field(default_factory=Evidence, description="How much makes a leak.")
+
+    @model_validator(mode="after")
+    def _of_action(self) -> Decontaminate:
+        if self.action == "drop" and self.cut_share != type(self).model_fields["cut_share"].default:
+            raise ValueError("'cut_share' has no effect here; it belongs to action: cut")
+        return self
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@
     choices            split   by cluster: who survives, and for whom the others are dropped
     verdicts           map     by shard, as every decider leaves them
 
-Exact duplicates have one key, and a sketch that must agree as a whole. Only the last three stages know who is preferred
-and what was dropped before: a moved bound does not cluster again. Of a document that has no duplicates the gathering
+Exact duplicates have one key, and a sketch that must agree as a whole. Who is preferred and what was dropped before is
+a setting of `members` alone: a moved bound does not cluster again. Of a document that has no duplicates the gathering
 process holds 5 bytes; split stages hold their own range of keys, map stages a row group.
 """
 

@@ -18,7 +18,7 @@ import pyarrow as pa
 import xxhash
 import yaml
 
-from chejil.curation import shards
+from chejil.curation import finished_files, shards
 from chejil.curation.dedup.hash_order import sorted_order
 from chejil.curation.place import MAKING_TEXT
 from chejil.curation.side_tables import matrix_of
@@ -49,9 +49,10 @@ def open_earlier(
         text: what made the text that this run compares: normalising and transforms, with their settings.
 
     Raises:
-        RunError: no finished run, one without this deduplication, of another version, or of other text.
+        RunError: no finished run, one without this deduplication, of another version, of other text, or one that has
+            lost files.
     """
-    content = shards.read_json(shards.join(url, "manifest.json"))
+    content = finished_files.manifest_content(url)
     if content is None:
         raise RunError("no finished run here", where=url, mend="name the folder of a run that has ended")
     stage = next((one for one in content["stages"] if one["name"] == f"{name}/{measured}"), None)
@@ -71,14 +72,19 @@ def open_earlier(
     names = tuple(sorted(entry["shard"] for entry in content["inputs"]))
     folders = (f"work/{name}/{measured}", f"work/{name}/keys", "decisions")
     read = [f"{folder}/{shard}.parquet" for folder in folders for shard in names]
+    finished_files.refuse_missing(url, read)
     state = xxhash.xxh3_128("\n".join(content["files"][path]["hash"] for path in read).encode())
     settings = next(entry[name] for entry in entries if name in entry)
     return Earlier(url, content["name"], names, state.hexdigest()), settings
 
 
 def _stages(url: str) -> list[dict[str, Any]]:
+    finished_files.refuse_missing(url, ["recipe.yaml"])
     files, path = shards.file_system(shards.join(url, "recipe.yaml"))
-    return yaml.safe_load(files.read_text(path, encoding="utf-8"))["stages"]
+    try:
+        return yaml.safe_load(files.read_text(path, encoding="utf-8"))["stages"]
+    except (yaml.YAMLError, UnicodeDecodeError, KeyError, TypeError):
+        raise RunError("recipe.yaml is damaged", where=url, mend=finished_files.RESTORE) from None
 
 
 def text_before(stages: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:

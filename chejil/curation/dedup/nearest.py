@@ -12,6 +12,7 @@ Ganesan 2005) in memory: 7 KB and 110 µs a document, so for runs of up to a mil
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -20,7 +21,7 @@ import numpy as np
 import pyarrow as pa
 from numba import njit
 
-from chejil.curation import edits, lookup, manifest, shards
+from chejil.curation import edits, finished_files, lookup, manifest, shards
 from chejil.curation.dedup.key_tables import rows_with
 from chejil.curation.dedup.near_dedup import NearDedup
 from chejil.curation.dedup.shingles import shingle_set, signatures
@@ -40,6 +41,8 @@ _MIN_READ, _READ_FOR_ONE = (
     3,
 )  # candidates whose text is read: the estimate's order is not quite the true one
 _TREES = 32
+_PLACE = re.compile(r"[^\n]*\S#\d+")
+"""What ends like `FILE#LINE` is a place, if it has spaces in it, too: file names may."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,8 @@ def nearest(root: str, query: str, top: int = 10, is_text: bool = False) -> Near
     """The nearest documents to the document of that id or place, which is left out, or to a text.
 
     Args:
-        is_text: it is a text whatever it looks like; by itself, what has white space and is no id.
+        is_text: it is a text whatever it looks like; by itself, what has white space, is no id and does not end in
+            `#LINE`.
 
     Raises:
         RunError: no finished run, one without documents, or no such document.
@@ -97,8 +101,13 @@ def nearest(root: str, query: str, top: int = 10, is_text: bool = False) -> Near
     signed = settings is not None and settings.engine == "chejil"
     wanted = settings if settings is not None and signed else NearDedup()
     transforms = recipe.transforms(before="near_dedup") if signed else []
+    folders = ["documents", "decisions"]
+    folders += ["work/near_dedup/keys", "work/near_dedup/signatures"] if signed else []
+    finished_files.refuse_missing(
+        root, (f"{folder}/{shard}.parquet" for folder in folders for shard in lookup.shards_of(content))
+    )
     itself = None if is_text else lookup.find(root, content, query)
-    if itself is None and not is_text and len(query.split()) < 2:
+    if itself is None and not is_text and (len(query.split()) < 2 or _PLACE.fullmatch(query)):
         raise lookup.absent(root, content, query)
     text = query if itself is None else lookup.text_of(root, *itself[:2], transforms)
     wording = _query(text, wanted, recipe.stage("normalise"), itself[:2] if itself else None)

@@ -10,7 +10,8 @@ read what recurs elsewhere: it holds 28 bytes for each of its own distinct keys 
 A split holds 8 million rows of about 40 bytes, a map one run of 4 million keys of 16.
 
 The first occurrence is that in the document whose id has the smallest hash, and there the first: an arbitrary order,
-but one that neither the order of the files nor their cutting into shards nor documents that are added between change.
+but one that neither the order of the files nor their cutting into shards nor documents that are added between change,
+if ids are unique. Of documents with equal ids that in the first shard, by name, is first, and there the first row.
 """
 
 from __future__ import annotations

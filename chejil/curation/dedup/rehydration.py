@@ -7,6 +7,7 @@ repeats nothing by itself.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -27,14 +28,15 @@ def table(choice: str | Mapping[int, float]) -> dict[int, float]:
     """The table that a recipe names, or writes out.
 
     Raises:
-        ChejilError: no such name; a table that says nothing about clusters of one, or negative weights.
+        ChejilError: no such name; a table that says nothing about clusters of one, or weights that are
+            negative or no finite number.
     """
     if isinstance(choice, str):
         if choice not in tables():
             raise ChejilError(f"no weights are called '{choice}'", mend=did_you_mean(choice, tables()))
         return tables()[choice]
-    if 1 not in choice or min(choice) < 1 or min(choice.values()) < 0:
-        what = f"weights {dict(choice)}: sizes begin at 1, and no weight is negative"
+    if 1 not in choice or min(choice) < 1 or not all(0 <= one < math.inf for one in choice.values()):
+        what = f"weights {dict(choice)}: sizes begin at 1, and each weight is a number, none of them negative"
         raise ChejilError(what, mend="e.g. {1: 1, 2: 3, 10: 1}")
     return dict(choice)
 

@@ -57,6 +57,8 @@ class Keep(BaseModel):
             raise ValueError("'signal' names the signal of keep by: signal, and of no other")
         if (self.by == "source") != (self.sources is not None):
             raise ValueError("'sources' lists the sources of keep by: source, and of no other")
+        if self.sources is not None and len(set(self.sources)) < len(self.sources):
+            raise ValueError("'sources' names a source twice; the first place would count")
         if self.lowest and self.by != "signal":
             raise ValueError("'lowest' belongs to keep by: signal")
         return self
