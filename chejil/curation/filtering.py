@@ -205,7 +205,12 @@ def list_urls(settings: Filter, data_root: str) -> dict[str, str]:
 def _plain(limits: bounds.LanguageBounds) -> Any:
     if isinstance(limits, str):
         return {"preset": limits}
-    return {name: {"low": bound.low, "high": bound.high} for name, bound in limits.items()}
+    # As floats: a preset says 50 where the same bound, written out into recipe.yaml and read again, is 50.0.
+    return {name: {"low": _float(bound.low), "high": _float(bound.high)} for name, bound in limits.items()}
+
+
+def _float(edge: float | None) -> float | None:
+    return None if edge is None else float(edge)
 
 
 def filter_shard(unit: Unit) -> Tally:

@@ -458,3 +458,14 @@ def test_a_stage_that_is_taken_out_leaves_no_folder(small_recipe, tmp_path):
     assert sorted(p.relative_to(used) for p in Path(used).rglob("*")) == sorted(
         p.relative_to(fresh) for p in Path(fresh).rglob("*")
     )
+
+
+def test_the_recipe_that_a_run_leaves_has_nothing_to_do_there(small_recipe, tmp_path):
+    """Its presets are written out, and still are the same bounds."""
+    root = tmp_path / "run"
+    first = run(small_recipe(), str(root))
+
+    left = check.check(marked_yaml.read((root / "recipe.yaml").read_text("utf-8"), "recipe.yaml"))
+
+    assert first.units_done > 0
+    assert run(left, str(root)).units_done == 0

@@ -111,7 +111,9 @@ def content(root: Path) -> dict[str, bytes]:
     """Every file of a run but the seconds and the lock, as bytes."""
     files = sorted(path for path in root.rglob("*") if path.is_file())
     return {
-        str(p.relative_to(root)): p.read_bytes() for p in files if p.name not in ("timings.json", ".lock")
+        str(p.relative_to(root)): p.read_bytes()
+        for p in files
+        if p.name not in ("timings.json", "report.html", ".lock")
     }
 
 
