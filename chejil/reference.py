@@ -138,8 +138,8 @@ _FILTER_NOTES = """\
 A language is given one word, `drop`, `keep` or a preset, or a mapping: `preset`, and signals with `low`, `high`
 (closed, what is left out is open) and optionally `unit`, which is refused if it is not the signal's own. A signal that
 is `null` lifts the preset's bound. A preset is a name, or the path of a YAML file of the same form (`chejil calibrate`
-writes one); a relative path starts where the command runs, as `data` does, and the run keeps the content. A preset's file may
-itself start from a preset that ships, in the same form.
+writes one); a relative path starts where the command runs, as `data` does, and the run keeps the content. A preset's
+file may itself start from a preset that ships, in the same form.
 
 ```yaml
 ko: {preset: koen, num_words: {low: 30, unit: eojeol}, sentence_line_share: null}
