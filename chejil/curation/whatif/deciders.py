@@ -12,7 +12,6 @@ from chejil.curation import shards
 from chejil.curation.manifest import Manifest
 from chejil.curation.place import verdicts_of
 from chejil.curation.recipe import Recipe
-from chejil.errors import RunError
 
 _REASONS: Mapping[str, Callable[[Manifest], tuple[str, ...]]] = MappingProxyType(
     {
@@ -23,8 +22,6 @@ _REASONS: Mapping[str, Callable[[Manifest], tuple[str, ...]]] = MappingProxyType
         "substring_dedup": lambda _: ("emptied:substring_dedup",),
     }
 )
-
-_BITS = 64
 
 CUTTING = ("line_dedup", "substring_dedup")
 """Deciders that count texts of the documents that are kept so far: other bounds change what they cut."""
@@ -38,16 +35,8 @@ def around_filter(recipe: Recipe) -> tuple[list[str], list[str]]:
 
 
 def reasons_of(run: Manifest, names: list[str]) -> tuple[str, ...]:
-    """All that these deciders may say, in the order of a decision; a set of evaluation texts has a reason a task.
-
-    Raises:
-        RunError: more than an answer has bits for.
-    """
-    reasons = tuple(reason for name in names for reason in _REASONS[name](run))
-    if len(reasons) > _BITS:
-        what = f"{len(reasons)} reasons of other stages than the filter; {_BITS} can be told apart here"
-        raise RunError(what, mend="run the changed recipe with another --out, then chejil diff")
-    return reasons
+    """All that these deciders may say, in the order of a decision; a set of evaluation texts has a reason a task."""
+    return tuple(reason for name in names for reason in _REASONS[name](run))
 
 
 def change_text(recipe: Recipe) -> bool:
