@@ -16,6 +16,8 @@ from chejil.curation.run import dry_run, run
 from chejil.errors import ChejilError, RecipeError
 from tests.conftest import KOREAN, prose
 
+from ..run_files import content
+
 # Two comments on a product and a question: "a pity that the handle is loose", "the lid closes well and does not leak",
 # "Where does the keeper write the number of the waves?"
 ITEMS = [
@@ -110,15 +112,6 @@ def dropped(data, tmp_path_factory):
     root = str(tmp_path_factory.mktemp("dropped") / "run")
     run(recipe(data), root)
     return root
-
-
-def content(root):
-    files = sorted(path for path in Path(root).rglob("*") if path.is_file())
-    return {
-        str(p.relative_to(root)): p.read_bytes()
-        for p in files
-        if p.name not in ("timings.json", "report.html", ".lock")
-    }
 
 
 def test_documents_with_evaluation_texts_are_dropped(dropped):

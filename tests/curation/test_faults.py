@@ -16,15 +16,7 @@ from chejil.curation.executors.local import Executor
 from chejil.curation.run import run
 from chejil.errors import RunError
 
-
-def content(root):
-    """Every file of a run but the seconds and the lock, as bytes."""
-    files = sorted(path for path in Path(root).rglob("*") if path.is_file())
-    return {
-        str(p.relative_to(root)): p.read_bytes()
-        for p in files
-        if p.name not in ("timings.json", "report.html", ".lock")
-    }
+from ..run_files import content
 
 
 def command(recipe, root, *options):

@@ -19,15 +19,7 @@ from chejil.curation.recipe import StageEntry
 from chejil.curation.run import dry_run, run
 from chejil.errors import RecipeError, RunError
 
-
-def content(root):
-    """Every file of a run but the time and the lock, as bytes; the manifest holds the hash of the report."""
-    files = sorted(path for path in Path(root).rglob("*") if path.is_file())
-    return {
-        str(p.relative_to(root)): p.read_bytes()
-        for p in files
-        if p.name not in ("timings.json", "report.html", ".lock")
-    }
+from ..run_files import content
 
 
 def table(root, folder):

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections import defaultdict
 from itertools import groupby
-from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -24,6 +23,8 @@ from chejil.curation.dedup.hash_order import sorted_order
 from chejil.curation.dedup.recurrence import Recurrent, find_key, shift_of
 from chejil.curation.run import run
 from chejil.filters.buffers import TextBuffers
+
+from ..run_files import content
 
 # Few letters, so that much recurs; then scripts, marks and signs of several bytes that a cut must not split.
 ALPHABETS = (
@@ -185,15 +186,6 @@ def cleaned(folder, root, stages="substring_dedup", workers=1):
         pl.read_parquet(path, columns=["id", "text"]) for path in sorted((root / "clean").rglob("*.parquet"))
     ]
     return dict(pl.concat(rows).iter_rows()) if rows else {}, found
-
-
-def content(root):
-    files = sorted(path for path in Path(root).rglob("*") if path.is_file())
-    return {
-        str(p.relative_to(root)): p.read_bytes()
-        for p in files
-        if p.name not in ("timings.json", "report.html", ".lock")
-    }
 
 
 def mixed(number=12):

@@ -19,11 +19,12 @@ from functools import cache
 import numpy as np
 from numba import njit
 
+from chejil.curation.dedup.hash_mixing import stir
 from chejil.curation.dedup.shingles import WHITE_SPACE, word_characters
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.unicode_classes import next_char
 
-_MIX_1, _MIX_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F)
+_MIX_1 = np.uint64(0x9E3779B97F4A7C15)
 _NEWLINE, _ZERO = ord("\n"), ord("0")
 _DIGIT = np.uint32(1 << 31)
 
@@ -71,12 +72,6 @@ def line_characters() -> np.ndarray:
         if table[code] > WHITE_SPACE and unicodedata.category(chr(code)) == "Nd":
             table[code] = _DIGIT | np.uint32(_ZERO)
     return table
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _stir(value):
-    value = (value ^ (value >> np.uint64(32))) * _MIX_2
-    return value ^ (value >> np.uint64(29))
 
 
 @njit(cache=True, nogil=True)
@@ -143,5 +138,5 @@ def _close(doc, start, end, base, key, letters, min_letters, places, keys, num):
     if letters < min_letters:
         return num
     places[0, num], places[1, num], places[2, num] = doc, start - base, end - base
-    keys[num] = _stir(key)
+    keys[num] = stir(key)
     return num + 1

@@ -23,12 +23,12 @@ from typing import Literal
 import numpy as np
 from numba import njit
 
+from chejil.curation.dedup.hash_mixing import MIX, stir
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.byte_lanes import eight_bytes, leading_ascii_word
 from chejil.filters.unicode_classes import next_char
 
 _MIX_1 = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd
-_MIX_2 = np.uint64(0xC2B2AE3D27D4EB4F)  # a prime of xxHash64
 _MIX_3 = np.uint64(0x165667B19E3779F9)  # another
 _ALONE = np.uint64(1 << 63)  # marks a letter that is no ASCII: eight ASCII letters never set it
 _NONE, _FULL, _NO_ASCII = (
@@ -114,20 +114,14 @@ def _hash_contents(data, offsets, hashes):
             filled += 1
             total += 1
             if filled == 8:
-                first = _stir(first ^ block * _MIX_1)
-                second = _stir(second + block * _MIX_2)
+                first = stir(first ^ block * _MIX_1)
+                second = stir(second + block * MIX)
                 block, filled = np.uint64(0), 0
         if total:
-            first = _stir(first ^ block * _MIX_1)
-            second = _stir(second + block * _MIX_2)
-            hashes[doc, 0] = _stir(first ^ np.uint64(total))
-            hashes[doc, 1] = _stir(second + np.uint64(total))
-
-
-@njit(cache=True, nogil=True, inline="always")
-def _stir(value):
-    value = (value ^ (value >> np.uint64(32))) * _MIX_2
-    return value ^ (value >> np.uint64(29))
+            first = stir(first ^ block * _MIX_1)
+            second = stir(second + block * MIX)
+            hashes[doc, 0] = stir(first ^ np.uint64(total))
+            hashes[doc, 1] = stir(second + np.uint64(total))
 
 
 @njit(cache=True, nogil=True)
@@ -163,14 +157,14 @@ def _words(data, i, end, word_character, words):
                 | np.int64(data[i + 2]) & 0x3F
             )
             if 0xAC00 <= code < 0xD7A4:  # Hangul has no case, and needs no table
-                word = (word ^ (np.uint64(code) | _ALONE)) * _MIX_2
+                word = (word ^ (np.uint64(code) | _ALONE)) * MIX
                 i += 3
                 continue
         elif 0x20 < lead < 0x80 and filled == _NONE and i + 8 <= end:
             block, filled = leading_ascii_word(eight_bytes(data, i))
             i += np.int64(filled >> np.uint64(3))
             if filled == _FULL:
-                word, block, filled = (word ^ block) * _MIX_2, _NONE, _NONE
+                word, block, filled = (word ^ block) * MIX, _NONE, _NONE
                 continue
             if filled:
                 continue
@@ -178,18 +172,18 @@ def _words(data, i, end, word_character, words):
         letter = np.uint64(word_character[code])
         if letter >= _NO_ASCII:
             if filled:
-                word, block, filled = (word ^ block) * _MIX_2, _NONE, _NONE
-            word = (word ^ (letter | _ALONE)) * _MIX_2
+                word, block, filled = (word ^ block) * MIX, _NONE, _NONE
+            word = (word ^ (letter | _ALONE)) * MIX
         elif letter > WHITE_SPACE:
             block, filled = block | letter << filled, filled + np.uint64(8)
             if filled == _FULL:
-                word, block, filled = (word ^ block) * _MIX_2, _NONE, _NONE
+                word, block, filled = (word ^ block) * MIX, _NONE, _NONE
         elif letter and word | block:
-            words[num] = _stir((word ^ block) * _MIX_2)
+            words[num] = stir((word ^ block) * MIX)
             num += 1
             word, block, filled = _NONE, _NONE, _NONE
     if word | block:
-        words[num] = _stir((word ^ block) * _MIX_2)
+        words[num] = stir((word ^ block) * MIX)
         num += 1
     return num
 
@@ -202,7 +196,7 @@ def _letters(data, i, end, word_character, letters):
         code, i = next_char(data, i)
         letter = np.uint64(word_character[code])
         if letter > WHITE_SPACE:
-            letters[num] = _stir(letter * _MIX_2)
+            letters[num] = stir(letter * MIX)
             num += 1
     return num
 
@@ -218,10 +212,10 @@ def _shingles(words, size, hashes):
     for place in range(size):
         running, leaving = running * _MIX_3 + words[place], leaving * _MIX_3
     if size:
-        hashes[0] = _stir(running + np.uint64(size))
+        hashes[0] = stir(running + np.uint64(size))
     for place in range(size, len(words)):
         running = running * _MIX_3 + words[place] - words[place - size] * leaving
-        hashes[place - size + 1] = _stir(running + np.uint64(size))
+        hashes[place - size + 1] = stir(running + np.uint64(size))
     return len(words) - size + 1 if size else 0
 
 
@@ -235,7 +229,7 @@ def _sketch(hashes, bins):
             hashes = np.unique(hashes)  # few shingles, or one that is repeated a million times
         top, salt = np.uint64(round_) << np.uint64(_VALUE_BITS), np.uint64(round_) * _MIX_1
         for shingle in hashes:
-            value = _stir(shingle + salt) if round_ else shingle
+            value = stir(shingle + salt) if round_ else shingle
             bin_ = (value >> np.uint64(32)) * lanes >> np.uint64(32)
             if round_ >= len(bins):
                 bin_ = np.uint64(round_ - len(bins))

@@ -20,10 +20,10 @@ from typing import NamedTuple
 import numpy as np
 from numba import njit
 
+from chejil.curation.dedup.hash_mixing import stir
 from chejil.curation.dedup.recurrence import Recurrent, find_key, shift_of
 from chejil.filters.buffers import TextBuffers
 
-_MIX = np.uint64(0xC2B2AE3D27D4EB4F)
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _BYTES = np.random.Generator(np.random.PCG64(0x5EED)).integers(1, 1 << 63, 256, np.uint64)
 """A number for each byte; fixed, since keys are compared between runs."""
@@ -72,12 +72,6 @@ def _room(texts: TextBuffers) -> int:
     return int(texts.offsets[-1] - texts.offsets[0])
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _stir(value):
-    value = (value ^ (value >> np.uint64(32))) * _MIX
-    return value ^ (value >> np.uint64(29))
-
-
 @njit(cache=True, nogil=True)
 def _leaving(numbers, num_bytes):
     """What each byte is worth when it leaves a hash of so many bytes that the next byte has entered."""
@@ -115,7 +109,7 @@ def _choose(data, offsets, numbers, size, anchor, keys, places):
             if at > base:
                 running = running * _BASE + numbers[data[at + anchor - 1]] - leaving[data[at - 1]]
             if data[at] & 0xC0 != 0x80:
-                key = _stir(running)
+                key = stir(running)
                 value[tail & (ring - 1)], place[tail & (ring - 1)] = key, at
                 tail += 1
                 if key <= smallest or where < 0:  # of equal ones the last
@@ -193,7 +187,7 @@ def _hash_windows(data, offsets, numbers, size, doc, first, end, keys, places):
         running = _first_bytes(data, base + first[stretch], size, numbers)
         for at in range(base + first[stretch], base + end[stretch]):
             if _is_window(data, at, size, offsets[doc[stretch] + 1]):
-                keys[num], places[0, num], places[1, num] = _stir(running), doc[stretch], at - base
+                keys[num], places[0, num], places[1, num] = stir(running), doc[stretch], at - base
                 num += 1
             if at + 1 < base + end[stretch]:
                 running = running * _BASE + numbers[data[at + size]] - leaving[data[at]]
@@ -242,7 +236,7 @@ def _cover(
                     )
                 if not _is_window(data, base + at, size, base + num_bytes):
                     continue
-                place = find_key(known, directory, shift, _stir(running))
+                place = find_key(known, directory, shift, stir(running))
                 own = place >= 0 and row[place] == first_row + doc
                 if place < 0 or (own and start[place] == at):
                     continue
