@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chejil.commands import card, diff, explore, inspect, near, quality, stats, whatif
+from chejil.commands import card, diff, explore, inspect, near, quality, stats, tokenizer, whatif
 from chejil.commands.options import (
     JsonOption,
     LogJsonOption,
@@ -213,6 +213,7 @@ app.command()(diff.diff)
 app.command()(whatif.whatif)
 app.command()(explore.explore)
 app.add_typer(quality.app, name="quality")
+app.add_typer(tokenizer.app, name="tokenizer")
 
 
 def _version(value: bool) -> None:

@@ -1,0 +1,152 @@
+"""The documents that a command of the tokenizer reads: runs, Parquet, JSON lines, or any format that recipes know.
+
+Of a run they are the clean shards: what is kept, with all edits. A piece is what one process reads at a time. How a
+corpus is cut into pieces follows from its files alone, so what is made of it is the same for any number of workers.
+Batches hold at most 32 MiB of text (or one document), whatever the row groups are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from chejil.curation import shards
+from chejil.curation.reading import sources
+from chejil.curation.reading.input_files import InputFile
+from chejil.curation.reading.sources import Source
+from chejil.curation.statistics import inputs
+from chejil.curation.statistics.batches import opened
+from chejil.errors import ChejilError, SourceError
+
+SCHEMA = pa.schema(
+    [("id", pa.string()), ("text", pa.large_string()), ("source", pa.string()), ("lang", pa.string())]
+)
+"""Columns of a batch; `lang` is null where nobody said it."""
+
+PIECE_BYTES = 256 << 20
+BATCH_BYTES = 32 << 20
+BATCH_ROWS = 1 << 14
+BUFFER_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one process reads at a time: row groups of a Parquet file, or a file of records.
+
+    Args:
+        name: stable and unique; pieces are in the order of their names.
+        num_bytes: what it weighs, for progress: decoded bytes of Parquet, else bytes of the file.
+        groups: first row group, and the one after the last.
+    """
+
+    name: str
+    kind: Literal["parquet", "records"]
+    url: str
+    num_bytes: int
+    groups: tuple[int, int] = (0, 0)
+    first_row: int = 0
+    source: Source | None = None
+    file: InputFile | None = None
+
+
+def pieces(paths: Sequence[str]) -> list[Piece]:
+    """The pieces of all paths, each once.
+
+    Args:
+        paths: a run's folder; a Parquet or JSON-lines file; a folder or glob of such; `FORMAT:PATH` for a format of
+            recipes; each local or a URL.
+
+    Raises:
+        ChejilError: nothing is there, something cannot be told, or a run has no clean shards.
+    """
+    found: dict[str, Piece] = {}
+    for one in inputs.find(paths):
+        if one.kind == "records":
+            found[one.url] = Piece(one.url, "records", one.url, one.bytes, source=one.source, file=one.file)
+            continue
+        urls = [shards.join(one.url, path) for path, _ in one.clean] if one.kind == "run" else [one.url]
+        found.update((piece.name, piece) for url in urls for piece in _of_parquet(url))
+    if not found:
+        mend = "add the stage `write` to its recipe and run it again, or look with `chejil stats` why nothing was kept"
+        raise ChejilError("no documents: the run has no clean shards", where=", ".join(paths), mend=mend)
+    return [found[name] for name in sorted(found)]
+
+
+def _of_parquet(url: str) -> Iterator[Piece]:
+    """Consecutive row groups of together PIECE_BYTES or more."""
+    with opened(url) as parquet:
+        if "text" not in parquet.schema_arrow.names:
+            mend = "FORMAT:PATH reads a published format; a recipe with `columns:` maps any other"
+            raise SourceError("no column `text`", where=url, mend=mend)
+        first, row, num_bytes, rows = 0, 0, 0, 0
+        for number in range(parquet.num_row_groups):
+            group = parquet.metadata.row_group(number)
+            num_bytes += group.total_byte_size
+            rows += group.num_rows
+            if num_bytes >= PIECE_BYTES or number == parquet.num_row_groups - 1:
+                groups = (first, number + 1)
+                yield Piece(f"{url}#{first:06}", "parquet", url, num_bytes, groups, row)
+                first, row, num_bytes, rows = number + 1, row + rows, 0, 0
+
+
+def batches(piece: Piece, columns: Sequence[str] = ("text",)) -> Iterator[pa.Table]:
+    """The documents of a piece, in order, with some columns of SCHEMA. A document without text is left out.
+
+    A Parquet file without `source` is a source by the name of its file; a document without id is called after its
+    file and row.
+
+    Raises:
+        SourceError: a file cannot be read, or not to its end.
+    """
+    tables = _records(piece) if piece.kind == "records" else _parquet(piece, columns)
+    for table in tables:
+        table = table.filter(pc.is_valid(table["text"])) if "text" in columns else table
+        if table.num_rows:
+            yield table.select(list(columns)).cast(pa.schema([SCHEMA.field(name) for name in columns]))
+
+
+def _records(piece: Piece) -> Iterator[pa.Table]:
+    assert piece.source is not None
+    assert piece.file is not None
+    for batch in sources.read(piece.file.name, piece.source, piece.file):
+        yield batch.documents.select(SCHEMA.names)
+
+
+def _parquet(piece: Piece, columns: Sequence[str]) -> Iterator[pa.Table]:
+    with opened(piece.url, BUFFER_BYTES) as parquet:
+        stored = [name for name in columns if name in parquet.schema_arrow.names]
+        read = stored or parquet.schema_arrow.names[:1]  # rows that have nothing to say are counted
+        row = piece.first_row
+        for batch in parquet.iter_batches(
+            _batch_rows(parquet, piece),
+            row_groups=list(range(*piece.groups)),
+            columns=read,
+            use_threads=False,
+        ):
+            table = pa.Table.from_batches([batch])
+            for name in columns:
+                if name not in stored:
+                    table = table.append_column(name, _made_up(name, piece.url, row, batch.num_rows))
+            yield table
+            row += batch.num_rows
+
+
+def _batch_rows(parquet: pq.ParquetFile, piece: Piece) -> int:
+    groups = [parquet.metadata.row_group(number) for number in range(*piece.groups)]
+    rows = max(1, sum(group.num_rows for group in groups))
+    return max(1, min(BATCH_ROWS, BATCH_BYTES * rows // max(1, piece.num_bytes)))
+
+
+def _made_up(name: str, url: str, row: int, size: int) -> pa.Array:
+    file = PurePosixPath(url).name
+    if name == "lang":
+        return pa.nulls(size, pa.string())
+    if name == "source":
+        return pa.array([file.split(".")[0]] * size)
+    return pa.array([f"{file}#{number}" for number in range(row, row + size)])
