@@ -7,6 +7,7 @@ Batches hold at most 32 MiB of text (or one document), whatever the row groups a
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -95,8 +96,12 @@ def _of_parquet(url: str) -> Iterator[Piece]:
                 first, row, num_bytes, rows = number + 1, row + rows, 0, 0
 
 
-def batches(piece: Piece, columns: Sequence[str] = ("text",)) -> Iterator[pa.Table]:
-    """The documents of a piece, in order, with some columns of SCHEMA. A document without text is left out.
+def batches(
+    piece: Piece, columns: Sequence[str] = ("text",), rejected: Counter[str] | None = None
+) -> Iterator[pa.Table]:
+    """The documents of a piece, in order, with some columns of SCHEMA.
+
+    Records that are no documents, and rows whose text is null, are left out and counted by reason in `rejected`.
 
     A Parquet file without `source` is a source by the name of its file; a document without id is called after its
     file and row.
@@ -104,17 +109,21 @@ def batches(piece: Piece, columns: Sequence[str] = ("text",)) -> Iterator[pa.Tab
     Raises:
         SourceError: a file cannot be read, or not to its end.
     """
-    tables = _records(piece) if piece.kind == "records" else _parquet(piece, columns)
+    rejected = Counter() if rejected is None else rejected
+    tables = _records(piece, rejected) if piece.kind == "records" else _parquet(piece, columns)
     for table in tables:
-        table = table.filter(pc.is_valid(table["text"])) if "text" in columns else table
+        if "text" in columns and table["text"].null_count:
+            rejected["null text"] += table["text"].null_count
+            table = table.filter(pc.is_valid(table["text"]))
         if table.num_rows:
             yield table.select(list(columns)).cast(pa.schema([SCHEMA.field(name) for name in columns]))
 
 
-def _records(piece: Piece) -> Iterator[pa.Table]:
+def _records(piece: Piece, rejected: Counter[str]) -> Iterator[pa.Table]:
     assert piece.source is not None
     assert piece.file is not None
     for batch in sources.read(piece.file.name, piece.source, piece.file):
+        rejected.update(batch.quarantine["reason"].to_pylist())
         yield batch.documents.select(SCHEMA.names)
 
 
