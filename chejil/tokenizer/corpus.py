@@ -36,9 +36,12 @@ BATCH_ROWS = 1 << 14
 BUFFER_BYTES = 1 << 20
 
 
+Kind = Literal["clean", "parquet", "records"]
+
+
 @dataclass(frozen=True)
 class Piece:
-    """What one process reads at a time: row groups of a Parquet file, or a file of records.
+    """What one process reads at a time: row groups of a clean shard or another Parquet file, or a file of records.
 
     Args:
         name: stable and unique; pieces are in the order of their names.
@@ -47,7 +50,7 @@ class Piece:
     """
 
     name: str
-    kind: Literal["parquet", "records"]
+    kind: Kind
     url: str
     num_bytes: int
     groups: tuple[int, int] = (0, 0)
@@ -72,14 +75,15 @@ def pieces(paths: Sequence[str]) -> list[Piece]:
             found[one.url] = Piece(one.url, "records", one.url, one.bytes, source=one.source, file=one.file)
             continue
         urls = [shards.join(one.url, path) for path, _ in one.clean] if one.kind == "run" else [one.url]
-        found.update((piece.name, piece) for url in urls for piece in _of_parquet(url))
+        kind: Kind = "clean" if one.kind == "run" else "parquet"
+        found.update((piece.name, piece) for url in urls for piece in _of_parquet(url, kind))
     if not found:
         mend = "add the stage `write` to its recipe and run it again, or look with `chejil stats` why nothing was kept"
         raise ChejilError("no documents: the run has no clean shards", where=", ".join(paths), mend=mend)
     return [found[name] for name in sorted(found)]
 
 
-def _of_parquet(url: str) -> Iterator[Piece]:
+def _of_parquet(url: str, kind: Kind) -> Iterator[Piece]:
     """Consecutive row groups of together PIECE_BYTES or more."""
     with opened(url) as parquet:
         if "text" not in parquet.schema_arrow.names:
@@ -92,7 +96,7 @@ def _of_parquet(url: str) -> Iterator[Piece]:
             rows += group.num_rows
             if num_bytes >= PIECE_BYTES or number == parquet.num_row_groups - 1:
                 groups = (first, number + 1)
-                yield Piece(f"{url}#{first:06}", "parquet", url, num_bytes, groups, row)
+                yield Piece(f"{url}#{first:06}", kind, url, num_bytes, groups, row)
                 first, row, num_bytes, rows = number + 1, row + rows, 0, 0
 
 
@@ -117,6 +121,11 @@ def batches(
             table = table.filter(pc.is_valid(table["text"]))
         if table.num_rows:
             yield table.select(list(columns)).cast(pa.schema([SCHEMA.field(name) for name in columns]))
+
+
+def may_lack_text(piece: Piece) -> bool:
+    """Whether rows may have a null text, so that the text must be read to know which rows are documents."""
+    return piece.kind == "parquet"
 
 
 def _records(piece: Piece, rejected: Counter[str]) -> Iterator[pa.Table]:
