@@ -8,22 +8,19 @@ so that one misspelt key does not hide a second mistake in another stage.
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from chejil.curation import marked_yaml
+from chejil.curation import marked_yaml, settings_file
 from chejil.curation.executors.settings import Local, Ray, Slurm
-from chejil.curation.filtering import LanguageLimits, Limits
 from chejil.curation.marked_yaml import MarkedYaml, Path
 from chejil.curation.reading import sources
 from chejil.curation.reading.sources import Source
 from chejil.curation.recipe import Recipe, StageEntry, find_recipe
 from chejil.curation.sense import Sense
-from chejil.errors import ChejilError, RecipeError, did_you_mean
-from chejil.filters.registry import LANGUAGES
+from chejil.errors import ChejilError, RecipeError
 
 EXECUTORS: Mapping[str, type[BaseModel]] = {"local": Local, "slurm": Slurm, "ray": Ray}
 _FIRST, _LAST = "normalise", "write"
@@ -43,13 +40,8 @@ def load(name: str, settings: Sequence[str] = ()) -> Recipe:
     Raises:
         RecipeError: everything that is wrong, in the order of the file.
     """
-    path = find_recipe(name)
-    try:
-        text = path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise ChejilError("not UTF-8", where=str(path), mend=f"save it as UTF-8 ({error.reason})") from None
-    marked = marked_yaml.read(text, str(path))
-    return check(marked, settings)
+    path = str(find_recipe(name))
+    return check(marked_yaml.read(settings_file.text_of(path, "recipe"), path), settings)
 
 
 def check(marked: MarkedYaml, settings: Sequence[str] = (), only: Collection[str] | None = None) -> Recipe:
@@ -64,11 +56,11 @@ def check(marked: MarkedYaml, settings: Sequence[str] = (), only: Collection[str
             marked_yaml.override(marked, setting, written_out)
         except ChejilError as error:
             problems.append(error)
-    recipe, faults = _form(marked)
+    recipe, faults = settings_file.form(Recipe, marked, {"executor": EXECUTORS})
     problems += faults
     problems += _sense(marked, only)
     if problems:
-        raise RecipeError(sorted(problems, key=_order))
+        raise RecipeError(sorted(problems, key=settings_file.by_place))
     assert recipe is not None
     return recipe
 
@@ -76,73 +68,6 @@ def check(marked: MarkedYaml, settings: Sequence[str] = (), only: Collection[str
 def written_out(path: Path, word: str) -> dict[str, str]:
     """The mapping that a word is short for, so that an override can reach into it."""
     return {"by": word} if path[-1] == "keep" else {"preset": word}
-
-
-def _order(problem: ChejilError) -> tuple[int, int, int]:
-    """By line and column; what was set on the command line comes last."""
-    placed = re.search(r":(\d+):(\d+)$", problem.where or "")
-    return (0, int(placed[1]), int(placed[2])) if placed else (1, 0, 0)
-
-
-def _form(marked: MarkedYaml) -> tuple[Recipe | None, list[ChejilError]]:
-    try:
-        return Recipe.model_validate(marked.data), []
-    except ValidationError as error:
-        return None, [_fault(marked, fault) for fault in error.errors(include_url=False)]
-
-
-def _fault(marked: MarkedYaml, fault: Any) -> ChejilError:
-    path = tuple(step for step in fault["loc"] if step != "[key]")
-    kind = None
-    if path[:1] == ("executor",) and path[1:2] and path[1] in EXECUTORS:
-        kind, path = str(path[1]), (path[0], *path[2:])  # pydantic names the kind that it took
-    where = marked.where(path)
-    if fault["type"] == "extra_forbidden":
-        return ChejilError(
-            f"'{path[-1]}' is not known here",
-            where=where,
-            mend=did_you_mean(str(path[-1]), _known(path, kind)),
-        )
-    if fault["type"] == "missing":
-        return ChejilError(f"'{path[-1]}' is missing", where=where, mend=f"add {path[-1]}: …")
-    if fault["type"] == "literal_error" and fault["loc"][-1] == "[key]":
-        return ChejilError(
-            f"'{path[-1]}' is not a language", where=where, mend=did_you_mean(str(path[-1]), LANGUAGES)
-        )
-    message = fault["msg"].removeprefix("Value error, ")
-    shown = repr(fault["input"]) if not isinstance(fault["input"], dict | list) else None
-    what = f"{_dotted(path)}: {message}" + (f", not {shown[:80]}" if shown else "")
-    return ChejilError(what, where=where)
-
-
-def _dotted(path: Path) -> str:
-    return ".".join(map(str, path)) or "the recipe"
-
-
-def _known(path: Path, kind: str | None = None) -> list[str]:
-    """Names that may stand where an unknown one does: the fields of the model that the path leads to."""
-    model: Any = Recipe
-    if kind is not None:
-        model, path = EXECUTORS[kind], path[1:]
-    for step in path[:-1]:
-        model = _descend(model, step)
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
-
-
-def _descend(model: Any, step: str | int) -> Any:
-    """The model that a key of `model` holds, through lists, mappings and unions with None."""
-    if isinstance(model, type) and issubclass(model, BaseModel):
-        if step in model.model_fields:
-            return _bare(model.model_fields[str(step)].annotation)
-        return Limits if model is LanguageLimits else None
-    arguments = getattr(model, "__args__", ())
-    return _bare(arguments[-1]) if arguments else None
-
-
-def _bare(annotation: Any) -> Any:
-    choices = [kind for kind in getattr(annotation, "__args__", ()) if kind is not type(None)]
-    optional = type(None) in getattr(annotation, "__args__", ())
-    return choices[0] if optional else annotation
 
 
 def _sense(marked: MarkedYaml, only: Collection[str] | None = None) -> Iterator[ChejilError]:

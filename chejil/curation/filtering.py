@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import polars as pl
 import pyarrow as pa
@@ -53,6 +53,7 @@ class LanguageLimits(BaseModel):
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Limits | None]
+    own_keys: ClassVar[type[BaseModel]] = Limits  # for a near name of what is wrong inside
 
     preset: str | None = Field(
         None,

@@ -8,8 +8,8 @@ file has moved or changed.
 
 from __future__ import annotations
 
-from chejil.curation import marked_yaml, shards
-from chejil.errors import ChejilError, RecipeError
+from chejil.curation import marked_yaml, settings_file
+from chejil.errors import RecipeError
 from chejil.filters import preset_bounds
 from chejil.filters.preset_bounds import Preset
 
@@ -37,15 +37,7 @@ def find(name: str) -> Preset:
 
 
 def _read(name: str) -> Preset:
-    files, path = shards.file_system(name)
-    try:
-        text = files.read_bytes(path).decode("utf-8")
-    except OSError as error:
-        what = f"cannot read the preset '{name}': {error.strerror or 'no such file'}"
-        raise ChejilError(what, mend="a relative path starts where the command runs") from None
-    except UnicodeDecodeError:
-        raise ChejilError(f"the preset '{name}' is not UTF-8", mend="save it as UTF-8") from None
-    marked = marked_yaml.read(text, name)
+    marked = marked_yaml.read(settings_file.text_of(name, "preset"), name)
     if marked.problems:
         raise RecipeError(marked.problems)
     return preset_bounds.read_preset(name, marked.data, marked.where)

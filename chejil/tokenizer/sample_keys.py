@@ -34,7 +34,7 @@ SCHEMA = pa.schema(
         ("num_bytes", pa.int64()),
     ]
 )
-"""Keys of a piece: a row a document, in the order of the documents. `num_bytes` is 1 where the sample is in documents."""
+"""Keys of a piece: a row a document, in order. `num_bytes` is 1 where the sample is in documents."""
 
 BINS = 1 << 16
 _BIN_SHIFT = 48
@@ -108,7 +108,7 @@ def _by_stratum(table: pa.Table) -> Iterator[tuple[Stratum, pa.Table]]:
 
 
 def ends(urls: list[str], found: Mapping[Stratum, Sizes], given: Mapping[Stratum, int]) -> dict[Stratum, End]:
-    """The last document of each stratum that is taken, so that all together have what is given, or just less in bytes."""
+    """The last document of each stratum that is taken: all of them have what is given, or just less in bytes."""
     result, open_bins = {}, {}
     for stratum, size in found.items():
         whole = int(size.units.sum())
@@ -124,7 +124,7 @@ def ends(urls: list[str], found: Mapping[Stratum, Sizes], given: Mapping[Stratum
 
 
 def _members(urls: list[str], bins: Mapping[Stratum, int]) -> dict[Stratum, np.ndarray]:
-    """Keys in one bin of each stratum: (num_keys) with hash, piece, row and units, in the order in which they are taken."""
+    """Keys in one bin of each stratum: (num_keys) of hash, piece, row and units, as they are taken."""
     parts: dict[Stratum, list[np.ndarray]] = {stratum: [] for stratum in bins}
     for number, url in enumerate(urls) if bins else ():
         for table in shards.row_groups(url):
