@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import typer
 
+from chejil.commands import tokenizer_sample
+
 app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Tokenizers: sample, train, measure, extend."
 )
+app.command("sample")(tokenizer_sample.sample)

@@ -78,9 +78,14 @@ def pieces(paths: Sequence[str]) -> list[Piece]:
         kind: Kind = "clean" if one.kind == "run" else "parquet"
         found.update((piece.name, piece) for url in urls for piece in _of_parquet(url, kind))
     if not found:
-        mend = "add the stage `write` to its recipe and run it again, or look with `chejil stats` why nothing was kept"
-        raise ChejilError("no documents: the run has no clean shards", where=", ".join(paths), mend=mend)
+        raise nothing(paths)
     return [found[name] for name in sorted(found)]
+
+
+def nothing(paths: Sequence[str]) -> ChejilError:
+    """What is said of paths without a single document."""
+    mend = "a run needs the stage `write`, and documents that it keeps (chejil stats)"
+    return ChejilError("no documents", where=", ".join(paths), mend=mend)
 
 
 def _of_parquet(url: str, kind: Kind) -> Iterator[Piece]:
@@ -107,8 +112,8 @@ def batches(
 
     Records that are no documents, and rows whose text is null, are left out and counted by reason in `rejected`.
 
-    A Parquet file without `source` is a source by the name of its file; a document without id is called after its
-    file and row.
+    A file that does not say its source is of the format that was named, else of the folder that it lies in; a document
+    without id is called after its file and row.
 
     Raises:
         SourceError: a file cannot be read, or not to its end.
@@ -131,7 +136,7 @@ def may_lack_text(piece: Piece) -> bool:
 def _records(piece: Piece, rejected: Counter[str]) -> Iterator[pa.Table]:
     assert piece.source is not None
     assert piece.file is not None
-    for batch in sources.read(piece.file.name, piece.source, piece.file):
+    for batch in sources.read(_source_name(piece), piece.source, piece.file):
         rejected.update(batch.quarantine["reason"].to_pylist())
         yield batch.documents.select(SCHEMA.names)
 
@@ -150,7 +155,7 @@ def _parquet(piece: Piece, columns: Sequence[str]) -> Iterator[pa.Table]:
             table = pa.Table.from_batches([batch])
             for name in columns:
                 if name not in stored:
-                    table = table.append_column(name, _made_up(name, piece.url, row, batch.num_rows))
+                    table = table.append_column(name, _made_up(name, piece, row, batch.num_rows))
             yield table
             row += batch.num_rows
 
@@ -161,10 +166,17 @@ def _batch_rows(parquet: pq.ParquetFile, piece: Piece) -> int:
     return max(1, min(BATCH_ROWS, BATCH_BYTES * rows // max(1, piece.num_bytes)))
 
 
-def _made_up(name: str, url: str, row: int, size: int) -> pa.Array:
-    file = PurePosixPath(url).name
+def _made_up(name: str, piece: Piece, row: int, size: int) -> pa.Array:
     if name == "lang":
         return pa.nulls(size, pa.string())
     if name == "source":
-        return pa.array([file.split(".")[0]] * size)
+        return pa.array([_source_name(piece)] * size)
+    file = PurePosixPath(piece.url).name
     return pa.array([f"{file}#{number}" for number in range(row, row + size)])
+
+
+def _source_name(piece: Piece) -> str:
+    """Of files that do not say it: the format that was named, else the folder that they lie in."""
+    if piece.source is not None and piece.source.format != inputs.PLAIN:
+        return piece.source.format
+    return PurePosixPath(shards.file_system(piece.url)[1]).parent.name or "documents"

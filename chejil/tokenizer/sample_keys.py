@@ -10,6 +10,7 @@ one the hashes are read (a second reading of 8 to 16 bytes a document, 30,000 do
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from chejil.curation import shards
 from chejil.curation.shards import FileRecord
 from chejil.tokenizer import corpus
 from chejil.tokenizer.corpus import Piece
-from chejil.tokenizer.quotas import Stratum
+from chejil.tokenizer.quotas import SampleSettings, Stratum
 
 SCHEMA = pa.schema(
     [
@@ -62,19 +63,26 @@ class Sizes:
     units: np.ndarray = field(default_factory=lambda: np.zeros(BINS, np.int64))
 
 
-def write(root: str, path: str, piece: Piece, seed: int, in_bytes: bool, max_chars: int) -> FileRecord:
-    """Write the keys of a piece. The text is read where the sample is in bytes, or where it cannot be passed over."""
-    return shards.write_shard(root, path, _keys(piece, seed, in_bytes, max_chars), SCHEMA)
+def write(root: str, path: str, piece: Piece, settings: SampleSettings, rejected: Counter[str]) -> FileRecord:
+    """Write the keys of a piece. The text is read where the sample is in bytes, or where it cannot be passed over.
+
+    Args:
+        rejected: gains the reasons of what is no document.
+    """
+    return shards.write_shard(root, path, _keys(piece, settings, rejected), SCHEMA)
 
 
-def _keys(piece: Piece, seed: int, in_bytes: bool, max_chars: int) -> Iterator[pa.Table]:
+def _keys(piece: Piece, settings: SampleSettings, rejected: Counter[str]) -> Iterator[pa.Table]:
     row, columns = 0, ["id", "source", "lang"]
+    in_bytes = settings.unit == "bytes"
     if in_bytes or corpus.may_lack_text(piece):
         columns.append("text")
-    for table in corpus.batches(piece, columns):
+    for table in corpus.batches(piece, columns, rejected):
         ids = table["id"].to_pylist()
-        hashes = np.fromiter((xxhash.xxh3_64_intdigest(i.encode(), seed) for i in ids), np.uint64, len(ids))
-        units = capped(table["text"], max_chars)[1] if in_bytes else np.ones(len(ids), np.int64)
+        hashes = np.fromiter(
+            (xxhash.xxh3_64_intdigest(i.encode(), settings.seed) for i in ids), np.uint64, len(ids)
+        )
+        units = capped(table["text"], settings.max_chars)[1] if in_bytes else np.ones(len(ids), np.int64)
         lang = table["lang"].fill_null(UNKNOWN)
         rows = np.arange(row, row + len(ids))
         yield pa.table([table["source"], lang, hashes, rows, units], schema=SCHEMA)
@@ -92,7 +100,7 @@ def sizes(urls: Iterable[str]) -> dict[Stratum, Sizes]:
     found: dict[Stratum, Sizes] = {}
     for url in urls:
         for table in shards.row_groups(url):
-            for stratum, rows in _by_stratum(table):
+            for stratum, rows in by_stratum(table):
                 size = found.setdefault(stratum, Sizes())
                 size.docs += rows.num_rows
                 bins = (rows["hash"].to_numpy() >> np.uint64(_BIN_SHIFT)).astype(np.int64)
@@ -100,10 +108,10 @@ def sizes(urls: Iterable[str]) -> dict[Stratum, Sizes]:
     return found
 
 
-def _by_stratum(table: pa.Table) -> Iterator[tuple[Stratum, pa.Table]]:
-    for (source, lang), rows in pl.DataFrame(pl.from_arrow(table)).group_by(
-        "source", "lang", maintain_order=True
-    ):
+def by_stratum(table: pa.Table) -> Iterator[tuple[Stratum, pa.Table]]:
+    """Rows of a table, by their stratum."""
+    named = pl.DataFrame(pl.from_arrow(table)).with_columns(pl.col("lang").fill_null(UNKNOWN))
+    for (source, lang), rows in named.group_by("source", "lang", maintain_order=True):
         yield Stratum(str(source), str(lang)), rows.to_arrow()
 
 
@@ -128,7 +136,7 @@ def _members(urls: list[str], bins: Mapping[Stratum, int]) -> dict[Stratum, np.n
     parts: dict[Stratum, list[np.ndarray]] = {stratum: [] for stratum in bins}
     for number, url in enumerate(urls) if bins else ():
         for table in shards.row_groups(url):
-            for stratum, rows in _by_stratum(table):
+            for stratum, rows in by_stratum(table):
                 if stratum in bins:
                     parts[stratum].append(_of_bin(rows, number, bins[stratum]))
     return {
@@ -165,7 +173,7 @@ def taken(url: str, number: int, last: Mapping[Stratum, End]) -> np.ndarray:
     """
     rows: list[np.ndarray] = []
     for table in shards.row_groups(url):
-        for stratum, keys in _by_stratum(table):
+        for stratum, keys in by_stratum(table):
             rows.append(_before(keys, number, last[stratum]))
     return np.sort(np.concatenate(rows)) if rows else np.zeros(0, np.int64)
 

@@ -27,6 +27,9 @@ RECORDS = tuple(
 )
 """Endings of JSON lines, plain or packed."""
 
+PLAIN = "jikji"
+"""The format by which records are read whose format is not named: any JSON lines with a text."""
+
 PIECE_ROW_GROUPS = 64
 """Row groups of a Parquet file that are counted at a time."""
 
@@ -144,7 +147,7 @@ def _kind(name: str) -> Literal["parquet", "records"] | None:
 
 
 def _input(kind: Literal["parquet", "records"], file: InputFile) -> Input:
-    source = Source(format="jikji", paths=[glob.escape(file.url)]) if kind == "records" else None
+    source = Source(format=PLAIN, paths=[glob.escape(file.url)]) if kind == "records" else None
     return Input(kind, file.name, file.url, file.size or 0, source, file)
 
 
