@@ -40,7 +40,7 @@ def corpus_of(frame, folder, files=3):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir()
     step = max(1, -(-len(frame) // files))
-    for number, first in enumerate(range(0, len(frame), step)):
+    for number, first in enumerate(range(0, max(1, len(frame)), step)):
         frame[first : first + step].write_parquet(folder / f"{number}.parquet", row_group_size=7)
     return str(folder)
 
