@@ -7,7 +7,6 @@ own edition of Unicode; a tokenizer that is trained by one edition and used by a
 from __future__ import annotations
 
 import sys
-from functools import cache
 
 import numpy as np
 
@@ -21,31 +20,28 @@ _PROPERTIES = {"white": r"\s"}
 
 def census() -> np.ndarray:
     """Category and script of every code point as `tokenizers` sees them, (0x110000) uint8, as in `unicode_classes`."""
-    table = np.zeros(sys.maxunicode + 1, np.uint8)
-    for number, name in enumerate(CATEGORIES):
-        if number:
-            table[members(_PROPERTIES.get(name, rf"\p{{{name}}}"))] = number
-    for number, name in enumerate(SCRIPTS):
-        if number:
-            table[members(rf"\p{{{name}}}")] |= number << 4
+    categories = [_PROPERTIES.get(name, rf"\p{{{name}}}") for name in CATEGORIES[1:]]
+    scripts = [rf"\p{{{name}}}" for name in SCRIPTS[1:]]
+    every = np.arange(sys.maxunicode + 1)
+    # Most code points are in no class: they are asked once.
+    some = members("[" + "".join([*categories, *scripts]) + "]", np.delete(every, SURROGATES))
+    table = np.zeros(len(every), np.uint8)
+    for number, regex in enumerate(categories, 1):
+        table[members(regex, some)] = number
+    for number, regex in enumerate(scripts, 1):
+        table[members(regex, some)] |= number << 4
     return table
 
 
-def members(regex: str) -> np.ndarray:
-    """Code points that Oniguruma's class matches: what is left of the text of all when the class is cut out of it."""
+def members(regex: str, points: np.ndarray) -> np.ndarray:
+    """Those of some code points that Oniguruma's class matches: what is missing when it is cut out of their text."""
     from tokenizers import Regex, pre_tokenizers
 
-    split = pre_tokenizers.Split(Regex(f"{regex}+"), "removed")
-    others = "".join(piece for piece, _ in split.pre_tokenize_str(_every_code_point()))
-    found = np.ones(sys.maxunicode + 1, bool)
-    found[np.frombuffer(others.encode("utf-32-le"), np.uint32)] = False
-    found[SURROGATES.start : SURROGATES.stop] = False
-    return found
-
-
-@cache
-def _every_code_point() -> str:
-    return "".join(chr(point) for point in range(sys.maxunicode + 1) if point not in SURROGATES)
+    text = points.astype("<u4").tobytes().decode("utf-32-le")
+    others = "".join(
+        rest for rest, _ in pre_tokenizers.Split(Regex(f"{regex}+"), "removed").pre_tokenize_str(text)
+    )
+    return np.setdiff1d(points, np.frombuffer(others.encode("utf-32-le"), "<u4"))
 
 
 def as_text(table: np.ndarray) -> str:

@@ -16,7 +16,7 @@ from chejil.filters.byte_lanes import eight_bytes, trailing_zeros
 
 LANES, SYLLABLES = 8, 4
 BLOCK_BYTES = 16
-"""What must be there behind the place where a run is looked for; nearer to the buffer's end, nothing is found."""
+"""What must be there behind the place where a run is looked for a block at a time."""
 
 _EACH = 0x0101010101010101
 _HIGH, _CASE = np.uint64(0x80 * _EACH), np.uint64(0x20 * _EACH)
@@ -55,6 +55,8 @@ def ascii_end(data, at, end, case):
         at += LANES
         if at >= end:
             return end
+    while at < end and ord("a") <= np.uint64(data[at]) | case & np.uint64(0xFF) <= ord("z"):
+        at += 1
     return at
 
 
@@ -72,7 +74,7 @@ def _is_syllable(four):
 
 @njit(cache=True, nogil=True, forceinline=True)
 def hangul_end(data, at, end):
-    """Behind the Hangul syllables that begin at `at`."""
+    """Behind the Hangul syllables that begin at `at`; near the end of the buffer it may stop before one."""
     while at + BLOCK_BYTES <= len(data):
         found = _is_syllable(four_bytes(data, at)) | _is_syllable(four_bytes(data, at + 3)) << np.uint64(1)
         found |= _is_syllable(four_bytes(data, at + 6)) << np.uint64(2)
