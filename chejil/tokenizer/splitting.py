@@ -334,6 +334,8 @@ def _word_end(code, data, at, end):
         return at
     if behind == end:
         return end
+    if code == KOEN and data[start] >= 0x80 and _is_sentence_mark(data[behind]):
+        return _marks_end(data, behind, end)
     return behind if _ends_here(code, data[start], data[behind]) else at
 
 
@@ -342,9 +344,7 @@ def _ends_here(code, first, byte):
     """Whether a word that begins with a byte surely ends where another one follows that is none of its kind."""
     if byte >= 0x80:
         return False
-    if code == KOEN:
-        return first < 0x80 or not _is_sentence_mark(byte)
-    if first < 0x80 and code != O200K:
+    if code == KOEN or (first < 0x80 and code != O200K):
         return True
     return byte != _APOSTROPHE and not ord("A") <= byte & 0xDF <= ord("Z")
 
@@ -363,7 +363,11 @@ def next_end(code, data, at, end, classes):
         Above `at`, at most `end`.
     """
     behind = _word_end(code, data, at, end)
-    return behind if behind > at else _any_end(code, data, at, end, classes)
+    if behind > at:
+        return behind
+    if data[at] < 0x80 and at + 1 < end and data[at + 1] == _SPACE and classes[data[at]] == OTHER:
+        return at + 1  # one mark of ASCII before a space: no pattern takes the space, too
+    return _any_end(code, data, at, end, classes)
 
 
 @njit(cache=True, nogil=True)

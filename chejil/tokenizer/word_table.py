@@ -131,7 +131,7 @@ def _count(code, data, offsets, classes, slots, arena, block, state, max_word_by
             _fill(code, data, offsets, classes, block, state, max_word_bytes)
             if state[LAST] == 0:
                 return True
-            _touch(slots, block, state)
+            _touch(slots, arena, block, state)
         if not _count_block(data, slots, arena, block, state):
             return False
 
@@ -159,11 +159,16 @@ def _fill(code, data, offsets, classes, block, state, max_word_bytes):
 
 
 @njit(cache=True, nogil=True)
-def _touch(slots, block, state):
-    """Read the slots of a block, so that they come from memory all at once; the sum keeps the loop alive."""
+def _touch(slots, arena, block, state):
+    """Read the slots of a block, then the words in them, so that they come from memory all at once.
+
+    The sum keeps the loops alive.
+    """
     shift, total = np.uint64(64 - trailing_zeros(np.uint64(len(slots)))), np.uint64(0)
     for i in range(state[LAST]):
         total += slots[block[i, 0] >> shift, 1]
+    for i in range(state[LAST]):
+        total += np.uint64(arena[slots[block[i, 0] >> shift, 1] >> _SHIFT])
     state[_TOUCHED] = np.int64(total & _LENGTH)
 
 
@@ -191,8 +196,8 @@ def _count_block(data, slots, arena, block, state):
             used += number
             words += 1
         slots[slot, 2] += _ONE
-        state[OCCURRENCES] += 1
         first += 1
+    state[OCCURRENCES] += first - state[FIRST]
     state[WORDS], state[USED], state[FIRST] = words, used, first
     return done
 
