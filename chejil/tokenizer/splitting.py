@@ -1,0 +1,282 @@
+"""Compiled pre-tokenisation: where the pre-token that begins at a byte ends, for each pattern of patterns.yaml.
+
+Each matcher is written by hand after its regex and takes the same way through the alternatives as Oniguruma, so that
+boundaries equal those of `tokenizers`' Split on any text (tests/tokenizer/test_splitting.py). A character is one table
+lookup (unicode_classes.py), ASCII without decoding. None of these patterns looks behind, so a matcher needs nothing but
+the place and the end of its document; `\\s+(?!\\S)` sees the document's end as the end of the text.
+
+Unlike Oniguruma, which gives up after ten million steps, these are linear: `tokenizers` 0.23 panics on eleven million
+blanks in a row. Bytes that are no UTF-8 never lead outside the document; they are cut somehow, always the same way.
+Numba's cache watches the file of a kernel, not those that it calls: after an edit remove `__pycache__`.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from chejil.tokenizer.unicode_classes import (
+    BLANK,
+    CASELESS,
+    CATEGORY_BITS,
+    LATIN,
+    LOWER,
+    MARK,
+    MODIFIER,
+    NEWLINE,
+    NUMBER,
+    OTHER,
+    SCRIPT_SHIFT,
+    SPACE,
+    TITLE,
+    UPPER,
+)
+
+GPT2, GPT4, O200K, KOEN, QWEN2 = range(5)
+"""Codes of patterns.yaml."""
+
+_LETTERS = 1 << UPPER | 1 << LOWER | 1 << TITLE | 1 << MODIFIER | 1 << CASELESS
+_BOTH = 1 << MODIFIER | 1 << CASELESS | 1 << MARK  # what o200k takes for upper and for lower case
+_UPPERS, _LOWERS = _BOTH | 1 << UPPER | 1 << TITLE, _BOTH | 1 << LOWER
+_NUMBERS = 1 << NUMBER
+_WHITE = 1 << BLANK | 1 << NEWLINE | 1 << SPACE
+_REST = 1 << OTHER | 1 << MARK  # [^\s\p{L}\p{N}]
+_BEFORE_LETTERS = _REST | 1 << BLANK | 1 << SPACE  # [^\r\n\p{L}\p{N}]
+
+_APOSTROPHE, _SLASH = ord("'"), ord("/")
+_LONG_S = (0xC5, 0xBF)  # U+017F, an s to whoever ignores case
+
+
+@njit(cache=True, nogil=True, inline="always")
+def next_class(data, at, end, classes):
+    """Category and script of the character at byte `at`, and where the next one starts; `at` lies before `end`."""
+    lead = np.int64(data[at])
+    if lead < 0x80:
+        return np.int64(classes[lead]), at + 1
+    if lead < 0xE0:
+        if at + 2 > end:
+            return np.int64(OTHER), end
+        return np.int64(classes[(lead & 0x1F) << 6 | np.int64(data[at + 1]) & 0x3F]), at + 2
+    if lead < 0xF0:
+        if at + 3 > end:
+            return np.int64(OTHER), end
+        point = (lead & 0x0F) << 12 | (np.int64(data[at + 1]) & 0x3F) << 6 | np.int64(data[at + 2]) & 0x3F
+        return np.int64(classes[point]), at + 3
+    if at + 4 > end:
+        return np.int64(OTHER), end
+    point = (lead & 0x07) << 18 | (np.int64(data[at + 1]) & 0x3F) << 12
+    point |= (np.int64(data[at + 2]) & 0x3F) << 6 | np.int64(data[at + 3]) & 0x3F
+    return np.int64(classes[point]), at + 4
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is(found, categories):
+    return categories >> (found & CATEGORY_BITS) & 1 != 0
+
+
+@njit(cache=True, nogil=True)
+def _run_end(data, at, end, classes, categories):
+    """The end of the characters of some categories that begin at `at`, maybe none."""
+    while at < end:
+        found, after = next_class(data, at, end, classes)
+        if not _is(found, categories):
+            break
+        at = after
+    return at
+
+
+@njit(cache=True, nogil=True)
+def _contraction(data, at, end, ignore_case):
+    """Behind 's 't 're 've 'm 'll 'd at an apostrophe; `at` where there is none."""
+    if at + 1 >= end:
+        return at
+    fold = 0x20 if ignore_case else 0
+    first = data[at + 1] | fold
+    if first == ord("s") or first == ord("t") or first == ord("m") or first == ord("d"):
+        return at + 2
+    if at + 2 >= end:
+        return at
+    if ignore_case and data[at + 1] == _LONG_S[0] and data[at + 2] == _LONG_S[1]:
+        return at + 3
+    second = data[at + 2] | fold
+    if second == ord("e") and (first == ord("r") or first == ord("v")):
+        return at + 3
+    return at + 3 if first == ord("l") and second == ord("l") else at
+
+
+@njit(cache=True, nogil=True)
+def _digits(data, at, end, classes, most):
+    """Behind at most `most` numbers."""
+    for _ in range(most):
+        if at >= end:
+            break
+        found, after = next_class(data, at, end, classes)
+        if not _is(found, _NUMBERS):
+            break
+        at = after
+    return at
+
+
+@njit(cache=True, nogil=True)
+def _rest(data, at, end, classes, slash):
+    """[^\\s\\p{L}\\p{N}]+ and the line ends behind it (and slashes, in o200k)."""
+    at = _run_end(data, at, end, classes, _REST)
+    while at < end and (data[at] == 0x0A or data[at] == 0x0D or (slash and data[at] == _SLASH)):
+        at += 1
+    return at
+
+
+@njit(cache=True, nogil=True)
+def _white(data, at, end, classes, lines):
+    """\\s*[\\r\\n]+ (where `lines`), else \\s+(?!\\S), else \\s+."""
+    start, last, behind_line = at, at, at
+    while at < end:
+        found, after = next_class(data, at, end, classes)
+        if not _is(found, _WHITE):
+            break
+        last, at = at, after
+        if found & CATEGORY_BITS == NEWLINE:
+            behind_line = after
+    if lines and behind_line > start:
+        return behind_line
+    return at if at == end or last == start else last
+
+
+@njit(cache=True, nogil=True)
+def _script_run(data, at, end, classes, script):
+    """Letters of one script with the marks behind them. Scripts that have no class of their own are one."""
+    while at < end:
+        found, after = next_class(data, at, end, classes)
+        if not (_is(found, _LETTERS) and _koen_script(found) == script) and not _is(found, 1 << MARK):
+            break
+        at = after
+    return at
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _koen_script(found):
+    script = found >> SCRIPT_SHIFT
+    return script if script <= LATIN else 0
+
+
+@njit(cache=True, nogil=True)
+def _cased_run(data, at, end, classes, capitals):
+    """U*L+, else (where `capitals`) U+L* of o200k, U and L what may be upper and lower case; `at` where none is here.
+
+    The greedy U* gives back as little as it must: L+ wants one that is no capital.
+    """
+    start, behind_both = at, at
+    while at < end:
+        found, after = next_class(data, at, end, classes)
+        if not _is(found, _UPPERS):
+            break
+        at = after
+        if _is(found, _BOTH):
+            behind_both = after
+    lower_end = _run_end(data, at, end, classes, _LOWERS)
+    if lower_end > at:
+        return lower_end
+    if behind_both > start:
+        return behind_both
+    return at if capitals else start
+
+
+@njit(cache=True, nogil=True)
+def _gpt2(data, at, end, classes):
+    found, after = next_class(data, at, end, classes)
+    if data[at] == _APOSTROPHE:
+        behind = _contraction(data, at, end, False)
+        if behind > at:
+            return behind
+    start = at
+    if found & CATEGORY_BITS == SPACE and after < end:
+        start = after
+        found, after = next_class(data, start, end, classes)
+    if _is(found, _LETTERS):
+        return _run_end(data, after, end, classes, _LETTERS)
+    if _is(found, _NUMBERS):
+        return _run_end(data, after, end, classes, _NUMBERS)
+    if _is(found, _REST):
+        return _run_end(data, after, end, classes, _REST)
+    return _white(data, at, end, classes, False)
+
+
+@njit(cache=True, nogil=True)
+def _gpt4(data, at, end, classes, digits, scripts):
+    """Also koen, which cuts letters by script, and qwen2, which differ in the number of digits."""
+    found, after = next_class(data, at, end, classes)
+    if data[at] == _APOSTROPHE:
+        behind = _contraction(data, at, end, True)
+        if behind > at:
+            return behind
+    if _is(found, _NUMBERS):
+        return _digits(data, after, end, classes, digits - 1)
+    letter, behind = found, after
+    if _is(found, _BEFORE_LETTERS) and after < end:
+        letter, behind = next_class(data, after, end, classes)
+    if _is(letter, _LETTERS):
+        if scripts:
+            return _script_run(data, behind, end, classes, _koen_script(letter))
+        return _run_end(data, behind, end, classes, _LETTERS)
+    if _is(found, _REST) or (found & CATEGORY_BITS == SPACE and _is(letter, _REST)):
+        return _rest(data, after, end, classes, False)
+    return _white(data, at, end, classes, True)
+
+
+@njit(cache=True, nogil=True)
+def _o200k(data, at, end, classes):
+    found, after = next_class(data, at, end, classes)
+    if _is(found, _NUMBERS):
+        return _digits(data, after, end, classes, 2)
+    start = after if _is(found, _BEFORE_LETTERS) else at
+    mark = (
+        found & CATEGORY_BITS == MARK
+    )  # before letters, and a letter itself: alone before it stands before capitals
+    behind = _cased_run(data, start, end, classes, not mark)
+    if behind > start or mark:
+        if behind < end and data[behind] == _APOSTROPHE:
+            return _contraction(data, behind, end, True)
+        return behind
+    if _is(found, _REST):
+        return _rest(data, after, end, classes, True)
+    if found & CATEGORY_BITS == SPACE and after < end:
+        second, _ = next_class(data, after, end, classes)
+        if _is(second, _REST):
+            return _rest(data, after, end, classes, True)
+    return _white(data, at, end, classes, True)
+
+
+@njit(cache=True, nogil=True)
+def next_end(code, data, at, end, classes):
+    """The end of the pre-token that begins at byte `at` of a document that ends at byte `end`.
+
+    Args:
+        code: of a pattern.
+        data: bytes of UTF-8, uint8.
+        at: where the document or its last pre-token's successor begins, before `end`.
+        classes: `unicode_classes.classes()`.
+
+    Returns:
+        Above `at`, at most `end`.
+    """
+    if code == GPT4:
+        return _gpt4(data, at, end, classes, 3, False)
+    if code == KOEN:
+        return _gpt4(data, at, end, classes, 2, True)
+    if code == O200K:
+        return _o200k(data, at, end, classes)
+    if code == QWEN2:
+        return _gpt4(data, at, end, classes, 1, False)
+    return _gpt2(data, at, end, classes)
+
+
+@njit(cache=True, nogil=True)
+def ends(code, data, start, end, classes):
+    """The ends of all pre-tokens of the document between two bytes, int64."""
+    found = np.empty(end - start, np.int64)
+    at, number = start, 0
+    while at < end:
+        at = next_end(code, data, at, end, classes)
+        found[number] = at
+        number += 1
+    return found[:number].copy()
