@@ -15,10 +15,12 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from chejil.tokenizer.letter_runs import CASE_IGNORED, ascii_end, hangul_end
 from chejil.tokenizer.unicode_classes import (
     BLANK,
     CASELESS,
     CATEGORY_BITS,
+    HANGUL,
     LATIN,
     LOWER,
     MARK,
@@ -43,11 +45,12 @@ _WHITE = 1 << BLANK | 1 << NEWLINE | 1 << SPACE
 _REST = 1 << OTHER | 1 << MARK  # [^\s\p{L}\p{N}]
 _BEFORE_LETTERS = _REST | 1 << BLANK | 1 << SPACE  # [^\r\n\p{L}\p{N}]
 
-_APOSTROPHE, _SLASH = ord("'"), ord("/")
+_SPACE, _APOSTROPHE, _SLASH = ord(" "), ord("'"), ord("/")
+_MARKS = tuple(b".,!?")
 _LONG_S = (0xC5, 0xBF)  # U+017F, an s to whoever ignores case
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, forceinline=True)
 def next_class(data, at, end, classes):
     """Category and script of the character at byte `at`, and where the next one starts; `at` lies before `end`."""
     lead = np.int64(data[at])
@@ -69,12 +72,12 @@ def next_class(data, at, end, classes):
     return np.int64(classes[point]), at + 4
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, forceinline=True)
 def _is(found, categories):
     return categories >> (found & CATEGORY_BITS) & 1 != 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _run_end(data, at, end, classes, categories):
     """The end of the characters of some categories that begin at `at`, maybe none."""
     while at < end:
@@ -104,7 +107,7 @@ def _contraction(data, at, end, ignore_case):
     return at + 3 if first == ord("l") and second == ord("l") else at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _digits(data, at, end, classes, most):
     """Behind at most `most` numbers."""
     for _ in range(most):
@@ -117,7 +120,7 @@ def _digits(data, at, end, classes, most):
     return at
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _rest(data, at, end, classes, slash):
     """[^\\s\\p{L}\\p{N}]+ and the line ends behind it (and slashes, in o200k)."""
     at = _run_end(data, at, end, classes, _REST)
@@ -142,24 +145,65 @@ def _white(data, at, end, classes, lines):
     return at if at == end or last == start else last
 
 
-@njit(cache=True, nogil=True)
-def _script_run(data, at, end, classes, script):
-    """Letters of one script with the marks behind them. Scripts that have no class of their own are one."""
+@njit(cache=True, nogil=True, forceinline=True)
+def _letters_end(data, at, end, classes):
+    """Behind the letters that begin at `at`, maybe none."""
     while at < end:
-        found, after = next_class(data, at, end, classes)
-        if not (_is(found, _LETTERS) and _koen_script(found) == script) and not _is(found, 1 << MARK):
-            break
-        at = after
+        start = at
+        at = ascii_end(data, at, end, CASE_IGNORED) if data[at] < 0x80 else hangul_end(data, at, end)
+        if at == start:
+            found, after = next_class(data, at, end, classes)
+            if not _is(found, _LETTERS):
+                break
+            at = after
     return at
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True, forceinline=True)
+def _script_end(data, at, end, classes):
+    """Behind the letters of one script that begin at `at`, and sentence marks behind Hangul; maybe none.
+
+    Scripts that have no class of their own are one.
+    """
+    start, script = at, np.int64(-1)
+    at = ascii_end(data, at, end, CASE_IGNORED) if data[at] < 0x80 else hangul_end(data, at, end)
+    if at > start:
+        script = np.int64(LATIN if data[start] < 0x80 else HANGUL)
+    while at < end:
+        found, after = next_class(data, at, end, classes)
+        if not _is(found, _LETTERS):
+            break
+        if script < 0:
+            script = _koen_script(found)
+        if _koen_script(found) != script:
+            break
+        at = after
+    return _marks_end(data, at, end) if script == HANGUL else at
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _marks_end(data, at, end):
+    """Behind [.,!?]+[\\r\\n]*, maybe none."""
+    start = at
+    while at < end and _is_sentence_mark(data[at]):
+        at += 1
+    while start < at < end and (data[at] == 0x0A or data[at] == 0x0D):
+        at += 1
+    return at
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _is_sentence_mark(byte):
+    return byte == _MARKS[0] or byte == _MARKS[1] or byte == _MARKS[2] or byte == _MARKS[3]
+
+
+@njit(cache=True, nogil=True, forceinline=True)
 def _koen_script(found):
     script = found >> SCRIPT_SHIFT
     return script if script <= LATIN else 0
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _cased_run(data, at, end, classes, capitals):
     """U*L+, else (where `capitals`) U+L* of o200k, U and L what may be upper and lower case; `at` where none is here.
 
@@ -167,13 +211,18 @@ def _cased_run(data, at, end, classes, capitals):
     """
     start, behind_both = at, at
     while at < end:
+        behind = hangul_end(data, at, end)
+        if behind > at:
+            at = behind_both = behind
+            continue
         found, after = next_class(data, at, end, classes)
         if not _is(found, _UPPERS):
             break
         at = after
         if _is(found, _BOTH):
             behind_both = after
-    lower_end = _run_end(data, at, end, classes, _LOWERS)
+    lower_end = ascii_end(data, at, end, np.uint64(0))
+    lower_end = _run_end(data, lower_end, end, classes, _LOWERS)
     if lower_end > at:
         return lower_end
     if behind_both > start:
@@ -181,49 +230,55 @@ def _cased_run(data, at, end, classes, capitals):
     return at if capitals else start
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _gpt2(data, at, end, classes):
-    found, after = next_class(data, at, end, classes)
+    start = at + (data[at] == _SPACE)
+    if start < end:
+        behind = _letters_end(data, start, end, classes)
+        if behind > start:
+            return behind
     if data[at] == _APOSTROPHE:
         behind = _contraction(data, at, end, False)
         if behind > at:
             return behind
-    start = at
-    if found & CATEGORY_BITS == SPACE and after < end:
-        start = after
+    if start < end:
         found, after = next_class(data, start, end, classes)
-    if _is(found, _LETTERS):
-        return _run_end(data, after, end, classes, _LETTERS)
-    if _is(found, _NUMBERS):
-        return _run_end(data, after, end, classes, _NUMBERS)
-    if _is(found, _REST):
-        return _run_end(data, after, end, classes, _REST)
+        if _is(found, _NUMBERS):
+            return _run_end(data, after, end, classes, _NUMBERS)
+        if _is(found, _REST):
+            return _run_end(data, after, end, classes, _REST)
     return _white(data, at, end, classes, False)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _gpt4(data, at, end, classes, digits, scripts):
-    """Also koen, which cuts letters by script, and qwen2, which differ in the number of digits."""
-    found, after = next_class(data, at, end, classes)
+    """Also koen, which cuts letters by script, and qwen2; they differ in the number of digits."""
     if data[at] == _APOSTROPHE:
         behind = _contraction(data, at, end, True)
         if behind > at:
             return behind
-    if _is(found, _NUMBERS):
-        return _digits(data, after, end, classes, digits - 1)
-    letter, behind = found, after
-    if _is(found, _BEFORE_LETTERS) and after < end:
-        letter, behind = next_class(data, after, end, classes)
-    if _is(letter, _LETTERS):
-        if scripts:
-            return _script_run(data, behind, end, classes, _koen_script(letter))
-        return _run_end(data, behind, end, classes, _LETTERS)
-    if _is(found, _REST) or (found & CATEGORY_BITS == SPACE and _is(letter, _REST)):
-        return _rest(data, after, end, classes, False)
+    start, found, after = at + 1, np.int64(SPACE), at + 1
+    if data[at] != _SPACE:
+        found, after = next_class(data, at, end, classes)
+        if _is(found, _NUMBERS):
+            return _digits(data, after, end, classes, digits - 1)
+        start = after if _is(found, _BEFORE_LETTERS) else at
+    if start < end:
+        behind = (
+            _script_end(data, start, end, classes) if scripts else _letters_end(data, start, end, classes)
+        )
+        if behind > start:
+            return behind
+    rest = at
+    if found & CATEGORY_BITS == SPACE and after < end:
+        found, _ = next_class(data, after, end, classes)
+        rest = after
+    if _is(found, _REST):
+        return _rest(data, rest, end, classes, False)
     return _white(data, at, end, classes, True)
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def _o200k(data, at, end, classes):
     found, after = next_class(data, at, end, classes)
     if _is(found, _NUMBERS):
@@ -247,6 +302,52 @@ def _o200k(data, at, end, classes):
 
 
 @njit(cache=True, nogil=True)
+def _any_end(code, data, at, end, classes):
+    """As `next_end`, whatever comes."""
+    if code == GPT4:
+        return _gpt4(data, at, end, classes, 3, False)
+    if code == KOEN:
+        return _gpt4(data, at, end, classes, 2, True)
+    if code == O200K:
+        return _o200k(data, at, end, classes)
+    if code == QWEN2:
+        return _gpt4(data, at, end, classes, 1, False)
+    return _gpt2(data, at, end, classes)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _word_end(code, data, at, end):
+    """Behind a word of ASCII letters or Hangul, the space before it included; `at` where it is not as simple as that."""
+    start = at + (data[at] == _SPACE)
+    if start >= end:
+        return at
+    if data[start] >= 0x80:
+        behind = hangul_end(data, start, end)
+    elif code == O200K:
+        behind = ascii_end(data, start + 1, end, np.uint64(0))
+        if behind == start + 1 and not ord("a") <= data[start] <= ord("z"):
+            return at
+        behind = behind if ord("A") <= data[start] & 0xDF <= ord("Z") else start
+    else:
+        behind = ascii_end(data, start, end, CASE_IGNORED)
+    if behind == start or behind == end:
+        return behind if behind > start else at
+    return behind if _ends_here(code, data[start], data[behind]) else at
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def _ends_here(code, first, byte):
+    """Whether a word that begins with a byte surely ends where another one follows that is none of its kind."""
+    if byte >= 0x80:
+        return False
+    if code == KOEN:
+        return first < 0x80 or not _is_sentence_mark(byte)
+    if first < 0x80 and code != O200K:
+        return True
+    return byte != _APOSTROPHE and not ord("A") <= byte & 0xDF <= ord("Z")
+
+
+@njit(cache=True, nogil=True, forceinline=True)
 def next_end(code, data, at, end, classes):
     """The end of the pre-token that begins at byte `at` of a document that ends at byte `end`.
 
@@ -259,15 +360,8 @@ def next_end(code, data, at, end, classes):
     Returns:
         Above `at`, at most `end`.
     """
-    if code == GPT4:
-        return _gpt4(data, at, end, classes, 3, False)
-    if code == KOEN:
-        return _gpt4(data, at, end, classes, 2, True)
-    if code == O200K:
-        return _o200k(data, at, end, classes)
-    if code == QWEN2:
-        return _gpt4(data, at, end, classes, 1, False)
-    return _gpt2(data, at, end, classes)
+    behind = _word_end(code, data, at, end)
+    return behind if behind > at else _any_end(code, data, at, end, classes)
 
 
 @njit(cache=True, nogil=True)
