@@ -1,7 +1,7 @@
 """Asks the installed `tokenizers` which class each code point has, and writes the answer down as unicode_classes.txt.
 
-Only the test that guards the file and whoever renews it come here. `tokenizers` carries Oniguruma, and Oniguruma its own
-edition of Unicode; a tokenizer that is trained by one edition and used by another would cut text at two places.
+Only the test that guards the file and whoever renews it come here. `tokenizers` carries Oniguruma, and Oniguruma its
+own edition of Unicode; a tokenizer that is trained by one edition and used by another would cut text at two places.
 """
 
 from __future__ import annotations

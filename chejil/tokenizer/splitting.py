@@ -317,7 +317,7 @@ def _any_end(code, data, at, end, classes):
 
 @njit(cache=True, nogil=True, forceinline=True)
 def _word_end(code, data, at, end):
-    """Behind a word of ASCII letters or Hangul, the space before it included; `at` where it is not as simple as that."""
+    """Behind a word of ASCII letters or Hangul with the space before it; `at` where it is not as simple as that."""
     start = at + (data[at] == _SPACE)
     if start >= end:
         return at
@@ -330,8 +330,10 @@ def _word_end(code, data, at, end):
         behind = behind if ord("A") <= data[start] & 0xDF <= ord("Z") else start
     else:
         behind = ascii_end(data, start, end, CASE_IGNORED)
-    if behind == start or behind == end:
-        return behind if behind > start else at
+    if behind == start:
+        return at
+    if behind == end:
+        return end
     return behind if _ends_here(code, data[start], data[behind]) else at
 
 

@@ -1,10 +1,10 @@
 """Category and script of every code point as `tokenizers` sees them, from a file of the package, for the splitters.
 
-The file (unicode_classes.txt, 35 KB) is what the Oniguruma of `tokenizers` 0.23 answers (Unicode 16; class_census.py
-asks it), so that boundaries do not depend on the Unicode of this Python: `unicodedata` of 3.11 is two editions older, and
-the `regex` package one younger, with 17,144 more letters. A byte a code point: the category in the low four bits, the
-script above them. The table is 2 MiB so that no four bytes, valid or not, lead outside; a page of text touches a few
-lines of it.
+The file (unicode_classes.txt, 18 KB) is what the Oniguruma of `tokenizers` 0.23 answers (Unicode 16; class_census.py
+asks it), so that boundaries do not depend on the Unicode of this Python: `unicodedata` of 3.11 is two editions older,
+and the `regex` package one younger, with 17,144 more letters. A byte a code point: the category in the low four bits,
+the script above them. The table is 2 MiB so that no four bytes, valid or not, lead outside; a page of text touches a
+few lines of it.
 """
 
 from __future__ import annotations

@@ -100,7 +100,7 @@ def _matches(path: str, data_root: str, ignore: list[str]) -> Iterator[InputFile
         )
     for name, info in kept:
         url = name if _is_local(files) else files.unstrip_protocol(name)
-        yield InputFile(url, _clean_name(name.removeprefix(root + "/")), info.get("size"), _fingerprint(info))
+        yield InputFile(url, _clean_name(name.removeprefix(root + "/")), info.get("size"), fingerprint(info))
 
 
 def _file_system(path: str, data_root: str) -> tuple[fsspec.AbstractFileSystem, str]:
@@ -135,7 +135,8 @@ def _clean_name(name: str) -> str:
     return unicodedata.normalize("NFC", readable)
 
 
-def _fingerprint(info: dict[str, Any]) -> str:
+def fingerprint(info: dict[str, Any]) -> str:
+    """Of what a file system tells of a file: its size, and the best mark there is that changes with the content."""
     mark = next((info[key] for key in _FINGERPRINTS if info.get(key) is not None), "")
     return f"{info.get('size')}-{mark}"
 
