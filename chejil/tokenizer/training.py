@@ -1,10 +1,10 @@
 """From word counts to tokenizers: merges once, and a folder for each size of the vocabulary.
 
-Merges nest: the first n merges of a longer training are the training of n merges. So all sizes come from one training, at
-the price of the largest. A size counts special tokens, bytes and merges; reserved tokens fill it up to a multiple.
+Merges nest: the first n merges of a longer training are the training of n merges. So all sizes come from one training,
+at the price of the largest. A size counts special tokens, bytes and merges; reserved tokens fill it up to a multiple.
 
-What is written depends on the word counts and the settings alone: two trainings on any machines give the same bytes, and
-the manifest holds the hash of the counts, so that a tokenizer can be traced to its text.
+What is written depends on the word counts and the settings alone: two trainings on any machines give the same bytes,
+and the manifest holds the hash of the counts, so that a tokenizer can be traced to its text.
 """
 
 from __future__ import annotations
@@ -100,7 +100,12 @@ def train(
     first = len(settings.special_tokens) + 256
     found = _merged(words, max(settings.vocab_sizes) - first, settings, progress or Silent())
     pairs = token_pairs(found, len(settings.special_tokens))
-    made_of = {"pattern": pattern.name, "regex": pattern.regex, "words": described(words), **(provenance or {})}
+    made_of = {
+        "pattern": pattern.name,
+        "regex": pattern.regex,
+        "words": described(words),
+        **(provenance or {}),
+    }
     folders = {size: shards.join(out, size_name(size)) for size in settings.vocab_sizes}
     if len(folders) == 1:
         folders = dict.fromkeys(folders, out)
@@ -197,6 +202,20 @@ def _written(
     reserved = tokenizer_folder.reserved_tokens(tokens, settings.multiple, [*special, *made])
     content = tokenizer_file.document(special, pairs, regex, reserved)
     last = int(found.counts[len(pairs) - 1]) if pairs else None
-    sizes = {"asked": asked, "tokens": tokens, "size": tokens + len(reserved), "merges": len(pairs), "last_count": last}
+    sizes = {
+        "asked": asked,
+        "tokens": tokens,
+        "size": tokens + len(reserved),
+        "merges": len(pairs),
+        "last_count": last,
+    }
     manifest = tokenizer_folder.write(folder, content, settings, {**made_of, "vocabulary": sizes})
-    return Trained(folder, asked, tokens, tokens + len(reserved), len(pairs), last, manifest["files"][tokenizer_file.NAME])
+    return Trained(
+        folder,
+        asked,
+        tokens,
+        tokens + len(reserved),
+        len(pairs),
+        last,
+        manifest["files"][tokenizer_file.NAME],
+    )

@@ -14,5 +14,6 @@ def trained(rows: Sequence[Trained]) -> Iterator[RenderableType]:
     """A line a tokenizer."""
     columns = ("tokenizer", "tokens>", "with reserved>", "merges>", "count of the last>", "hash")
     yield terminal.table(
-        columns, ((row.folder, row.tokens, row.size, row.merges, row.last_count, row.hash[:12]) for row in rows)
+        columns,
+        ((row.folder, row.tokens, row.size, row.merges, row.last_count, row.hash[:12]) for row in rows),
     )

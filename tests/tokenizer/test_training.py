@@ -14,7 +14,9 @@ from chejil.tokenizer.training import TrainingSettings
 tokenizers = pytest.importorskip("tokenizers")
 
 # "the sky is blue and the sea is blue, too; 3 March 2024; the AI reads Hanja: people of Korea"
-TEXTS = ["하늘은 푸르고 바다도 푸르다. 2024년 3월, AI는 大韓民國을 읽는다. the sky and the sea, the sea"] * 3 + ["ㅋㅋㅋㅋ 하늘"]
+TEXTS = [
+    "하늘은 푸르고 바다도 푸르다. 2024년 3월, AI는 大韓民國을 읽는다. the sky and the sea, the sea"
+] * 3 + ["ㅋㅋㅋㅋ 하늘"]
 SMALL = {"vocab_sizes": (300,), "pattern": "gpt4", "min_count": 1}
 
 
@@ -56,8 +58,12 @@ def test_the_file_encodes_as_that_of_hugging_face(tmp_path):
 
 def test_sizes_nest(tmp_path):
     """The smaller is the beginning of the larger, and what a training of its own would give."""
-    several = training.train(words_of(TEXTS), str(tmp_path / "all"), TrainingSettings(**{**SMALL, "vocab_sizes": (320, 280)}))
-    alone = training.train(words_of(TEXTS), str(tmp_path / "one"), TrainingSettings(**{**SMALL, "vocab_sizes": (280,)}))
+    several = training.train(
+        words_of(TEXTS), str(tmp_path / "all"), TrainingSettings(**{**SMALL, "vocab_sizes": (320, 280)})
+    )
+    alone = training.train(
+        words_of(TEXTS), str(tmp_path / "one"), TrainingSettings(**{**SMALL, "vocab_sizes": (280,)})
+    )
 
     small, large = (tokenizer_file.read(row.folder) for row in several)
 
@@ -83,7 +89,9 @@ def test_the_manifest_says_what_it_was_made_of(tmp_path):
 
 def test_too_few_words_stop_early_and_say_so(tmp_path):
     """What could be trained is written."""
-    (row,) = training.train(words_of(["가나"]), str(tmp_path), TrainingSettings(**{**SMALL, "vocab_sizes": (1000,)}))
+    (row,) = training.train(
+        words_of(["가나"]), str(tmp_path), TrainingSettings(**{**SMALL, "vocab_sizes": (1000,)})
+    )
 
     assert row.tokens == 265
     assert row.merges == 5
