@@ -136,7 +136,8 @@ def sharding_warning(size: int, gpus: int) -> str | None:
 
 def reserved_tokens(size: int, multiple: int, taken: Sequence[str] = ()) -> list[str]:
     """Names of the reserved tokens behind `size` tokens, none of them taken."""
-    missing, names, number = padded(size, multiple) - size, [], 0
+    missing, number = padded(size, multiple) - size, 0
+    names: list[str] = []
     used = set(taken)
     while len(names) < missing:
         name = RESERVED.format(number)

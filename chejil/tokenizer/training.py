@@ -155,7 +155,7 @@ def described(words: Words) -> dict[str, Any]:
     """What the manifest says of word counts: types, occurrences, and a hash of their content."""
     state = xxhash.xxh3_128()
     for array, kind in ((words.data, np.uint8), (words.offsets, np.int64), (words.counts, np.int64)):
-        state.update(np.ascontiguousarray(array, kind))
+        state.update(np.ascontiguousarray(array, kind).data)
     return {"types": len(words.counts), "occurrences": int(words.counts.sum()), "hash": state.hexdigest()}
 
 
