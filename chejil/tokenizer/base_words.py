@@ -2,9 +2,9 @@
 
 A byte-level base (GPT-2, Llama 3, Qwen) names the regex of its pre-tokens, by which words are counted. A base with
 bytes for missing characters (Llama 2 and others made by SentencePiece) cuts nowhere; words are then counted by a named
-pattern, as SentencePiece learns within scripts, and the space before a word becomes its U+2581. There the most frequent
-characters that are no tokens become such first, as pairs of stand-in bytes are never merged; a word ends where one of the
-others stands.
+pattern, as SentencePiece learns within scripts, and the space before a word becomes its U+2581. There the most
+frequent characters that are no tokens become such first, as pairs of stand-in bytes are never merged; a word ends where
+one of the others stands.
 
 Each different word is encoded once by `tokenizers` itself.
 """
@@ -101,7 +101,9 @@ def missing_characters(words: Words, base: TokenizerFile, coverage: float) -> li
 def encoded(words: Words, base: TokenizerFile, new: Mapping[str, int]) -> Symbols:
     """All words as the base encodes them, with new tokens of one character each."""
     model = _bare(base, new)
-    ids, sizes, counts = [], [], []
+    ids: list[np.ndarray] = []
+    sizes: list[np.ndarray] = []
+    counts: list[int] = []
     batch: list[str] = []
     for word, count in texts_of(words, base):
         batch.append(word)

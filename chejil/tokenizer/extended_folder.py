@@ -1,8 +1,7 @@
 """The folder of an extended tokenizer: its tokenizer.json, and whatever the base's folder holds beside its own.
 
-Roles of special tokens, chat template and longest text stay those of the base: its files are copied as they are. Only
-files that `transformers` reads of a tokenizer are; a `vocab.json`, `merges.txt` or `tokenizer.model` would still be that
-of the base, and some readers would prefer it.
+Roles of special tokens, chat template and longest text stay those of the base: its files are copied as they are. A
+`vocab.json`, `merges.txt` or `tokenizer.model` is not, as it would still be that of the base, and some readers prefer it.
 """
 
 from __future__ import annotations

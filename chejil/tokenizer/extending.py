@@ -2,7 +2,7 @@
 
 Every id of the base stays what it was, also those of added tokens above its vocabulary; new tokens get the ids behind
 all of them, and their merges stand behind all merges. So text in which no new pair occurs is encoded as before. New
-merges are learnt on the words as the base encodes them, by the trainer of merging.py: they go on where the base stopped.
+merges are learnt on the words as the base encodes them, by the trainer of merging.py: they go on where it stopped.
 
 A model with this tokenizer needs as many more rows in its embedding (and its head) as the report says.
 """
