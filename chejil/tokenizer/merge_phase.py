@@ -175,7 +175,7 @@ def merge_word(symbols, begin, end, left, right, new, weight, word, changes, tou
         symbols[out] = END
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _touch(slot, changes, touched, sizes):
     if changes[slot, SEEN] == UNTOUCHED:
         changes[slot, SEEN] = NO_WORD
@@ -183,7 +183,7 @@ def _touch(slot, changes, touched, sizes):
         sizes[0] += 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def _gain(slot, weight, word, changes, touched, events, sizes):
     changes[slot, GAIN] += weight
     if changes[slot, SEEN] != word:

@@ -18,7 +18,7 @@ _MIX = np.uint64(0x9E3779B97F4A7C15)  # 2**64 / golden ratio
 _HIGH = np.uint64(32)
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def pair(left, right):
     """The key of a pair."""
     return (np.int64(left) << np.int64(32)) | np.int64(right)
@@ -56,7 +56,7 @@ def longer(array):
     return more
 
 
-@njit(cache=True, nogil=True, inline="always")
+@njit(cache=True, nogil=True)
 def before(count, key, other_count, other_key):
     """Whether a pair is merged before another one."""
     return count > other_count or (count == other_count and key < other_key)
