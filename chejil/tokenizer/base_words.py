@@ -20,9 +20,9 @@ import numpy as np
 
 from chejil.errors import ChejilError
 from chejil.tokenizer import patterns
-from chejil.tokenizer.merging import Words
 from chejil.tokenizer.patterns import Pattern
 from chejil.tokenizer.tokenizer_file import BYTE_TOKENS, TokenizerFile
+from chejil.tokenizer.word_counts import WordCounts
 
 SPACE = "\u2581"
 _GPT2 = "gpt2"
@@ -66,7 +66,7 @@ def _steps(pre_tokenizer: dict[str, Any] | None) -> list[dict[str, Any]]:
     return pre_tokenizer["pretokenizers"] if pre_tokenizer["type"] == "Sequence" else [pre_tokenizer]
 
 
-def texts_of(words: Words, base: TokenizerFile) -> Iterator[tuple[str, int]]:
+def texts_of(words: WordCounts, base: TokenizerFile) -> Iterator[tuple[str, int]]:
     """Words with their counts, as the base's model sees them but for byte-level letters."""
     places, data, counts = words.offsets.tolist(), words.data.tobytes(), words.counts.tolist()
     fallback = base.kind == "byte_fallback"
@@ -78,7 +78,7 @@ def texts_of(words: Words, base: TokenizerFile) -> Iterator[tuple[str, int]]:
             yield (SPACE + word[1:] if word.startswith(" ") else word), count
 
 
-def missing_characters(words: Words, base: TokenizerFile, coverage: float) -> list[str]:
+def missing_characters(words: WordCounts, base: TokenizerFile, coverage: float) -> list[str]:
     """Characters that are no tokens of the base, the most frequent first (of equals by code point).
 
     As many as are needed for all tokens together to cover that share of the words' characters.
@@ -98,7 +98,7 @@ def missing_characters(words: Words, base: TokenizerFile, coverage: float) -> li
     return chosen
 
 
-def encoded(words: Words, base: TokenizerFile, new: Mapping[str, int]) -> Symbols:
+def encoded(words: WordCounts, base: TokenizerFile, new: Mapping[str, int]) -> Symbols:
     """All words as the base encodes them, with new tokens of one character each."""
     model = _bare(base, new)
     ids: list[np.ndarray] = []

@@ -1,12 +1,12 @@
 """The folder of an extended tokenizer: its tokenizer.json, and whatever the base's folder holds beside its own.
 
 Roles of special tokens, chat template and longest text stay those of the base: its files are copied as they are. A
-`vocab.json`, `merges.txt` or `tokenizer.model` is not, as it would still be that of the base, and some readers prefer it.
+`vocab.json`, `merges.txt` or `tokenizer.model` is not: it would be that of the base still, and some readers prefer it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,85 @@ import orjson
 
 from chejil import __version__
 from chejil.curation import shards
-from chejil.tokenizer import tokenizer_file, tokenizer_folder
+from chejil.curation.progress import Progress, Silent
+from chejil.errors import ChejilError
+from chejil.tokenizer import (
+    base_words,
+    corpus,
+    counting,
+    extending,
+    fertility,
+    tokenizer_file,
+    tokenizer_folder,
+    training,
+    word_source,
+)
 from chejil.tokenizer.extending import Extension, ExtensionSettings
+from chejil.tokenizer.tokenizer_file import TokenizerFile
 
 COPIED = ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "generation_config.json")
+
+
+def extend(
+    place: str,
+    paths: Sequence[str],
+    out: str,
+    settings: ExtensionSettings,
+    workers: int = 1,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Extend the tokenizer of a file or folder by the words of a corpus, and write it.
+
+    Returns:
+        What `Extension.as_dict` says, tokens per eojeol and word before and after, rows of the model before and new
+        ones, warnings, and files that could not be read.
+
+    Raises:
+        ChejilError: a faulty base, one that cannot be extended, nothing to learn, `out` is the base's folder.
+    """
+    progress = progress or Silent()
+    path = tokenizer_file.path_of(place)
+    _require_other_folder(path, out)
+    base = tokenizer_file.read(path)
+    pattern = base_words.pattern_of(base, settings.pattern)
+    source = word_source.count(paths, pattern, out, workers, counting.Settings(), progress)
+    with training.told(settings.add, progress) as tell:
+        made = extending.extend(base, source.words, settings, tell)
+    provenance = {"words": training.described(source.words), "pattern": pattern.name, **source.provenance}
+    write(out, path, made, settings, provenance)
+    rows = max(base.size, model_rows(path) or 0)
+    return {
+        **made.as_dict(), "folder": out, "model_rows": rows, "new_rows": max(0, made.size - rows),
+        **compared(base, made, paths),
+        "warnings": [*base.warnings, *_warnings(made, settings)], "failed": source.failed,
+    }  # fmt: skip
+
+
+def _require_other_folder(base: Path, out: str) -> None:
+    if "://" not in out and Path(out).absolute() == base.parent.absolute():
+        mend = "write to another folder: the base's ids are what its model was trained with"
+        raise ChejilError("the extended tokenizer would take the place of the base", where=out, mend=mend)
+
+
+def _warnings(made: Extension, settings: ExtensionSettings) -> Iterator[str]:
+    added = made.characters + made.merges
+    if added < settings.add:
+        yield f"{added:,} new tokens, not {settings.add:,}: no pair is left that occurs often enough; take more text"
+
+
+def compared(base: TokenizerFile, made: Extension, paths: Sequence[str]) -> dict[str, Any]:
+    """Tokens per eojeol and per word before and after, on the first 4 MiB of text."""
+    texts = (
+        text
+        for piece in corpus.pieces(paths)
+        for batch in corpus.batches(piece)
+        for text in batch["text"].to_pylist()
+    )
+    words, space = fertility.counted(texts), base.kind == "byte_level"
+    return {
+        "before": fertility.tokens_per(base.content, words, space),
+        "after": fertility.tokens_per(made.content, words, space),
+    }
 
 
 def write(

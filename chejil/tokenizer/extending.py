@@ -17,8 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from chejil.errors import ChejilError
 from chejil.tokenizer import base_words, merging, tokenizer_file, tokenizer_folder
-from chejil.tokenizer.merging import FORBIDDEN, Words
+from chejil.tokenizer.merging import FORBIDDEN
 from chejil.tokenizer.tokenizer_file import TokenizerFile
+from chejil.tokenizer.word_counts import WordCounts
 
 
 class ExtensionSettings(BaseModel):
@@ -66,7 +67,7 @@ class Extension:
 
 def extend(
     base: TokenizerFile,
-    words: Words,
+    words: WordCounts,
     settings: ExtensionSettings,
     progress: Callable[[int], None] | None = None,
 ) -> Extension:

@@ -67,6 +67,21 @@ class FolderSettings(BaseModel):
         return tokens
 
 
+def named_roles(given: Sequence[str]) -> dict[str, Any]:
+    """Settings from `[ROLE=]TOKEN`, in their order; none if nothing is given.
+
+    >>> named_roles(["eos=</s>", "<a=b>"])
+    {'special_tokens': ['</s>', '<a=b>'], 'roles': {'eos': '</s>'}}
+    """
+    if not given:
+        return {}
+    parted = [one.split("=", 1) if one.split("=", 1)[0] in ROLES else [None, one] for one in given]
+    return {
+        "special_tokens": [token for _, token in parted],
+        "roles": {role: token for role, token in parted if role is not None},
+    }
+
+
 def require_roles(settings: FolderSettings) -> None:
     """Refuse roles and templates that name tokens which are none.
 

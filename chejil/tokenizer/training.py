@@ -9,7 +9,8 @@ and the manifest holds the hash of the counts, so that a tokenizer can be traced
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -21,11 +22,12 @@ from chejil.curation import shards
 from chejil.curation.progress import Progress, Silent
 from chejil.errors import ChejilError
 from chejil.tokenizer import byte_alphabet, merging, patterns, tokenizer_file, tokenizer_folder
-from chejil.tokenizer.merging import Merges, Words
+from chejil.tokenizer.merging import Merges
 from chejil.tokenizer.tokenizer_folder import FolderSettings
+from chejil.tokenizer.word_counts import WordCounts
 
 STAGE = "merge"
-_SLICES = 100
+_PARTS = 100
 
 
 class TrainingSettings(FolderSettings):
@@ -78,7 +80,7 @@ class Trained:
 
 
 def train(
-    words: Words,
+    words: WordCounts,
     out: str,
     settings: TrainingSettings,
     provenance: Mapping[str, Any] | None = None,
@@ -124,21 +126,26 @@ def require_room(settings: TrainingSettings) -> None:
         raise ChejilError(what, where="--vocab-size", mend=f"{least} or more; 32k, 50k and 100k are common")
 
 
-def _merged(words: Words, num_merges: int, settings: TrainingSettings, progress: Progress) -> Merges:
-    slices, told = min(_SLICES, num_merges), 0
+def _merged(words: WordCounts, num_merges: int, settings: TrainingSettings, progress: Progress) -> Merges:
+    with told(num_merges, progress) as tell:
+        return merging.merges(words, num_merges, settings.special_tokens, settings.min_count, tell)
+
+
+@contextmanager
+def told(num_merges: int, progress: Progress) -> Iterator[Callable[[int], None]]:
+    """Show merges as a stage of a hundred parts; gives what is to be called with the merges done."""
+    parts, shown = max(1, min(_PARTS, num_merges)), 0
 
     def tell(done: int) -> None:
-        nonlocal told
-        while told * num_merges < done * slices:
-            progress.advance(STAGE, str(told))
-            told += 1
+        nonlocal shown
+        while shown < parts and shown * num_merges < done * parts:
+            progress.advance(STAGE, str(shown))
+            shown += 1
 
-    progress.start(STAGE, slices, 0, {str(number): 1 for number in range(slices)})
-    special = settings.special_tokens
-    found = merging.merges(words, num_merges, special, settings.min_count, tell)
+    progress.start(STAGE, parts, 0, dict.fromkeys(map(str, range(parts)), 1))
+    yield tell
     tell(num_merges)
     progress.finish(STAGE)
-    return found
 
 
 def token_pairs(found: Merges, num_special: int) -> list[tuple[bytes, bytes]]:
@@ -151,7 +158,7 @@ def token_pairs(found: Merges, num_special: int) -> list[tuple[bytes, bytes]]:
     return pairs
 
 
-def described(words: Words) -> dict[str, Any]:
+def described(words: WordCounts) -> dict[str, Any]:
     """What the manifest says of word counts: types, occurrences, and a hash of their content."""
     state = xxhash.xxh3_128()
     for array, kind in ((words.data, np.uint8), (words.offsets, np.int64), (words.counts, np.int64)):

@@ -2,9 +2,7 @@
 
 import collections
 import json
-import types
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +10,7 @@ from hypothesis import strategies as st
 from chejil.errors import ChejilError
 from chejil.tokenizer import base_words, extending, tokenizer_file
 from chejil.tokenizer.extending import ExtensionSettings
+from chejil.tokenizer.word_counts import WordCounts
 
 tokenizers = pytest.importorskip("tokenizers")
 
@@ -68,12 +67,7 @@ def words_of(base, texts):
     pattern = tokenizers.Regex(base_words.pattern_of(base, "gpt4").regex)
     split = tokenizers.pre_tokenizers.Split(pattern, "isolated")
     counts = collections.Counter(word.encode() for text in texts for word, _ in split.pre_tokenize_str(text))
-    rows = sorted(counts.items())
-    return types.SimpleNamespace(
-        data=np.frombuffer(b"".join(word for word, _ in rows), np.uint8),
-        offsets=np.cumsum([0, *(len(word) for word, _ in rows)]),
-        counts=np.array([n for _, n in rows], np.int64),
-    )
+    return WordCounts.from_words(counts)
 
 
 def extended(name, folder, add=60, texts=KOREAN, **settings):

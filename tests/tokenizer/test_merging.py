@@ -3,7 +3,6 @@
 import collections
 import itertools
 import json
-import types
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 from chejil.errors import ChejilError
 from chejil.tokenizer import byte_alphabet
 from chejil.tokenizer.merging import FORBIDDEN, merge_symbols, merges
+from chejil.tokenizer.word_counts import WordCounts
 
 tokenizers = pytest.importorskip("tokenizers")
 
@@ -29,11 +29,9 @@ TEXTS = (
 
 def words_of(counts):
     """What the trainer takes: words sorted by their bytes."""
-    items = sorted((word.encode() if isinstance(word, str) else word, n) for word, n in counts.items())
-    offsets = np.zeros(len(items) + 1, np.int64)
-    np.cumsum([len(word) for word, _ in items], out=offsets[1:])
-    data = np.frombuffer(b"".join(word for word, _ in items), np.uint8)
-    return types.SimpleNamespace(data=data, offsets=offsets, counts=np.array([n for _, n in items], np.int64))
+    return WordCounts.from_words(
+        {word.encode() if isinstance(word, str) else word: count for word, count in counts.items()}
+    )
 
 
 def written(found, num_special=0):
@@ -150,7 +148,7 @@ def test_the_order_of_words_does_not_matter():
     rows = [*reversed(counts.items()), ("aaaa", 3)]
     data = np.frombuffer("".join(word for word, _ in rows).encode(), np.uint8)
     offsets = np.cumsum([0, *(len(word.encode()) for word, _ in rows)])
-    other = types.SimpleNamespace(data=data, offsets=offsets, counts=np.array([n for _, n in rows]))
+    other = WordCounts(data=data, offsets=offsets, counts=np.array([n for _, n in rows]))
 
     assert written(merges(words_of(counts + collections.Counter(aaaa=3)), 90)) == written(merges(other, 90))
     assert written(merges(one, 90))
@@ -228,9 +226,7 @@ def test_progress_is_told():
     """The caller hears how many merges are done, and may interrupt."""
     rng = np.random.default_rng(1)
     data = rng.integers(97, 123, 2_000_000).astype(np.uint8)
-    many = types.SimpleNamespace(
-        data=data, offsets=np.arange(0, 2_000_001, 10), counts=np.ones(200_000, np.int64)
-    )
+    many = WordCounts(data=data, offsets=np.arange(0, 2_000_001, 10), counts=np.ones(200_000, np.int64))
 
     def interrupt(done):
         told.append(done)

@@ -2,14 +2,13 @@
 
 import collections
 import json
-import types
 
-import numpy as np
 import pytest
 
 from chejil.errors import ChejilError
 from chejil.tokenizer import patterns, tokenizer_file, training
 from chejil.tokenizer.training import TrainingSettings
+from chejil.tokenizer.word_counts import WordCounts
 
 tokenizers = pytest.importorskip("tokenizers")
 
@@ -23,10 +22,7 @@ SMALL = {"vocab_sizes": (300,), "pattern": "gpt4", "min_count": 1}
 def words_of(texts, pattern="gpt4"):
     split = tokenizers.pre_tokenizers.Split(tokenizers.Regex(patterns.pattern(pattern).regex), "isolated")
     counts = collections.Counter(word.encode() for text in texts for word, _ in split.pre_tokenize_str(text))
-    rows = sorted(counts.items())
-    offsets = np.cumsum([0, *(len(word) for word, _ in rows)])
-    data = np.frombuffer(b"".join(word for word, _ in rows), np.uint8)
-    return types.SimpleNamespace(data=data, offsets=offsets, counts=np.array([n for _, n in rows], np.int64))
+    return WordCounts.from_words(counts)
 
 
 def hugging_face(texts, pattern, size, special):
