@@ -43,6 +43,19 @@ def load(model: type[Model], path: str | None, settings: Sequence[str] = ()) -> 
     return found
 
 
+def of_options(model: type[Model], options: Mapping[str, Any]) -> Model:
+    """Settings from options of a command; those that are None were not given.
+
+    Raises:
+        ChejilError: the first fault.
+    """
+    marked = MarkedYaml("options", {name: value for name, value in options.items() if value is not None})
+    found, problems = form(model, marked)
+    if found is None:
+        raise problems[0]
+    return found
+
+
 def text_of(path: str, kind: str = "file") -> str:
     """The text of a file or URL.
 
