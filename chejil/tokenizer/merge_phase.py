@@ -1,9 +1,9 @@
 """One phase of the training: all merges down to a count. Kernels; what a phase is and why stands in merging.py.
 
-Words lie one behind the other in `symbols`; a word that has become shorter ends with END. A merge is done in place, word
-by word, over the words that the pair is known to stand in. What it changes is summed in arrays by neighbour (`gain`,
-`loss`), so that the table of pairs is asked once a neighbour and merge, not once an occurrence. A slot of these arrays is
-a neighbour to the left, or `width` + a neighbour to the right.
+Words lie one behind the other in `symbols`; a word that has become shorter ends with END. A merge is done in place,
+word by word, over the words that the pair is known to stand in. What it changes is summed by neighbour in `changes`, so
+that the table of pairs is asked once a neighbour and merge, not once an occurrence. A slot of `changes` is a neighbour
+to the left, or `width` + a neighbour to the right; a row of it is half a cache line.
 """
 
 from __future__ import annotations
@@ -58,8 +58,15 @@ def count_pairs(symbols, offsets, weights):
 
 
 @njit(cache=True, nogil=True)
+def highest_count(symbols, offsets, weights):
+    """Of the most frequent pair; 0 if there is none."""
+    _, values, _ = count_pairs(symbols, offsets, weights)
+    return values[:, 0].max()
+
+
+@njit(cache=True, nogil=True)
 def compact(symbols, offsets, weights):
-    """Close the gaps, and leave out words of one symbol: nothing will happen to them. Returns how many words are left."""
+    """Close the gaps, and leave out words of one symbol: nothing happens to them. Returns how many are left."""
     words, free = 0, 0
     for word in range(len(weights)):
         begin, end = offsets[word], offsets[word + 1]
@@ -76,10 +83,10 @@ def compact(symbols, offsets, weights):
 
 
 @njit(cache=True, nogil=True)
-def tracked_pairs(keys, values, size, threshold):
+def tracked_pairs(keys, values, threshold):
     """A table of the pairs that occur `threshold` times or more: count, first place in the pool, words so far."""
     slots = _FIRST_SLOTS
-    while slots < 4 * size:
+    while slots < 4 * (values[:, 0] >= threshold).sum():
         slots *= 2
     kept, rows = np.full(slots, EMPTY, np.int64), np.zeros((slots, 3), np.int64)
     number, start = 0, 0
@@ -188,11 +195,124 @@ def _gain(slot, weight, word, changes, touched, events, sizes):
 
 
 @njit(cache=True, nogil=True)
-def phase(symbols, offsets, weights, width, threshold, first, limit, hashes, powers, known, known_ids, next_id, out, state):
+def merge_everywhere(symbols, offsets, weights, left, right, new, words, changes, touched, events, sizes):
+    """Merge a pair in all of its words. Returns the events, whose array may have grown."""
+    for word in words:
+        begin, end = offsets[word], offsets[word + 1]
+        while sizes[1] + 2 * (end - begin) > len(events):
+            events = longer(events)
+        merge_word(
+            symbols, begin, end, left, right, new, weights[word], word, changes, touched, events, sizes
+        )
+    return events
+
+
+@njit(cache=True, nogil=True)
+def subtract_losses(left, right, changes, touched, sizes, keys, rows):
+    """Pairs of the merged symbols with their old neighbours occur less often."""
+    width = len(touched) // 2
+    for place in range(sizes[0]):
+        slot = touched[place]
+        if changes[slot, LOSS]:
+            at = slot_of(keys, pair(slot, left) if slot < width else pair(right, slot - width))
+            if keys[at] != EMPTY:
+                rows[at, 0] -= changes[slot, LOSS]
+
+
+@njit(cache=True, nogil=True)
+def add_pairs(new, threshold, changes, touched, sizes, keys, rows, heap, pool_end):
+    """Track the new pairs that occur often enough. Their ENTRIES become the place where their words will stand, those
+    of others -1. Returns what may have grown, and the end of the pool."""
+    width = len(touched) // 2
+    number, size, counts, pairs = heap
+    for place in range(sizes[0]):
+        slot = touched[place]
+        gain, entries = changes[slot, GAIN], changes[slot, ENTRIES]
+        changes[slot, ENTRIES] = -1
+        if gain < threshold:
+            continue
+        number += 1
+        if 2 * number > len(keys):
+            keys, rows = doubled(keys, rows)
+        key = pair(slot, new) if slot < width else pair(new, slot - width)
+        at = slot_of(keys, key)
+        keys[at] = key
+        rows[at, 0], rows[at, 1], rows[at, 2] = gain, pool_end, entries
+        changes[slot, ENTRIES] = pool_end
+        pool_end += entries
+        if size == len(counts):
+            counts, pairs = longer(counts), longer(pairs)
+        counts[size], pairs[size] = gain, key
+        rise(counts, pairs, size)
+        size += 1
+    return keys, rows, (number, size, counts, pairs), pool_end
+
+
+@njit(cache=True, nogil=True)
+def place_words(changes, touched, events, sizes, pool):
+    """Write the words of the new pairs into the pool, and clear what the merge has noted."""
+    for place in range(sizes[1]):
+        slot = events[place] >> np.int64(32)
+        if changes[slot, ENTRIES] >= 0:
+            pool[changes[slot, ENTRIES]] = events[place] & _LOW
+            changes[slot, ENTRIES] += 1
+    for place in range(sizes[0]):
+        slot = touched[place]
+        changes[slot, GAIN], changes[slot, LOSS], changes[slot, ENTRIES] = 0, 0, 0
+        changes[slot, SEEN] = UNTOUCHED
+    sizes[:] = 0
+
+
+@njit(cache=True, nogil=True)
+def next_pair(keys, rows, heap, threshold):
+    """Take the pair off the heap that occurs most, or EMPTY if none is left that occurs `threshold` times.
+
+    A count in the heap may be too high, never too low: what is on top is put right, and sinks, until it is true.
+    """
+    number, size, counts, pairs = heap
+    while size > 0:
+        key = pairs[0]
+        now = rows[slot_of(keys, key), 0]
+        taken = now == counts[0]
+        if taken or now < threshold:
+            size -= 1
+            counts[0], pairs[0] = counts[size], pairs[size]
+        else:
+            counts[0] = now
+        sink(counts, pairs, size, 0)
+        if taken:
+            return key, (number, size, counts, pairs)
+    return np.int64(EMPTY), (number, size, counts, pairs)
+
+
+@njit(cache=True, nogil=True)
+def id_of(whole, known, known_ids, next_id):
+    """The id of a token by its hash: the next one, or what `known` says."""
+    place = np.searchsorted(known, whole)
+    return known_ids[place] if place < len(known) and known[place] == whole else next_id
+
+
+@njit(cache=True, nogil=True)
+def phase(
+    symbols,
+    offsets,
+    weights,
+    width,
+    threshold,
+    first,
+    limit,
+    hashes,
+    powers,
+    known,
+    known_ids,
+    next_id,
+    out,
+    state,
+):
     """Merge the most frequent pair again and again, while it occurs `threshold` times or more.
 
     Args:
-        symbols: int32; offsets: int64, one more than words; weights: int64. All are changed.
+        symbols: int32; offsets: int64, one more than words; weights: int64. The symbols are changed.
         width: above every symbol, also those that will be made.
         threshold: what occurs less often is neither counted nor indexed.
         first, limit: merges that were done before, and how many there shall be.
@@ -205,86 +325,43 @@ def phase(symbols, offsets, weights, width, threshold, first, limit, hashes, pow
     Returns:
         Merges done in all, the next id, and DONE, STOPPED or AGAIN.
     """
-    all_keys, all_values, size = count_pairs(symbols, offsets, weights)
-    keys, rows, number, pool_end = tracked_pairs(all_keys, all_values, min(size, len(all_keys)), threshold)
+    all_keys, all_values, _ = count_pairs(symbols, offsets, weights)
+    keys, rows, number, pool_end = tracked_pairs(all_keys, all_values, threshold)
     pool = np.empty(max(pool_end, 16), np.int32)
     index_words(symbols, offsets, keys, rows, pool)
-    heap_counts, heap_keys = filled_heap(keys, rows, number)
-    heap_size = number
+    counts, pairs = filled_heap(keys, rows, number)
+    heap = (number, number, counts, pairs)
     changes, touched = np.zeros((2 * width, 4), np.int64), np.empty(2 * width, np.int64)
     changes[:, SEEN] = UNTOUCHED
     events, sizes = np.empty(16, np.int64), np.zeros(2, np.int64)
     done = first
-    while heap_size > 0 and done < limit:
+    while done < limit:
         if state[1]:
             return done, next_id, STOPPED
-        key = heap_keys[0]
-        at = slot_of(keys, key)
-        if rows[at, 0] != heap_counts[0]:  # it occurs less often than when it was put there
-            if rows[at, 0] >= threshold:
-                heap_counts[0] = rows[at, 0]
-            else:
-                heap_size -= 1
-                heap_counts[0], heap_keys[0] = heap_counts[heap_size], heap_keys[heap_size]
-            sink(heap_counts, heap_keys, heap_size, 0)
-            continue
-        heap_size -= 1
-        heap_counts[0], heap_keys[0] = heap_counts[heap_size], heap_keys[heap_size]
-        sink(heap_counts, heap_keys, heap_size, 0)
-        left, right, count = key >> np.int64(32), key & _LOW, rows[at, 0]
-        new, again = next_id, False
+        key, heap = next_pair(keys, rows, heap, threshold)
+        if key == EMPTY:
+            break
+        at, left, right = slot_of(keys, key), key >> np.int64(32), key & _LOW
         whole = hashes[left] * powers[right] + hashes[right]
-        if len(known):
-            place = np.searchsorted(known, whole)
-            if place < len(known) and known[place] == whole:
-                new, again = known_ids[place], True
-                if new < 0:
-                    continue
+        new = id_of(whole, known, known_ids, next_id)
+        if new < 0:
+            continue
         hashes[new], powers[new] = whole, powers[left] * powers[right]
-        out[done] = left, right, new, count
+        out[done] = left, right, new, rows[at, 0]
         done += 1
         state[0] = done
-        next_id += not again
-        for place in range(rows[at, 1], rows[at, 1] + rows[at, 2]):
-            word = pool[place]
-            begin, end = offsets[word], offsets[word + 1]
-            while sizes[1] + 2 * (end - begin) > len(events):
-                events = longer(events)
-            merge_word(
-                symbols, begin, end, left, right, new, weights[word], word, changes, touched, events, sizes
-            )
-        if again:
+        words = pool[rows[at, 1] : rows[at, 1] + rows[at, 2]]
+        events = merge_everywhere(
+            symbols, offsets, weights, left, right, new, words, changes, touched, events, sizes
+        )
+        if new != next_id:  # its pairs may have more occurrences elsewhere
             return done, next_id, AGAIN
-        while pool_end + sizes[1] > len(pool):
+        next_id += 1
+        subtract_losses(left, right, changes, touched, sizes, keys, rows)
+        keys, rows, heap, pool_end = add_pairs(
+            new, threshold, changes, touched, sizes, keys, rows, heap, pool_end
+        )
+        while pool_end > len(pool):
             pool = longer(pool)
-        for place in range(sizes[0]):
-            slot = touched[place]
-            if changes[slot, LOSS]:
-                at = slot_of(keys, pair(slot, left) if slot < width else pair(right, slot - width))
-                if keys[at] != EMPTY:
-                    rows[at, 0] -= changes[slot, LOSS]
-            entries, changes[slot, ENTRIES] = changes[slot, ENTRIES], -1
-            if changes[slot, GAIN] >= threshold:
-                key = pair(slot, new) if slot < width else pair(new, slot - width)
-                number += 1
-                if 2 * number > len(keys):
-                    keys, rows = doubled(keys, rows)
-                at = slot_of(keys, key)
-                keys[at] = key
-                rows[at, 0], rows[at, 1], rows[at, 2] = changes[slot, GAIN], pool_end, entries
-                changes[slot, ENTRIES] = pool_end
-                pool_end += entries
-                if heap_size == len(heap_counts):
-                    heap_counts, heap_keys = longer(heap_counts), longer(heap_keys)
-                heap_counts[heap_size], heap_keys[heap_size] = changes[slot, GAIN], key
-                rise(heap_counts, heap_keys, heap_size)
-                heap_size += 1
-        for place in range(sizes[1]):
-            slot = events[place] >> np.int64(32)
-            if changes[slot, ENTRIES] >= 0:
-                pool[changes[slot, ENTRIES]] = events[place] & _LOW
-                changes[slot, ENTRIES] += 1
-        for place in range(sizes[0]):
-            changes[touched[place]] = (0, 0, 0, UNTOUCHED)
-        sizes[:] = 0
+        place_words(changes, touched, events, sizes, pool)
     return done, next_id, DONE

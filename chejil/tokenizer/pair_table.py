@@ -4,8 +4,8 @@ A pair is one int64, `left << 32 | right`, so that the order of keys is the orde
 at a load of at most one half: `keys[slot]` is EMPTY or a pair, `values[slot]` whatever the caller counts or numbers.
 Nothing is ever removed; a phase of the training starts a new table.
 
-The heap is two arrays, counts and keys: 16 bytes a pair and no pointer. On top is the highest count, and of equal counts
-the smaller pair, which is the order of Hugging Face's trainer.
+The heap is two arrays, counts and keys: 16 bytes a pair and no pointer. On top is the highest count, and of equal
+counts the smaller pair, which is the order of Hugging Face's trainer.
 """
 
 from __future__ import annotations
