@@ -7,15 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import orjson
 import xxhash
 
+from chejil.curation import shards
 from chejil.errors import ChejilError
+from chejil.tokenizer.byte_alphabet import CHARS
 from chejil.tokenizer.merge_table import MAX_IDS, MAX_RANKS, Merges, merge_table, ranks_of
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -60,19 +59,19 @@ def read(path: str) -> TokenizerFile:
     Raises:
         ChejilError: there is none, or it is no tokenizer.
     """
-    file = Path(path).expanduser()
-    file = file / "tokenizer.json" if file.is_dir() else file
+    url = shards.join(path, "tokenizer.json") if shards.is_folder(path) else path
+    files, file = shards.file_system(url)
     mend = "a tokenizer.json of Hugging Face, or a folder with one; `chejil tokenizer train` writes it"
     try:
-        text = file.read_bytes()
+        text = files.cat_file(file)
         content = orjson.loads(text)
     except FileNotFoundError:
-        raise ChejilError("no such tokenizer", where=str(file), mend=mend) from None
+        raise ChejilError("no such tokenizer", where=url, mend=mend) from None
     except orjson.JSONDecodeError as error:
-        raise ChejilError(f"not JSON: {error}", where=str(file), mend=mend) from None
+        raise ChejilError(f"not JSON: {error}", where=url, mend=mend) from None
     if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
-        raise ChejilError("JSON, but no tokenizer", where=str(file), mend=mend)
-    return TokenizerFile(str(file), text, content)
+        raise ChejilError("JSON, but no tokenizer", where=url, mend=mend)
+    return TokenizerFile(url, text, content)
 
 
 def pattern_of(content: Mapping[str, Any]) -> str:
@@ -113,27 +112,15 @@ def merges_of(content: Mapping[str, Any]) -> Merges:
     if any(not one["special"] for one in content.get("added_tokens") or ()):
         raise NotKnown("it has added tokens that are not special, which are found in texts")
     vocab = _vocab(content)
-    missing = [byte for byte, char in enumerate(byte_chars()) if char not in vocab]
+    missing = [byte for byte in range(256) if CHARS[byte] not in vocab]
     if missing:
         raise NotKnown(f"its vocabulary lacks {len(missing)} of the 256 bytes")
-    pairs = [tuple(pair.split(" ", 1)) if isinstance(pair, str) else tuple(pair) for pair in model["merges"]]
+    pairs = [pair.split(" ", 1) if isinstance(pair, str) else pair for pair in model["merges"]]
     if max(vocab.values()) >= MAX_IDS - 1 or len(pairs) >= MAX_RANKS:
         raise NotKnown("its vocabulary is too large")
-    return merge_table([vocab[char] for char in byte_chars()], *ranks_of(pairs, vocab))
+    return merge_table([vocab[CHARS[byte]] for byte in range(256)], *ranks_of(pairs, vocab))
 
 
 def _vocab(content: Mapping[str, Any]) -> dict[str, int]:
     vocab = content["model"].get("vocab")
     return vocab if isinstance(vocab, dict) else {}
-
-
-@cache
-def byte_chars() -> list[str]:
-    """The character that stands for each byte in a vocabulary (Radford et al. 2019, `bytes_to_unicode`).
-
-    >>> byte_chars()[ord("A")], byte_chars()[ord(" ")], byte_chars()[0x80]
-    ('A', 'Ġ', 'Ģ')
-    """
-    shown = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
-    hidden = iter(range(0x100, 0x200))
-    return [chr(byte) if byte in shown else chr(next(hidden)) for byte in range(256)]

@@ -60,21 +60,28 @@ class Encoder:
             self.slow = str(reason)
             self._tokenizer = _of_tokenizers(self.file)
 
-    def encode(self, texts: pa.Array | pa.ChunkedArray | list[str]) -> Tokens:
-        """Tokens of each text, without special tokens; a null is an empty text."""
+    def encode(self, texts: pa.Array | pa.ChunkedArray | list[str], last: int | None = None) -> Tokens:
+        """Tokens of each text, without special tokens but one behind each, if it is given; a null is an empty text.
+
+        Args:
+            last: the id of that token, which ends a document.
+        """
+        end = -1 if last is None else last
         if self.slow is not None:
-            return self._encode_slowly(texts)
+            return self._encode_slowly(texts, end)
         buffers = TextBuffers.of(texts)
         offsets = np.empty(len(buffers.offsets), np.int64)
         # What is not written to takes no memory: pages come when they are touched.
-        ids = np.empty(int(buffers.offsets[-1] - buffers.offsets[0]) + PADDING, np.int32)
-        encode(buffers.data, buffers.offsets, self._code, self._classes, self._merges, self._cache, ids, offsets)
+        ids = np.empty(int(buffers.offsets[-1] - buffers.offsets[0]) + len(buffers) + PADDING, np.int32)
+        pattern = (self._code, self._classes)
+        encode(buffers.data, buffers.offsets, *pattern, self._merges, self._cache, end, ids, offsets)
         return Tokens(ids[: offsets[-1]].copy(), offsets)
 
-    def _encode_slowly(self, texts: pa.Array | pa.ChunkedArray | list[str]) -> Tokens:
+    def _encode_slowly(self, texts: pa.Array | pa.ChunkedArray | list[str], end: int) -> Tokens:
         strings = texts if isinstance(texts, list) else texts.to_pylist()
         found = self._tokenizer.encode_batch_fast([text or "" for text in strings], add_special_tokens=False)
-        ids = [np.array(one.ids, np.int32) for one in found]
+        behind = [end] if end >= 0 else []
+        ids = [np.array(one.ids + behind, np.int32) for one in found]
         offsets = np.zeros(len(ids) + 1, np.int64)
         np.cumsum([len(one) for one in ids], out=offsets[1:])
         return Tokens(np.concatenate([np.zeros(0, np.int32), *ids]), offsets)

@@ -19,12 +19,13 @@ PADDING = MAX_TOKENS
 
 
 @njit(cache=True, nogil=True)
-def encode(data, offsets, code, classes, merges, cache, tokens, token_offsets):
+def encode(data, offsets, code, classes, merges, cache, last, tokens, token_offsets):
     """Tokens of each document `data[offsets[i]:offsets[i + 1]]`.
 
     Args:
         code, classes: the pattern, see splitting.py.
-        tokens: (num_bytes + PADDING) int32, written.
+        last: the token behind each document; negative for none.
+        tokens: (num_bytes + num_docs + PADDING) int32, written.
         token_offsets: (num_docs + 1) int64, written: where a document's tokens begin and end.
     """
     ranks = np.empty(SCAN_BYTES, np.int32)
@@ -41,6 +42,9 @@ def encode(data, offsets, code, classes, merges, cache, tokens, token_offsets):
             else:
                 to = merge_long(data, at, end, merges, tokens, to)
             at = end
+        if last >= 0:
+            tokens[to] = last
+            to += 1
         token_offsets[i + 1] = to
 
 

@@ -8,7 +8,7 @@ word begins with, are a plain table of 256 x 256.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -89,7 +89,7 @@ def _byte_ranks(slots, ids):
     return ranks
 
 
-def ranks_of(pairs: Sequence[tuple[str, str]], vocab: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
+def ranks_of(pairs: Iterable[Sequence[str]], vocab: Mapping[str, int]) -> tuple[np.ndarray, np.ndarray]:
     """The tokens of pairs given as strings, (num_merges, 2) int64, and what each makes, (num_merges) int64.
 
     Raises:

@@ -1,10 +1,9 @@
 """Words that were encoded before, with their tokens: nine of ten words of running text are found here.
 
 A set-associative table, as a processor's cache: an entry is one line of 64 bytes (the word's own bytes, its length,
-its tokens), a hash names a set of two entries. A new word takes the second place of its set, and the first when it is met
-again, so that words that occur once do not drive out the frequent ones. Nothing grows, and a hit costs one cache line
-and no comparison of strings: 24 bytes of a word are three integers.
-Longer words, or words of more than eight tokens, are merged anew each time.
+its tokens), a hash names a set of two entries. A new word takes the second place of its set, and the first when it is
+met again, so that words that occur once do not drive out the frequent ones. Nothing grows, and a hit costs one cache
+line and no comparison of strings: 24 bytes of a word are three integers. Longer words, or words of more than eight tokens, are merged anew each time.
 """
 
 from __future__ import annotations
@@ -44,7 +43,9 @@ def lane(data, at, end):
         return np.uint64(0)
     if at + 8 <= len(data):
         found = eight_bytes(data, at)
-        return found if end - at >= 8 else found & ((np.uint64(1) << np.uint64(8 * (end - at))) - np.uint64(1))
+        return (
+            found if end - at >= 8 else found & ((np.uint64(1) << np.uint64(8 * (end - at))) - np.uint64(1))
+        )
     found = np.uint64(0)
     for i in range(min(8, end - at)):
         found |= np.uint64(data[at + i]) << np.uint64(8 * i)
@@ -65,14 +66,20 @@ def set_of(cache, a, b, c):
 def find(cache, a, b, c, length):
     """The entry of a word, or -1; one that is found in the second place changes it with the first."""
     first = set_of(cache, a, b, c)
-    if cache[first] == a and cache[first + 1] == b and cache[first + 2] == c and cache[first + 3] & _LENGTH == length:
+    if _is(cache, first, a, b, c, length):
         return first
     second = first + ENTRY_WORDS
-    if cache[second] == a and cache[second + 1] == b and cache[second + 2] == c and cache[second + 3] & _LENGTH == length:
+    if _is(cache, second, a, b, c, length):
         for i in range(ENTRY_WORDS):
             cache[first + i], cache[second + i] = cache[second + i], cache[first + i]
         return first
     return np.int64(-1)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _is(cache, entry, a, b, c, length):
+    same = cache[entry] == a and cache[entry + 1] == b and cache[entry + 2] == c
+    return same and cache[entry + 3] & _LENGTH == length
 
 
 @njit(cache=True, nogil=True, inline="always")

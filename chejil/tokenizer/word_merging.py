@@ -5,8 +5,8 @@ but at 12 bytes three times as fast as a heap (spans in place of shifting, with 
 faster: 690 against 570 ns a Korean word). Long ones (a line of blanks, a base64 blob, a book without spaces) have
 a heap of (rank, place) and spans in place of a linked list: n log n, 24 bytes of memory a byte of the word.
 
-Sennrich, Haddow and Birch 2016, "Neural machine translation of rare words with subword units", section 3.2; the order is
-that of `tokenizers` (`Word::merge_all`), so that ids are equal.
+Sennrich, Haddow and Birch 2016, "Neural machine translation of rare words with subword units", section 3.2; the order
+is that of `tokenizers` (`Word::merge_all`), so that ids are equal.
 """
 
 from __future__ import annotations
