@@ -112,7 +112,7 @@ class _Numbers:
 
     def write(self, numbers: np.ndarray) -> None:
         """Add numbers."""
-        data = np.ascontiguousarray(numbers).view(np.uint8)
+        data = numbers.tobytes()
         self._hash.update(data)
         self._num_bytes += self._stream.write(data)
 

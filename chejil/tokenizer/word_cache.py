@@ -1,9 +1,12 @@
-"""Words that were encoded before, with their tokens: nine of ten words of running text are found here.
+"""Words that were encoded before, with their tokens: most words of running text are found here.
 
 A set-associative table, as a processor's cache: an entry is one line of 64 bytes (the word's own bytes, its length,
 its tokens), a hash names a set of two entries. A new word takes the second place of its set, and the first when it is
 met again, so that words that occur once do not drive out the frequent ones. Nothing grows, and a hit costs one cache
-line and no comparison of strings: 24 bytes of a word are three integers. Longer words, or words of more than eight tokens, are merged anew each time.
+line and no comparison of strings: 24 bytes of a word are three integers. Longer words, or words of more than eight
+tokens, are merged anew each time.
+
+Of the words of 8 MB of Korean web text 76 % are found here, and 22 % occur once; of English 97 %.
 """
 
 from __future__ import annotations
