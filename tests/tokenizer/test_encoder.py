@@ -25,8 +25,8 @@ PATTERNS = ("gpt2", "gpt4", "o200k", "koen", "qwen2")
 
 # Pieces of running text beside any characters at all: a word alone finds few of the ways through a pattern.
 PIECES = st.sampled_from(
-    [" ", "  ", "\n", "\r\n", "\t", "'s", "'LL", "<|endoftext|>", "항구", "여객선은", "각", "ᄒ", "圖書館", "12345", "٣",
-     "🐟", "👩‍👧", "　", "a", "é", "e\u0301", "Harbour", "x" * 40, "ㅋ" * 60, "﻿", "\x00", "...", "//"]
+    [" ", "  ", "\n", "\r\n", "\t", "'s", "'LL", "<|endoftext|>", "항구", "여객선은", "각", "ᄒ", "圖書館", "12345",
+     "٣", "🐟", "👩‍👧", "　", "a", "é", "e\u0301", "Harbour", "x" * 40, "ㅋ" * 60, "﻿", "\x00", "...", "//"]
 )  # fmt: skip
 TEXTS = st.lists(st.one_of(PIECES, st.text(max_size=12)), max_size=20).map("".join)
 
@@ -223,8 +223,13 @@ corpus_pieces, corpus_batches = corpus.pieces, corpus.batches
 
 @pytest.mark.parametrize(
     ("content", "what"),
-    [(None, "no such tokenizer"), ("{", "not JSON"), ("[1]", "no tokenizer"), ('{"model": {"type": "BPE"}}', "cannot read")],
-)  # fmt: skip
+    [
+        (None, "no such tokenizer"),
+        ("{", "not JSON"),
+        ("[1]", "no tokenizer"),
+        ('{"model": {"type": "BPE"}}', "cannot read"),
+    ],
+)
 def test_what_is_no_tokenizer_is_refused(tmp_path, content, what):
     """With the file, and how to get one."""
     file = tmp_path / "tokenizer.json"

@@ -1,4 +1,4 @@
-"""`chejil encode`: the same bytes for any worker count and after a kill; what has changed is noticed; nothing is lost."""
+"""`chejil encode`: the same bytes for any worker count and after a kill; what has changed is noticed."""
 
 import errno
 import os
