@@ -1,8 +1,8 @@
 """Cases `encode ko` and `encode en` of benchmarks/tokenizer.py: our encoder beside `tokenizers` and tiktoken.
 
 All three have the same tokenizer and the same texts, on one core; ids are compared before anything is timed. Runs are
-interleaved and the least processor time of each counts, since other work of the machine only ever adds. Ours begins every
-run with an empty cache of words, `tokenizers` keeps its own.
+interleaved and the least processor time of each counts, since other work of the machine only ever adds. Ours begins
+every run with an empty cache of words, `tokenizers` keeps its own.
 """
 
 from __future__ import annotations
@@ -84,7 +84,9 @@ def _tiktoken(tokenizer: str) -> Callable[[list[str]], list[list[int]]] | None:
 
     content = json.loads(Path(tokenizer).read_text("utf-8"))
     special = {one["content"] for one in content["added_tokens"]}
-    ranks = {read(token): number for token, number in content["model"]["vocab"].items() if token not in special}
+    ranks = {
+        read(token): number for token, number in content["model"]["vocab"].items() if token not in special
+    }
     pattern = content["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"]
     made = tiktoken.Encoding("ours", pat_str=pattern, mergeable_ranks=ranks, special_tokens={})
     return lambda texts: [made.encode_ordinary(text) for text in texts]

@@ -30,7 +30,7 @@ def merge_short(data, at, end, merges, ranks, out, first):
     Args:
         ranks: scratch, at least SCAN_BYTES int32.
     """
-    byte_ids, byte_ranks, slots, merged = merges
+    byte_ids, byte_ranks, slots, known, merged = merges
     num = end - at
     for i in range(num - 1):
         left, right = np.int64(data[at + i]), np.int64(data[at + i + 1])
@@ -51,9 +51,9 @@ def merge_short(data, at, end, merges, ranks, out, first):
             out[first + i] = out[first + i + 1]
             ranks[i - 1] = ranks[i]
         if best:
-            ranks[best - 1] = rank_of(slots, out[here - 1], out[here])
+            ranks[best - 1] = rank_of(slots, known, out[here - 1], out[here])
         if best < num - 1:
-            ranks[best] = rank_of(slots, out[here], out[here + 1])
+            ranks[best] = rank_of(slots, known, out[here], out[here + 1])
     return first + num
 
 
@@ -64,7 +64,7 @@ def merge_long(data, at, end, merges, out, first):
     A token's bytes are its span: `spans` holds their number at its first and at its last byte, so that both
     neighbours are found; its id stands at its first byte in `out`.
     """
-    byte_ids, byte_ranks, slots, merged = merges
+    byte_ids, byte_ranks, slots, known, merged = merges
     num = end - at
     spans = np.ones(num, np.int32)
     heap = np.empty(2 * num, np.int64)
@@ -81,7 +81,7 @@ def merge_long(data, at, end, merges, out, first):
         rank, place = heap[0] >> _PLACE_BITS, heap[0] & ((1 << _PLACE_BITS) - 1)
         right = place + spans[place]
         merges_still = out[first + place] != _GONE and right < num
-        if not merges_still or rank_of(slots, out[first + place], out[first + right]) != rank:
+        if not merges_still or rank_of(slots, known, out[first + place], out[first + right]) != rank:
             size -= 1
             heap[0] = heap[size]
             _sink(heap, 0, size)
@@ -92,7 +92,7 @@ def merge_long(data, at, end, merges, out, first):
         spans[place + length - 1] = length
         spans[place] = length
         after = place + length
-        found = NO_RANK if after == num else rank_of(slots, out[first + place], out[first + after])
+        found = NO_RANK if after == num else rank_of(slots, known, out[first + place], out[first + after])
         if found != NO_RANK:
             heap[0] = np.int64(found) << _PLACE_BITS | place
         else:
@@ -101,7 +101,7 @@ def merge_long(data, at, end, merges, out, first):
         _sink(heap, 0, size)
         if place:
             before = place - spans[place - 1]
-            found = rank_of(slots, out[first + before], out[first + place])
+            found = rank_of(slots, known, out[first + before], out[first + place])
             if found != NO_RANK:
                 heap[size] = np.int64(found) << _PLACE_BITS | before
                 size += 1
