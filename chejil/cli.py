@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from chejil.commands import card, diff, explore, inspect, near, quality, stats, tokenizer, whatif
+from chejil.commands import card, diff, encode, explore, inspect, near, quality, stats, tokenizer, whatif
 from chejil.commands.options import (
     JsonOption,
     LogJsonOption,
@@ -152,12 +152,16 @@ def calibrate(
 
 @app.command()
 def verify(run: RunArgument, json: JsonOption = False) -> None:
-    """Recompute every hash and count of a run; the exit code is 1 if anything differs."""
+    """Recompute every hash and count of a run, or of token shards; the exit code is 1 if anything differs."""
     from chejil import terminal
     from chejil.curation import manifest, views
+    from chejil.tokenizer import token_shards
 
-    problems = manifest.verify(run)
-    files = len(manifest.read(run).files)
+    if token_shards.is_one(run):
+        problems, files = token_shards.verify(run), len(token_shards.read_manifest(run)["files"])
+    else:
+        problems = manifest.verify(run)
+        files = len(manifest.read(run).files)
     terminal.show({"files": files, "problems": problems}, json, views.verified)
     if problems:
         raise typer.Exit(EXIT_WRONG)
@@ -211,6 +215,7 @@ app.command()(stats.stats)
 app.command()(inspect.inspect)
 app.command()(diff.diff)
 app.command()(whatif.whatif)
+app.command()(encode.encode)
 app.command()(explore.explore)
 app.add_typer(quality.app, name="quality")
 app.add_typer(tokenizer.app, name="tokenizer")
