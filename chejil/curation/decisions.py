@@ -89,6 +89,7 @@ def added_up(rows: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     total: dict[tuple, Counter[str]] = {}
     for row in rows:
         key = (row["source"], row["lang"], row["reason"])
-        total.setdefault(key, Counter()).update(documents=row["documents"], bytes=row["bytes"])
+        sizes = {name: row[name] for name in ("documents", "bytes", "tokens") if name in row}
+        total.setdefault(key, Counter()).update(sizes)
     keys = sorted(total, key=lambda key: tuple((part is None, part or "") for part in key))
     return [dict(zip(("source", "lang", "reason"), key, strict=True), **total[key]) for key in keys]

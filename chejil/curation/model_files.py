@@ -19,16 +19,21 @@ from chejil.curation import shards
 from chejil.errors import ChejilError, RunError
 
 CACHE = Path("~/.cache/chejil/models")
+TOKENIZER = "tokenizer.json"
 
 
 def local_file(url: str, cache: Path = CACHE) -> str:
     """The path of a model on this machine, copied into the cache if it lies elsewhere.
+
+    A folder as Hugging Face's libraries write it stands for its tokenizer.json.
 
     Raises:
         ChejilError: there is no such file.
     """
     files, path = shards.file_system(url)
     try:
+        if files.isdir(path):
+            path, url = f"{path.rstrip('/')}/{TOKENIZER}", shards.join(url, TOKENIZER)
         if not files.isfile(path):
             raise ChejilError("no such model file", where=url, mend=_what_is_near(files, path))
         if isinstance(files, LocalFileSystem):
@@ -49,6 +54,8 @@ def _copied(files: fsspec.AbstractFileSystem, path: str, url: str, cache: Path) 
 
 def _what_is_near(files: fsspec.AbstractFileSystem, path: str) -> str:
     folder = path.rpartition("/")[0]
+    if path.endswith(".json"):
+        return f"give the path of a {TOKENIZER}, or of a folder that holds one"
     near = [name.rpartition("/")[2] for name in files.glob(f"{glob.escape(folder)}/*.[bf][it][nz]")]
     return f"models there: {', '.join(sorted(near)[:8])}" if near else "make one with: chejil quality train"
 

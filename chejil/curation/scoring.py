@@ -8,6 +8,7 @@ morpheme_score]`, and `slow` says on which documents they are measured; elsewher
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from importlib import metadata
 from typing import Any, Literal
 
 import numpy as np
@@ -25,6 +26,7 @@ from chejil.filters.engine import in_order, score, versions
 from chejil.filters.morphemes import kiwi_versions
 from chejil.filters.quality import QUALITY_LANGUAGES, classifier, slot_of
 from chejil.filters.rules import FIXED_COLUMNS, Rule, check_rule, columns_of
+from chejil.filters.tokens import SLOT, TOKEN_SIZES, open_tokenizer
 
 NEEDED = ("num_chars", "lang")
 """Scored whether asked for or not: bounds are by language, and an empty text has its own reason."""
@@ -56,7 +58,8 @@ class Score(BaseModel):
     )
     models: dict[str, str] = Field(
         default_factory=dict,
-        description="Model files by slot: paths below the recipe's data root, or URLs.",
+        description="Model files by slot: paths below the recipe's data root, or URLs; of `tokenizer` a "
+        "tokenizer.json or a folder that holds one.",
         json_schema_extra={"propertyNames": {"enum": [*MODEL_SLOTS]}},
     )
     slow: Slow = Field(default_factory=Slow, description="Which documents the slow signals are measured on.")
@@ -68,6 +71,8 @@ class Score(BaseModel):
         wanted = {*NEEDED, *listed}
         if "all" in listed:
             wanted |= {name for name in SIGNALS if not is_slow(name) and has_model(name, self.models)}
+        if wanted & set(TOKEN_SIZES):
+            wanted |= set(TOKEN_SIZES)
         return [name for name in SIGNALS if name in wanted]
 
     @property
@@ -120,6 +125,8 @@ def _check_model(slot: str, url: str) -> None:
     for lang in QUALITY_LANGUAGES:
         if slot == slot_of(lang):
             classifier(path, lang)
+    if slot == SLOT:
+        open_tokenizer(path)
 
 
 def _slow_problems(settings: Score) -> Iterator[tuple[tuple[str | int, ...], ChejilError]]:
@@ -159,7 +166,7 @@ def stages(settings: Score, place: Place) -> list[Stage]:
 def resolved(settings: Score, data_root: str = ".") -> dict[str, Any]:
     """Settings for the stage key: names written out, and what measures them.
 
-    Of a model its content counts and not its place; `versions` names Kiwi only where it is asked.
+    Of a model its content counts and not its place; `versions` names Kiwi and `tokenizers` only where they are asked.
 
     Raises:
         ChejilError: a model's file is not there, or Kiwi is not installed.
@@ -168,6 +175,8 @@ def resolved(settings: Score, data_root: str = ".") -> dict[str, Any]:
     made_with = {slot: model_files.content_hash(url) for slot, url in model_urls(settings, data_root).items()}
     if any(SIGNALS[name].family == "morphemes" for name in slow):
         made_with |= kiwi_versions()
+    if SLOT in made_with:
+        made_with["tokenizers"] = metadata.version("tokenizers")
     key: dict[str, Any] = {"signals": settings.names, "families": versions(settings.names)}
     if made_with:
         key["versions"] = made_with

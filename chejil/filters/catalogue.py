@@ -15,6 +15,7 @@ from chejil.filters import (  # noqa: F401, I001  (order of the page)
     coherence,
     quality,
     morphemes,
+    tokens,
     spam,
     toxicity,
     legal,

@@ -23,7 +23,7 @@ Language = Literal["ko", "en", "mixed", "other", "unknown"]
 LANGUAGES: tuple[Language, ...] = ("ko", "en", "mixed", "other", "unknown")
 """The values of `lang`; `unknown` is what a null `lang` is called where a name is needed (bounds, folders)."""
 
-Unit = Literal["char", "byte", "eojeol", "morpheme", "line", "paragraph", "document"]
+Unit = Literal["char", "byte", "token", "eojeol", "morpheme", "line", "paragraph", "document"]
 """What a signal counts. An eojeol is a white-space separated word; in English text, a word."""
 
 Kind = Literal["count", "share", "mean", "score", "label"]

@@ -19,10 +19,9 @@ from chejil.curation.statistics.columns import Columns
 from chejil.curation.statistics.footers import File
 from chejil.curation.statistics.groups import group_rows, plain
 from chejil.curation.statistics.inputs import PIECE_ROW_GROUPS, Input
-from chejil.curation.statistics.text_counts import text_sizes, tokens
+from chejil.curation.statistics.text_counts import text_sizes
 from chejil.filters.buffers import TextBuffers
-
-TOKENS, TOKEN_BYTES = "num_tokens", "num_tokenized_bytes"
+from chejil.filters.tokens import NUM_TOKENIZED_BYTES, NUM_TOKENS, count_tokens
 
 
 @dataclass(frozen=True)
@@ -31,7 +30,7 @@ class Settings:
 
     Args:
         by: columns to group by.
-        tokenizer: path or URL of a tokenizer.json.
+        tokenizer: path or URL of a tokenizer.json, or of a folder that holds one; the text is read for it.
         tokenizer_sample: share of the documents that it counts, chosen by a hash of their content.
         text: False: the text of bare shards is not read.
     """
@@ -40,6 +39,11 @@ class Settings:
     tokenizer: str | None = None
     tokenizer_sample: float = 1.0
     text: bool = True
+
+    @property
+    def share_tokenized(self) -> float:
+        """Share of the documents whose tokens are known; stored ones are those of all."""
+        return self.tokenizer_sample if self.tokenizer is not None else 1.0
 
     @property
     def wanted(self) -> Wanted:
@@ -180,9 +184,9 @@ def _of_text(part: Part, rows: Rows, settings: Settings) -> dict[str, Any]:
     if settings.tokenizer is not None:
         chosen = _sampled(rows, hashes, settings.tokenizer_sample)
         counted, sizes = np.full(rows.num_rows, np.nan), np.full(rows.num_rows, np.nan)
-        counted[chosen] = tokens(rows.text.take(pa.array(chosen)), settings.tokenizer)
+        counted[chosen] = count_tokens(texts, settings.tokenizer, chosen)
         sizes[chosen] = texts.num_bytes[chosen]
-        columns |= {TOKENS: counted, TOKEN_BYTES: sizes}
+        columns |= {NUM_TOKENS: counted, NUM_TOKENIZED_BYTES: sizes}
     return columns
 
 

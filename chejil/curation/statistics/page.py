@@ -56,7 +56,7 @@ def _head(found: Statistics) -> str:
     tiles += [(megabytes(total.bytes), "of text")] if total.bytes is not None else []
     tiles += [(f"{total.words:,}", "words (eojeol)")] if total.words is not None else []
     if total.bytes_per_token is not None:
-        sample = found.settings.tokenizer_sample
+        sample = found.settings.share_tokenized
         said = "tokens" if sample >= 1 else f"tokens, from a sample of {sample:.2%}"
         tiles += [(f"{total.tokens:,}", said), (f"{total.bytes_per_token:.3f}", "bytes a token")]
     cells = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in tiles)

@@ -10,22 +10,23 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from chejil.curation import model_files
 from chejil.curation.executors.local import Executor
 from chejil.curation.progress import NO_WORK, Progress, Silent, Work
 from chejil.curation.statistics import batches, footers, inputs, tallies
 from chejil.curation.statistics.batches import KEPT
 from chejil.curation.statistics.columns import Key
-from chejil.curation.statistics.counting import TOKEN_BYTES, TOKENS, Part, Settings, count_piece, pieces
+from chejil.curation.statistics.counting import Part, Settings, count_piece, pieces
 from chejil.curation.statistics.inputs import Input
 from chejil.curation.statistics.summary import Summary
-from chejil.curation.statistics.text_counts import open_tokenizer
 from chejil.errors import ChejilError, SourceError, did_you_mean
+from chejil.filters.tokens import NUM_TOKENIZED_BYTES, NUM_TOKENS, open_tokenizer
 
 TOP = 20
 """Domains, licences and so on that are listed."""
@@ -114,7 +115,7 @@ class Statistics:
     def group(self, values: Values) -> Group:
         """Sizes of the documents that have these values."""
         keys, kept = self.keys(values), self.keys(values, True)
-        ratio, tokens = self._tokens(keys, kept)
+        ratio, tokens = self._tokens(kept if self.is_run else keys)
         return Group(
             values=values,
             documents=self.part.columns.rows(keys),
@@ -134,19 +135,18 @@ class Statistics:
         # Some files may have no such column: a sum over the others would look like the whole.
         return None if found.missing else int(found.total)
 
-    def _tokens(self, keys: Sequence[Key], kept: Sequence[Key]) -> tuple[float | None, int | None]:
+    def _tokens(self, keys: Sequence[Key]) -> tuple[float | None, int | None]:
         """Bytes per token of what was tokenized, and by it the tokens of all that would have been."""
-        if TOKENS not in self.names:
+        if not {NUM_TOKENS, NUM_TOKENIZED_BYTES} <= set(self.names):
             return None, None
-        counted, sizes = (self.part.columns.summary(name, keys) for name in (TOKENS, TOKEN_BYTES))
-        if not counted.total:
+        counted, sizes = (self.part.columns.summary(name, keys) for name in (NUM_TOKENS, NUM_TOKENIZED_BYTES))
+        if not counted.total or counted.missing or sizes.missing:
             return None, None
-        every = kept if self.is_run else keys
-        if self.settings.tokenizer_sample >= 1:
-            return float(sizes.total / counted.total), int(counted.total)
+        ratio = float(sizes.total / counted.total)
+        if self.settings.share_tokenized >= 1:
+            return ratio, int(counted.total)
         # By documents: of a run the bytes that stand in the decisions are those before the edits.
-        share = self.part.columns.rows(every) / counted.count
-        return float(sizes.total / counted.total), round(counted.total * share)
+        return ratio, round(counted.total * self.part.columns.rows(keys) / counted.count)
 
     @cached_property
     def domains(self) -> tuple[str, Counter[str | None]]:
@@ -246,15 +246,14 @@ def collect(
         ChejilError: a path without shards; a column of `by` that no file has; too many groups; no such tokenizer.
     """
     found, settings = inputs.find(paths), settings or Settings()
-    if settings.tokenizer is not None:
-        open_tokenizer(settings.tokenizer)
+    here = _on_this_machine(settings)
     _require(settings.by, found)
     progress = progress or Silent()
     failed: list[dict[str, Any]] = []
     calls: list[tuple[str, Any, tuple]] = []
     for one in found:
         try:
-            calls += [(name, count_piece, (*piece, settings)) for name, piece in pieces(one)]
+            calls += [(name, count_piece, (*piece, here)) for name, piece in pieces(one)]
         except SourceError as error:
             failed.append({"file": one.name, "what": error.what, "where": error.where})
     part = Part()
@@ -275,6 +274,15 @@ def collect(
         tuple(paths), kinds.pop() if len(kinds) == 1 else "mixed", settings, part,
         sorted(failed, key=lambda row: row["file"]),
     )  # fmt: skip
+
+
+def _on_this_machine(settings: Settings) -> Settings:
+    """The settings with the file of the tokenizer, which is opened to see that it is one."""
+    if settings.tokenizer is None:
+        return settings
+    path = model_files.local_file(settings.tokenizer)
+    open_tokenizer(path)
+    return replace(settings, tokenizer=path)
 
 
 def _weight(one: Input, groups: tuple[int, ...] | None, _: Settings) -> int:

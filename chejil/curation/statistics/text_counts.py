@@ -6,19 +6,10 @@ point. Both are what the signals `num_chars` and `num_words` are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import lru_cache
-from typing import Any
-
 import numpy as np
-import pyarrow as pa
 from numba import njit
 
-from chejil.curation import shards
-from chejil.errors import ChejilError
 from chejil.filters.buffers import TextBuffers
-
-_CALL_BYTES = 1 << 20  # an encoding takes a hundred bytes a token and more
 
 
 def text_sizes(texts: TextBuffers) -> dict[str, np.ndarray]:
@@ -62,45 +53,3 @@ def _is_wide_space(first, second, third):
     if second == 0x80:
         return third <= 0x8A or third == 0xA8 or third == 0xA9 or third == 0xAF
     return second == 0x81 and third == 0x9F
-
-
-def tokens(texts: pa.Array | pa.ChunkedArray, tokenizer: str) -> np.ndarray:
-    """Tokens of each text, without special ones, (num_docs) int64."""
-    model, lengths = open_tokenizer(tokenizer), []
-    for part in _parts(texts.to_pylist()):
-        lengths += [len(encoding.ids) for encoding in model.encode_batch_fast(part, add_special_tokens=False)]
-    return np.array(lengths, np.int64)
-
-
-def _parts(texts: list[str]) -> Iterator[list[str]]:
-    part: list[str] = []
-    room = _CALL_BYTES
-    for text in texts:
-        if part and room < len(text):
-            yield part
-            part, room = [], _CALL_BYTES
-        part.append(text)
-        room -= len(text)
-    if part:
-        yield part
-
-
-@lru_cache(maxsize=1)
-def open_tokenizer(url: str) -> Any:
-    """A Hugging Face tokenizer, from its tokenizer.json.
-
-    Raises:
-        ChejilError: `tokenizers` is not installed, there is no such file, or it is none.
-    """
-    try:
-        from tokenizers import Tokenizer
-    except ImportError:
-        raise ChejilError("--tokenizer needs tokenizers", mend="pip install 'chejil[stats]'") from None
-    files, path = shards.file_system(url)
-    if not files.isfile(path):
-        raise ChejilError("no such tokenizer", where=url, mend="give the path of a tokenizer.json")
-    try:
-        return Tokenizer.from_str(files.read_text(path, encoding="utf-8"))
-    except Exception as error:  # tokenizers raises bare Exceptions for what is no tokenizer
-        mend = "give a tokenizer.json as Hugging Face's tokenizers writes it"
-        raise ChejilError(f"not a tokenizer: {str(error)[:200]}", where=url, mend=mend) from None

@@ -51,8 +51,8 @@ def headline(found: Statistics) -> str:
     if total.bytes_per_token is not None:
         said = (
             ""
-            if found.settings.tokenizer_sample >= 1
-            else f" (of a sample of {found.settings.tokenizer_sample:.2%})"
+            if found.settings.share_tokenized >= 1
+            else f" (of a sample of {found.settings.share_tokenized:.2%})"
         )
         parts.append(f"{total.tokens:,} tokens, {total.bytes_per_token:.3f} bytes a token{said}")
     return ", ".join(parts)

@@ -16,7 +16,8 @@ from chejil.curation.whatif.totals import Counts, funnel_rows
 from chejil.filters.catalogue import LANGUAGES, SIGNALS
 
 TOKENS = (
-    "tokens are not counted: no signal and no clean shard has them; bytes are those of the normalised text"
+    "tokens are not counted: no tokenizer stands under score.models of the recipe; bytes are those of the "
+    "normalised text"
 )
 SCRATCH = "a stage behind the filter cuts text, so it was done again: what each rule alone keeps is not told"
 
@@ -27,7 +28,8 @@ class Answer:
 
     Args:
         changes: bounds, rules and lists that differ: `what`, `before`, `after`.
-        groups: by source and language: documents and bytes, kept before and after, newly kept and newly dropped.
+        groups: by source and language: documents, bytes and (where the run counted them) tokens, kept before and after,
+            newly kept and newly dropped.
         funnel_before, funnel_after: as a manifest has them.
         risen, fallen: newly kept by first reason before, newly dropped by first reason after, by source and language.
         rules: by language and reason of the filter asked about: documents and bytes that fail, that only this rule of
@@ -55,32 +57,39 @@ class Answer:
     @property
     def total(self) -> dict[str, int]:
         """The groups added up."""
-        keys = [key for key in _GROUP if key not in ("source", "lang")]
+        keys = [key for key in _GROUP if self.has_tokens or not key.startswith("tokens")]
         return {key: sum(row[key] for row in self.groups) for key in keys}
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether the run has counted tokens."""
+        return any("tokens" in row for row in self.groups)
 
 
 _GROUP = (
-    "source", "lang", "documents", "bytes", "kept_before", "bytes_before", "kept_after", "bytes_after",
-    "newly_kept", "bytes_newly_kept", "newly_dropped", "bytes_newly_dropped",
+    "documents", "bytes", "tokens", "kept_before", "bytes_before", "tokens_before", "kept_after", "bytes_after",
+    "tokens_after", "newly_kept", "bytes_newly_kept", "tokens_newly_kept", "newly_dropped", "bytes_newly_dropped",
+    "tokens_newly_dropped",
 )  # fmt: skip
 
 
 def answered(question: Question, counts: Counts, samples: list[Sample]) -> Answer:
     """Everything that was counted, with names."""
+    tokens = question.has_tokens
     before, after = ((*judge.reasons, *question.late) for judge in (question.before, question.after))
     return Answer(
         run=question.root,
         name=question.wanted.name,
         changes=list(changed_bounds(question)),
-        groups=list(_groups(counts.funnels)),
-        funnel_before=funnel_rows(counts.funnels, before, "before"),
-        funnel_after=funnel_rows(counts.funnels, after, "after"),
-        risen=funnel_rows(counts.funnels, before, "risen"),
-        fallen=funnel_rows(counts.funnels, after, "fallen"),
+        groups=list(_groups(counts.funnels, tokens)),
+        funnel_before=funnel_rows(counts.funnels, before, "before", tokens),
+        funnel_after=funnel_rows(counts.funnels, after, "after", tokens),
+        risen=funnel_rows(counts.funnels, before, "risen", tokens),
+        fallen=funnel_rows(counts.funnels, after, "fallen", tokens),
         rules=list(_rules(question, counts)),
         overlap=_overlap(question, counts),
         samples=samples,
-        notes=[TOKENS, *([SCRATCH] if counts.lifted is None else [])],
+        notes=[*([] if tokens else [TOKENS]), *([SCRATCH] if counts.lifted is None else [])],
     )
 
 
@@ -128,7 +137,7 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
-def _groups(funnels: Mapping[str, Funnels]) -> Iterator[dict[str, Any]]:
+def _groups(funnels: Mapping[str, Funnels], tokens: bool) -> Iterator[dict[str, Any]]:
     for source, table in sorted(funnels.items()):
         for code in np.flatnonzero(table.before[:, :, 0].sum(axis=1)):
             cells = [
@@ -136,7 +145,9 @@ def _groups(funnels: Mapping[str, Funnels]) -> Iterator[dict[str, Any]]:
                 table.risen[code].sum(axis=0), table.fallen[code].sum(axis=0),
             ]  # fmt: skip
             numbers = [number for cell in cells for number in cell.tolist()]
-            yield dict(zip(_GROUP, (source, LANGUAGES[code], *numbers), strict=True))
+            sizes = dict(zip(_GROUP, numbers, strict=True))
+            known = {key: size for key, size in sizes.items() if tokens or not key.startswith("tokens")}
+            yield {"source": source, "lang": LANGUAGES[code], **known}
 
 
 def _rules(question: Question, counts: Counts) -> Iterator[dict[str, Any]]:

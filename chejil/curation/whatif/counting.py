@@ -24,7 +24,7 @@ PASSES = -1
 class Rows:
     """Documents to be counted: `before` and `after` (num_docs, words) uint64 with the bits of the filter and of what
     stands before it, `late_before` and `late_after` (num_docs) uint64 with those of what stands behind it, `lang`
-    (num_docs) uint8 and `num_bytes` (num_docs) int64."""
+    (num_docs) uint8, `num_bytes` and `num_tokens` (num_docs) int64, the latter 0 where no tokenizer was asked."""
 
     before: np.ndarray
     after: np.ndarray
@@ -32,6 +32,7 @@ class Rows:
     late_after: np.ndarray
     lang: np.ndarray
     num_bytes: np.ndarray
+    num_tokens: np.ndarray
 
     def at(self, rows: np.ndarray | slice) -> Rows:
         """Some of them."""
@@ -46,8 +47,8 @@ class Rows:
 
 @dataclass
 class Funnels:
-    """Of one source: `before` and `after` (languages, reasons + 1, 2) int64, documents and bytes by first reason, the
-    last one for kept; `fallen` newly dropped by first reason after, `risen` newly kept by first reason before."""
+    """Of one source: `before` and `after` (languages, reasons + 1, 3) int64, documents, bytes and tokens by first reason,
+    the last one for kept; `fallen` newly dropped by first reason after, `risen` newly kept by first reason before."""
 
     before: np.ndarray
     after: np.ndarray
@@ -57,7 +58,7 @@ class Funnels:
     @classmethod
     def empty(cls, num_before: int, num_after: int) -> Funnels:
         """Nothing counted yet; reasons of all deciders."""
-        one, other = (np.zeros((len(LANGUAGES), num + 1, 2), np.int64) for num in (num_before, num_after))
+        one, other = (np.zeros((len(LANGUAGES), num + 1, 3), np.int64) for num in (num_before, num_after))
         return cls(one, other, other.copy(), one.copy())
 
     def add(self, rows: Rows, num_before: int, num_after: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +70,8 @@ class Funnels:
         first_before = first_reasons(rows.before, rows.late_before, num_before)
         first_after = first_reasons(rows.after, rows.late_after, num_after)
         count_first(
-            first_before, first_after, rows.lang, rows.num_bytes, self.before, self.after, self.fallen, self.risen
+            first_before, first_after, rows.lang, rows.num_bytes, rows.num_tokens,
+            self.before, self.after, self.fallen, self.risen,
         )  # fmt: skip
         return first_before, first_after
 
@@ -148,20 +150,24 @@ def single_reasons(words):
 
 
 @njit(cache=True, nogil=True)
-def count_first(first_before, first_after, lang, num_bytes, before, after, fallen, risen):
-    """Count documents and bytes into the four tables; -1 is the last column."""
+def count_first(first_before, first_after, lang, num_bytes, num_tokens, before, after, fallen, risen):
+    """Count documents, bytes and tokens into the four tables; -1 is the last column."""
     for row in range(len(lang)):
-        one, other, code, size = first_before[row], first_after[row], lang[row], num_bytes[row]
-        before[code, one, 0] += 1
-        before[code, one, 1] += size
-        after[code, other, 0] += 1
-        after[code, other, 1] += size
+        one, other, code = first_before[row], first_after[row], lang[row]
+        size, tokens = num_bytes[row], num_tokens[row]
+        _count_one(before, code, one, size, tokens)
+        _count_one(after, code, other, size, tokens)
         if one < 0 and other >= 0:
-            fallen[code, other, 0] += 1
-            fallen[code, other, 1] += size
+            _count_one(fallen, code, other, size, tokens)
         elif one >= 0 and other < 0:
-            risen[code, one, 0] += 1
-            risen[code, one, 1] += size
+            _count_one(risen, code, one, size, tokens)
+
+
+@njit(cache=True, nogil=True, inline="always")
+def _count_one(table, code, reason, size, tokens):
+    table[code, reason, 0] += 1
+    table[code, reason, 1] += size
+    table[code, reason, 2] += tokens
 
 
 @njit(cache=True, nogil=True)

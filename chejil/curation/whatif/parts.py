@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 from numba import njit
@@ -29,6 +30,7 @@ from chejil.curation.whatif.counting import (
 from chejil.curation.whatif.judging import Columns, Judge, language_codes, set_bit
 from chejil.errors import RunError
 from chejil.filters.buffers import TextBuffers
+from chejil.filters.tokens import NUM_TOKENS
 
 DOCUMENTS_A_PART = 1 << 20
 _DOCUMENTS_A_BATCH = 1 << 17
@@ -43,6 +45,7 @@ class Part:
 
     Args:
         said_before, said_after: folders with the verdicts of later deciders, where those do not wait to be asked.
+        tokens: whether tokens were counted by the run, and are to be added up.
         deferred: rows of the shard that wait until the later deciders are asked, sorted.
         late: later deciders, and their reasons.
     """
@@ -61,6 +64,7 @@ class Part:
     deferred: np.ndarray
     samples: int
     seed: int
+    tokens: bool = False
 
     @property
     def source(self) -> str:
@@ -132,7 +136,7 @@ def _count_batch(part: Part, said: _Said, first: int, batch: Columns, found: Cou
         set_bit(before, given, bit)
         set_bit(after, given, bit)
     late_before, late_after = (_late(given, first, len(lang)) for given in (said.before, said.after))
-    rows = Rows(before, after, late_before, late_after, lang, num_bytes)
+    rows = Rows(before, after, late_before, late_after, lang, num_bytes, _tokens(part, batch))
     is_deferred = np.zeros(len(lang), bool)
     is_deferred[_within(part.deferred, first, len(lang))] = True
     _count_effects(part, batch, rows, is_deferred, found)
@@ -164,6 +168,13 @@ def _here(said: list[tuple[int, np.ndarray]], first: int, num: int) -> Iterator[
         yield bit, _within(rows, first, num)
 
 
+def _tokens(part: Part, batch: Columns) -> np.ndarray:
+    """Tokens of each document, those of an empty one 0, (num_docs) int64."""
+    if not part.tokens:
+        return np.zeros(len(batch["num_bytes"]), np.int64)
+    return pc.fill_null(batch[NUM_TOKENS], 0).to_numpy()
+
+
 def _late(said: list[tuple[int, np.ndarray]], first: int, num: int) -> np.ndarray:
     bits = np.zeros(num, np.uint64)
     for bit, rows in _here(said, first, num):
@@ -175,7 +186,8 @@ def _batches(part: Part) -> Iterator[tuple[int, Columns]]:
     """First row and columns of every batch of the part."""
     signals, fixed = part.before.columns(part.source)
     others = part.after.columns(part.source)
-    wanted = {"signals": signals | others[0], "documents": fixed | others[1], "decisions": {"num_bytes"}}
+    tokens = {NUM_TOKENS} if part.tokens else set()
+    wanted = {"signals": signals | others[0] | tokens, "documents": fixed | others[1], "decisions": {"num_bytes"}}
     with ExitStack() as files:
         tables = {
             folder: (files.enter_context(opened(part.url(folder), names & {"lang"})), sorted(names))

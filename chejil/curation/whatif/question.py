@@ -10,6 +10,7 @@ from chejil.curation.manifest import Manifest
 from chejil.curation.recipe import Recipe
 from chejil.curation.whatif import comparison, deciders
 from chejil.curation.whatif.judging import Judge
+from chejil.filters.tokens import NUM_TOKENS
 
 
 @dataclass
@@ -50,6 +51,12 @@ class Question:
         return cls(
             root, content, own, wanted, before, after, deciders.reasons_of(content, late), samples, seed
         )
+
+    @property
+    def has_tokens(self) -> bool:
+        """Whether the run has counted tokens."""
+        score = self.own.stage("score")
+        return score is not None and NUM_TOKENS in score.names
 
     @property
     def is_changed(self) -> bool:

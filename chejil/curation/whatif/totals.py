@@ -14,6 +14,9 @@ from chejil.curation.whatif.known_rows import KnownRows
 from chejil.curation.whatif.parts import Sampled
 from chejil.filters.catalogue import LANGUAGES
 
+SIZES = ("documents", "bytes", "tokens")
+"""What a cell of a funnel holds."""
+
 Lifted = dict[tuple[int, int], tuple[int, int]]
 """Documents and bytes that would be kept more without a rule, by language and reason; may be negative."""
 
@@ -31,17 +34,21 @@ class Counts:
 
 
 def funnel_rows(
-    funnels: Mapping[str, Funnels], reasons: Sequence[str], name: str = "after"
+    funnels: Mapping[str, Funnels], reasons: Sequence[str], name: str = "after", tokens: bool = False
 ) -> list[dict[str, Any]]:
-    """A funnel as a manifest has it: documents and bytes by source, language and first reason (null: kept)."""
+    """A funnel as a manifest has it: documents and bytes by source, language and first reason (null: kept).
+
+    Args:
+        tokens: say those, too.
+    """
     rows = []
     names = [*reasons, None]
     for source, table in funnels.items():
         cells = getattr(table, name)
         for code, bit in np.argwhere(cells[:, :, 0]):
-            documents, num_bytes = cells[code, bit].tolist()
             key = {"source": source, "lang": lang_of(int(code)), "reason": names[bit]}
-            rows.append({**key, "documents": documents, "bytes": num_bytes})
+            sizes = zip(SIZES[: 3 if tokens else 2], cells[code, bit].tolist(), strict=False)
+            rows.append({**key, **dict(sizes)})
     return added_up(rows)
 
 

@@ -110,7 +110,7 @@ def _parts(question: Question, known: KnownRows, scratch: str | None) -> Iterabl
         for number in range(of):
             yield Part(
                 question.root, shard, number, of, question.before, question.after, early, late, question.late,
-                own, scratch, known.rows[shard], question.samples, question.seed,
+                own, scratch, known.rows[shard], question.samples, question.seed, question.has_tokens,
             )  # fmt: skip
 
 

@@ -22,6 +22,7 @@ def answer(found: Answer) -> Iterator[RenderableType]:
     """The tables, the samples, the notes."""
     yield from _changes(found)
     yield _by_source(found)
+    yield from _tokens(found)
     if found.risen:
         yield _by_reason("newly kept, by first reason before", found.risen)
     if found.fallen:
@@ -32,10 +33,13 @@ def answer(found: Answer) -> Iterator[RenderableType]:
         yield _sample(sample)
     yield from (f"note: {note}" for note in found.notes)
     total = found.total
+    tokens = (
+        f"; {total['tokens_before']:,} tokens, then {total['tokens_after']:,}" if found.has_tokens else ""
+    )
     yield (
         f"{total['documents']:,} documents: {total['kept_before']:,} kept, then {total['kept_after']:,} "
         f"(+{total['newly_kept']:,} −{total['newly_dropped']:,}); text kept {megabytes(total['bytes_before'])}, "
-        f"then {megabytes(total['bytes_after'])}"
+        f"then {megabytes(total['bytes_after'])}{tokens}"
     )
 
 
@@ -60,6 +64,20 @@ def _by_source(found: Answer) -> RenderableType:
         "source", "language", "documents>", "kept>", "then>", "share>", "new>", "lost>", "text>", "kept>", "then>",
     )  # fmt: skip
     return table(columns, rows)
+
+
+def _tokens(found: Answer) -> Iterator[RenderableType]:
+    """Tokens by source and language, where the run has counted them."""
+    if not found.has_tokens:
+        return
+    names = ("tokens", "tokens_before", "tokens_after", "tokens_newly_kept", "tokens_newly_dropped")
+    rows = [
+        (row["source"], row["lang"], *(row[name] for name in names),
+         share(row["tokens_after"], found.total["tokens_after"]))
+        for row in found.groups
+    ]  # fmt: skip
+    columns = ("source", "language", "tokens>", "kept>", "then>", "new>", "lost>", "of all then>")
+    yield table(columns, rows)
 
 
 def _by_reason(title: str, rows: list[dict[str, Any]]) -> RenderableType:
