@@ -21,9 +21,11 @@ import yaml
 from chejil.curation import lookup, manifest, shards
 from chejil.curation.manifest import Manifest
 from chejil.curation.recipe import Recipe, Settings
-from chejil.curation.report import megabytes, share, totals
+from chejil.curation.report import megabytes, ratio, share, totals
+from chejil.curation.token_totals import Tokens, tokens_kept
 from chejil.filters.catalogue import LANGUAGES, SIGNALS
 from chejil.filters.registry import Bound
+from chejil.filters.tokens import SLOT, TOKEN_SIZES
 
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"),
           (10**8, "10M<n<100M"), (10**9, "100M<n<1B"), (10**10, "1B<n<10B"))  # fmt: skip
@@ -44,7 +46,7 @@ def data_card(root: str) -> str:
     parts = [
         f"# {run.name}",
         run.about,
-        *_contents(run, recipe),
+        *_contents(run, recipe, tokens_kept(root, run, recipe)),
         *_sources(run, recipe, kept),
         *_making(run, recipe),
         *_bounds(run, recipe),
@@ -111,7 +113,7 @@ def _is_kept(row: Mapping[str, Any]) -> bool:
     return row["reason"] is None
 
 
-def _contents(run: Manifest, recipe: Recipe) -> Iterator[str]:
+def _contents(run: Manifest, recipe: Recipe, tokens: Tokens) -> Iterator[str]:
     writing = recipe.stage("write")
     weight = ", weight (by cluster size)" if writing is not None and writing.weights is not None else ""
     kept = totals(run.funnel, "source", "lang", where=_is_kept)
@@ -125,10 +127,27 @@ def _contents(run: Manifest, recipe: Recipe) -> Iterator[str]:
     )
     rows = [
         (source, lang or "unknown", f"{counts['documents']:,}", megabytes(counts["bytes"]),
-         share(counts["documents"], every[(source,)]["documents"]))
+         share(counts["documents"], every[(source,)]["documents"]),
+         *_of_tokens(tokens, [(source, lang)]))
         for (source, lang), counts in sorted(kept.items(), key=str)
     ]  # fmt: skip
-    yield _table(("source", "language", "documents", "text", "of its source"), rows)
+    heads = ("source", "language", "documents", "text", "of its source")
+    yield _table((*heads, *(("tokens", "bytes a token") if tokens else ())), rows)
+    if tokens:
+        number, each = _of_tokens(tokens, tokens)
+        yield (
+            f"{number} tokens, {each} bytes each, by the tokenizer with the xxh3-128 `{run.versions[SLOT]}`, without "
+            "special tokens: of the text as it was judged, before spans are masked or cut."
+        )
+
+
+def _of_tokens(tokens: Tokens, groups: Iterable[tuple[str, str | None]]) -> tuple[str, ...]:
+    """Tokens and bytes a token of some groups, nothing where none were counted."""
+    if not tokens:
+        return ()
+    known = [tokens[group] for group in groups if group in tokens]
+    num_tokens, num_bytes = (sum(sizes[name] for sizes in known) for name in TOKEN_SIZES)
+    return f"{num_tokens:,}", ratio(num_bytes, num_tokens)
 
 
 def _sources(run: Manifest, recipe: Recipe, kept: Mapping[tuple[str, str], int]) -> Iterator[str]:

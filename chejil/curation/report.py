@@ -47,6 +47,15 @@ def share(part: float, whole: float) -> str:
     return f"{100 * part / whole:.1f} %" if whole else "–"
 
 
+def ratio(num_bytes: float, things: float) -> str:
+    """Bytes a thing (a character, a token), empty of nothing.
+
+    >>> ratio(10, 4), ratio(0, 0)
+    ('2.50', '')
+    """
+    return f"{num_bytes / things:.2f}" if things else ""
+
+
 GROUPS = {
     "filter/verdicts": ("empty", "blocklists", "language", "bounds", "rules"),
     "exact_dedup/verdicts": ("exact duplicates",),

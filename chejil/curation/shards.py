@@ -115,8 +115,11 @@ class ShardWriter:
     `key`: an integer column by which the rows of a table are sorted; `rows_between` finds them by it.
     """
 
-    def __init__(self, root: str, path: str, schema: pa.Schema, key: str | None = None) -> None:
+    def __init__(
+        self, root: str, path: str, schema: pa.Schema, key: str | None = None, compression: str = "zstd"
+    ) -> None:
         self.root, self.path, self.schema, self.key = root, path, schema, key
+        self.compression = compression
         self.rows = 0
         self.record: FileRecord | None = None
         self._open = ExitStack()
@@ -130,7 +133,7 @@ class ShardWriter:
         # What is sorted differs little from the value before.
         delta = {self.key: "DELTA_BINARY_PACKED"} if self.key else None
         writer = pq.ParquetWriter(
-            self._stream, self.schema, compression="zstd", use_dictionary=coded, write_statistics=known,
+            self._stream, self.schema, compression=self.compression, use_dictionary=coded, write_statistics=known,
             column_encoding=delta,
         )  # fmt: skip
         self._writer = self._open.enter_context(writer)
@@ -170,15 +173,21 @@ class _Hashed:
 
 
 def write_shard(
-    root: str, path: str, tables: Iterable[pa.Table], schema: pa.Schema, key: str | None = None
+    root: str,
+    path: str,
+    tables: Iterable[pa.Table],
+    schema: pa.Schema,
+    key: str | None = None,
+    compression: str = "zstd",
 ) -> FileRecord:
     """Write tables as one Parquet file; returns what was written.
 
     Args:
         tables: each becomes a row group, so the caller bounds its size; none at all gives a file without rows.
         key: an integer column by which each table is sorted, for `rows_between`.
+        compression: as Parquet names it.
     """
-    with ShardWriter(root, path, schema, key) as writer:
+    with ShardWriter(root, path, schema, key, compression) as writer:
         for table in tables:
             writer.write(table)
     assert writer.record is not None

@@ -1,11 +1,12 @@
 """Tokens of a document by the tokenizer that a recipe names, and how many bytes one stands for.
 
-What a training run pays for is tokens, so a mixture is weighed in them. They are counted once, beside the other signals,
-by Hugging Face's `tokenizers` (any tokenizer.json; ids, no offsets, no special tokens); every count that is asked for
-later is a sum over stored columns. A whole document is one text to the tokenizer up to MAX_PIECE bytes. A longer one is
-cut after a line break or before a space, where pre-tokenizers cut anyway: an encoding takes a hundred bytes a token, and
-a tokenizer without pre-tokenizer would take 16 MB for one word. Measured: such a line 1 to 4 s and 0.6 GB; counts of
-pieces are those of the whole for a byte-level BPE, and up to four tokens a cut more where spaces belong to words.
+What a training run pays for is tokens, so a mixture is weighed in them. They are counted once, beside the other
+signals, by Hugging Face's `tokenizers` (any tokenizer.json; ids, no offsets, no special tokens); every count that is
+asked for later is a sum over stored columns. A document is one text to the tokenizer up to MAX_PIECE bytes. A longer
+one is cut after a line break or before a space, where pre-tokenizers cut anyway: an encoding takes a hundred bytes a
+token, and a tokenizer without pre-tokenizer would take 16 MB for one word. Measured: such a line takes 1 to 4 s and
+0.6 GB; counts of pieces are those of the whole for a byte-level BPE, and up to four tokens a cut more where spaces
+belong to words.
 
 Bytes of the same text are a column, too, so that bytes per token of any group are a quotient of two exact sums: the
 `num_bytes` of decisions are those before transforms.
@@ -110,8 +111,8 @@ def _calls(pieces: Iterable[tuple[int, bytes]]) -> Iterator[tuple[list[int], lis
 def pieces_of(data: bytes, limit: int = MAX_PIECE) -> Iterator[bytes]:
     """A long text in pieces, which are cut after a line break, else before a space, else between two characters.
 
-    >>> list(pieces_of("ab cd\\nef 가나다".encode(), 7)), list(pieces_of("가나다".encode(), 7))
-    ([b'ab cd\\n', b'ef', b' \\xea\\xb0\\x80\\xeb\\x82\\x98', b'\\xeb\\x8b\\xa4'], [b'\\xea\\xb0\\x80\\xeb\\x82\\x98', b'\\xeb\\x8b\\xa4'])
+    >>> [piece.decode() for piece in pieces_of("ab cd\\nefghi 가나다".encode(), 9)]
+    ['ab cd\\n', 'efghi', ' 가나', '다']
     """
     start = 0
     while len(data) - start > limit:
@@ -159,8 +160,8 @@ add_signal(
         unit="token",
         kind="count",
         about="Tokens by the recipe's tokenizer, without special ones; null where none is given.",
-        source="Own: training and its mixtures are weighed in tokens. Of the text as it is scored, so what later stages "
-        "mask or cut is counted, too.",
+        source="Own: training and its mixtures are weighed in tokens. Of the text as it is scored, so what later "
+        "stages mask or cut is counted, too.",
         value=lambda counts: counts[NUM_TOKENS],
         kept=PROSE,
         dropped=(),
@@ -187,8 +188,8 @@ add_signal(
         kind="mean",
         about="Bytes that a token stands for; null where there is no tokenizer, or no token.",
         source="Akin to fertility, tokens a word (Rust et al. 2021), which Korean and English do not share a word for. "
-        "Mash, base64 and scripts that the tokenizer has not learnt have few. Its scale is the tokenizer's, so there is "
-        "no default bound.",
+        "Mash, base64 and scripts that the tokenizer has not learnt have few. Its scale is the tokenizer's, so there "
+        "is no default bound.",
         value=lambda counts: counts.ratio(NUM_TOKENIZED_BYTES, NUM_TOKENS),
         kept=PROSE,
         dropped=(),

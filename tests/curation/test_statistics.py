@@ -58,9 +58,9 @@ def columns_of(values, groups=None, batches=1):
     for part in np.array_split(np.arange(len(values)), batches):
         if len(part):
             keys, numbers = group_rows([pa.array([str(groups[i]) for i in part])], len(part))
-            keys, order, starts = columns.ordered(keys, numbers)
+            keys, places, starts = columns.ordered(keys, numbers)
             some = np.array([values[i] for i in part], np.float64)
-            columns.add(["x"], (some if order is None else some[order]).reshape(1, -1), keys, starts)
+            columns.add(["x"], [some], keys, starts, places)
     return columns
 
 

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from chejil.curation.manifest import Manifest
-from chejil.curation.report import GROUPS, megabytes, reason_group, share, totals
+from chejil.curation.report import GROUPS, megabytes, ratio, reason_group, share, totals
 from chejil.curation.reporting.layout import bar, code, say, section, table, text, tiles, word
+from chejil.filters.tokens import NUM_TOKENIZED_BYTES, NUM_TOKENS
 
 MAX_ROWS = 400
 """Rows of a table: a run with more sources or reasons says the rest in manifest.json."""
@@ -16,7 +17,7 @@ MAX_ROWS = 400
 _MAX_FAILED = 50
 
 
-def head(run: Manifest) -> str:
+def head(run: Manifest, sizes: Iterable[Mapping[str, Any]]) -> str:
     """Name, what it is about, what came in and out, what stopped."""
     kept = sum(row["bytes"] for row in run.funnel if row["reason"] is None)
     every = sum(row["bytes"] for row in run.funnel)
@@ -26,10 +27,19 @@ def head(run: Manifest) -> str:
         (f"{run.documents:,}", say("documents read")),
         (f"{run.kept:,}", say("documents kept ({share})", share=share(run.kept, run.documents))),
         (megabytes(kept), say("of text kept ({share})", share=share(kept, every))),
+        *_tokens_kept(sizes),
         (f"{run.quarantined.total():,}", say("records quarantined")),
     ]
     about = f"<p>{text(run.about, 2000)}</p>" if run.about else ""
     return f"<h1>{text(run.name)}</h1>{about}{_law(run)}{tiles(pairs)}{_stopped(run)}\n"
+
+
+def _tokens_kept(sizes: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    kept = [row for row in sizes if row["kept"] and NUM_TOKENS in row]
+    if not kept:
+        return []
+    tokens, num_bytes = (sum(row[name] for row in kept) for name in (NUM_TOKENS, NUM_TOKENIZED_BYTES))
+    return [(f"{tokens:,}", say("tokens kept, {ratio} bytes each", ratio=ratio(num_bytes, tokens)))]
 
 
 def _law(run: Manifest) -> str:
@@ -106,6 +116,8 @@ def funnel(run: Manifest) -> str:
 
 def by_source(run: Manifest, sizes: Iterable[Mapping[str, Any]]) -> str:
     """Documents, text, characters and words by source and language, read and kept."""
+    sizes = list(sizes)
+    with_tokens = any(NUM_TOKENS in row for row in sizes)
     every = totals(run.funnel, "source", "lang")
     kept = totals(run.funnel, "source", "lang", where=lambda row: row["reason"] is None)
     measured = {(row["source"], row["lang"]): row for row in sizes if row["kept"]}
@@ -123,11 +135,13 @@ def by_source(run: Manifest, sizes: Iterable[Mapping[str, Any]]) -> str:
                 megabytes(left["bytes"]),
                 bar(left["bytes"], counts["bytes"]),
                 *_counted(size),
+                *(_of_tokens(size) if with_tokens else ()),
             )
         )
     heads = [say("source"), say("language"), f">{say('documents')}", f">{say('kept')}", f">{say('share')}"]
     heads += [f">{say('text')}", f">{say('text kept')}", f"|{say('share of text kept')}"]
     heads += [f">{say('characters kept')}", f">{say('words kept')}", f">{say('bytes a character')}"]
+    heads += [f">{say('tokens kept')}", f">{say('bytes a token')}"] if with_tokens else []
     note = say("Text as it was judged, before spans are masked or cut. Words are eojeol in Korean.")
     return section("sources", say("By source and language"), table(note, heads, rows))
 
@@ -135,8 +149,13 @@ def by_source(run: Manifest, sizes: Iterable[Mapping[str, Any]]) -> str:
 def _counted(size: Mapping[str, Any]) -> tuple[str, str, str]:
     if "num_chars" not in size:
         return "", "", ""
-    ratio = f"{size['num_bytes'] / size['num_chars']:.2f}" if size["num_chars"] else ""
-    return f"{size['num_chars']:,}", f"{size['num_words']:,}" if "num_words" in size else "", ratio
+    words = f"{size['num_words']:,}" if "num_words" in size else ""
+    return f"{size['num_chars']:,}", words, ratio(size["num_bytes"], size["num_chars"])
+
+
+def _of_tokens(size: Mapping[str, Any]) -> tuple[str, str]:
+    tokens = size.get(NUM_TOKENS, 0)
+    return f"{tokens:,}", ratio(size.get(NUM_TOKENIZED_BYTES, 0), tokens)
 
 
 def reasons(run: Manifest, found: Iterable[Mapping[str, Any]], samples: Mapping[str, str]) -> str:

@@ -73,7 +73,7 @@ def _body(
     samples = by_group([row for row in summary.get("samples", ()) if row["kind"] != "cluster"])
     reasons = summary.get("reasons", [])
     parts = [
-        overview.head(run),
+        overview.head(run, summary.get("sizes", ())),
         overview.unmasked(run) if samples else "",
         overview.funnel(run),
         overview.by_source(run, summary.get("sizes", ())),

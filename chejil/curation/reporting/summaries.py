@@ -27,12 +27,15 @@ from chejil.curation.statistics.columns import Columns
 from chejil.curation.statistics.groups import group_rows
 from chejil.filters.bounds import Policy, bounded
 from chejil.filters.buffers import TextBuffers
+from chejil.filters.tokens import TOKEN_SIZES
 
 PARTS, SUMMARY = "report/parts", "report/summary"
-VERSION = 1
+VERSION = 2
 """Raised when the page or what it shows changes: a finished run's page is then written again."""
 
-SIZES = ("num_chars", "num_words")
+SIZES = ("num_chars", "num_words", *TOKEN_SIZES)
+"""Signals that are added up by source and language; those of tokens where a tokenizer was asked."""
+
 _DECIDED = (
     "id", "source", "lang", "num_bytes", "kept", "reason", "reasons", "exact_cluster", "exact_cluster_size",
     "near_cluster", "near_cluster_size",
@@ -136,9 +139,8 @@ class _Part:
         keys, groups = group_rows(
             [rows["lang"].to_arrow().cast(pa.string()), rows["kept"].to_arrow()], len(rows)
         )
-        keys, order, starts = self.columns.ordered(keys, groups)
-        values = np.array(list(signals.values())).reshape(len(signals), len(rows))
-        self.columns.add(list(signals), values if order is None else values[:, order], keys, starts)
+        keys, places, starts = self.columns.ordered(keys, groups)
+        self.columns.add(list(signals), signals.values(), keys, starts, places)
 
     def _sizes(self, rows: pl.DataFrame, signals: Mapping[str, np.ndarray]) -> None:
         measured = [pl.Series(name, signals[name]).fill_nan(0) for name in SIZES if name in signals]

@@ -6,7 +6,7 @@ integer up to 256 has a bucket of its own, so that counts of few are exact. That
 promise of DDSketch (Masson, Rim & Lee 2019, section 2); unlike its logarithm, a key costs a shift. Negative numbers
 have the same buckets mirrored. What is nearer to 0 than 2^-40 counts as 0; from 2^64 on all is one bucket.
 
-Measured on one core: 2.3 ns a value in one group, 2.9 in ten, 9 in a hundred of 650 rows; Arrow takes 7 to decode it.
+Measured on one core: 3 to 4 ns a value in one group or in 24, of 65,536 rows; Arrow takes 4 to 14 to decode it.
 """
 
 from __future__ import annotations
@@ -83,65 +83,82 @@ def upper_edges(keys: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True)
-def count(values, starts, scratch, tallies, extremes, sums, whole):
-    """Count a batch whose rows are sorted by group: what is touched of `scratch` stays in the first-level cache.
+def places_by_group(groups, starts):
+    """Where each row goes so that those of a group lie beside one another, in their order, (num_rows) uint32."""
+    free, places = starts.copy(), np.empty(len(groups), np.uint32)
+    for row in range(len(groups)):
+        places[row] = free[groups[row]]
+        free[groups[row]] += 1
+    return places
+
+
+@njit(cache=True, nogil=True)
+def put(values, places, out):
+    """Write a column, numbers of any type, as float64 to the places of its rows.
+
+    A stream a group is written, each in order: 0.6 ns a value, where fetching the rows of each group takes 5.
+    """
+    for row in range(len(values)):
+        out[places[row]] = values[row]
+
+
+@njit(cache=True, nogil=True)
+def count(values, starts, scratch, tallies, extremes, sums, codes, counts, at, column, groups):
+    """Count a column of a batch, group by group: what is touched of `scratch` stays in the first-level cache.
+
+    Nothing branches on a value but what is rare: zeros and others in turn would cost 6 ns each.
 
     Args:
-        values: (num_columns, num_rows) float64, NaN where null.
+        values: (num_rows) float64, NaN where null.
         starts: (num_groups + 1) int64: group `i` has the rows from `starts[i]` to `starts[i + 1]`.
         scratch: (KEYS) int32, all 0, and left so.
-        tallies: (3, num_columns, num_groups) int64, filled: finite values, nulls, infinite ones.
-        extremes: (2, num_columns, num_groups) float64, filled: smallest and largest.
-        sums: (num_columns, num_groups) float64, filled.
-        whole: (num_columns) bool, set to False where a value is no integer.
+        tallies: (3, num_groups) int64, filled: finite values, nulls, infinite ones.
+        extremes: (2, num_groups) float64, filled: smallest and largest.
+        sums: (num_groups) float64, filled.
+        codes, counts: codes (`pack`) of filled buckets and how many values each holds; written from `at` on, sorted.
+        column, groups: its number in the codes, and (num_groups) those of the groups, which ascend.
 
     Returns:
-        Codes (`pack`) of the buckets that hold anything, sorted, and how many values each holds.
+        `codes` and `counts`, which may have grown, where they end, and whether all values are integers.
     """
-    bits = values.view(np.uint64)
-    codes, counts, at = np.empty(4096, np.int64), np.empty(4096, np.int64), 0
-    for column in range(len(values)):
-        integers = True
-        for group in range(len(starts) - 1):
-            first, last = np.int64(TOP), np.int64(-TOP)
-            low, high, total = np.inf, -np.inf, 0.0
-            zeros, nulls, infinite = 0, 0, 0
-            for row in range(starts[group], starts[group + 1]):
-                value = values[column, row]
-                raw = bits[column, row] & np.uint64(0x7FFFFFFFFFFFFFFF)
-                if raw == 0:  # the commonest value of a signal, and far from all others
-                    zeros += 1
-                    continue
-                if raw >= np.uint64(0x7FF0000000000000):
-                    if raw == np.uint64(0x7FF0000000000000):
-                        infinite += 1
-                    else:
-                        nulls += 1
-                    continue
-                key = _magnitude_key(raw)
-                if value < 0:
-                    key = -key
-                first, last = min(first, key), max(last, key)
-                scratch[key + TOP] += 1
-                total += value
-                low, high = min(low, value), max(high, value)
-                if integers:
-                    integers = value == np.floor(value)
-            if zeros:
-                first, last = min(first, 0), max(last, 0)
-                low, high = min(low, 0.0), max(high, 0.0)
-                scratch[TOP] += zeros
-            if at + last - first + 1 > len(codes):
-                size = 2 * (at + last - first + 1)
-                codes, counts = _longer(codes, size), _longer(counts, size)
-            begin = (np.int64(column) << 32) | (np.int64(group) << 16)
-            at = _taken(scratch, first, last, begin, codes, counts, at)
-            tallies[0, column, group] = starts[group + 1] - starts[group] - nulls - infinite
-            tallies[1, column, group], tallies[2, column, group] = nulls, infinite
-            extremes[0, column, group], extremes[1, column, group] = low, high
-            sums[column, group] = total
-        whole[column] &= integers
-    return codes[:at].copy(), counts[:at].copy()
+    bits, whole = values.view(np.uint64), True
+    for group in range(len(starts) - 1):
+        first, last, zeros = np.int64(TOP), np.int64(-TOP), 0
+        low, high, total = np.inf, -np.inf, 0.0
+        nulls, infinite = 0, 0
+        for row in range(starts[group], starts[group + 1]):
+            value = values[row]
+            magnitude = bits[row] & np.uint64(0x7FFFFFFFFFFFFFFF)
+            if magnitude >= np.uint64(0x7FF0000000000000):
+                infinite += magnitude == np.uint64(0x7FF0000000000000)
+                nulls += magnitude != np.uint64(0x7FF0000000000000)
+                continue
+            key = max(np.int64(magnitude >> np.uint64(_SHIFT)) - (_BASE - 1), np.int64(0))
+            key = min(key, np.int64(TOP))
+            key = -key if value < 0 else key
+            scratch[key + TOP] += 1
+            # Zero's bucket is far from all others, and the keys between are many.
+            first, last = min(first, key if key else np.int64(TOP)), max(last, key if key else np.int64(-TOP))
+            total += value
+            low, high = value if value < low else low, value if value > high else high
+            whole &= value == np.floor(value)
+        zeros = scratch[TOP]
+        if first > last:  # nothing but zeros
+            first, last = np.int64(1), np.int64(0)
+        if at + last - first + 2 > len(codes):
+            size = 2 * (at + last - first + 2)
+            codes, counts = _longer(codes, size), _longer(counts, size)
+        begin = (np.int64(column) << 32) | (np.int64(groups[group]) << 16)
+        if zeros and first > 0:
+            at = _taken(scratch, 0, 0, begin, codes, counts, at)
+        at = _taken(scratch, first, last, begin, codes, counts, at)
+        if zeros and last < 0:
+            at = _taken(scratch, 0, 0, begin, codes, counts, at)
+        tallies[0, group] = starts[group + 1] - starts[group] - nulls - infinite
+        tallies[1, group], tallies[2, group] = nulls, infinite
+        # 0.0 and -0.0 are one value, whichever came first.
+        extremes[0, group], extremes[1, group], sums[group] = low + 0.0, high + 0.0, total
+    return codes, counts, at, whole
 
 
 @njit(cache=True, nogil=True)

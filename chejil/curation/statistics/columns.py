@@ -8,10 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from math import frexp
 
 import numpy as np
 
-from chejil.curation.statistics.buckets import KEYS, MAX_GROUPS, count, merged, pack, unpack
+from chejil.curation.statistics.buckets import (
+    KEYS,
+    MAX_GROUPS,
+    count,
+    merged,
+    pack,
+    places_by_group,
+    put,
+    unpack,
+)
 from chejil.curation.statistics.summary import Summary
 from chejil.errors import ChejilError
 
@@ -35,8 +45,9 @@ def _fixed(value: float) -> int:
     >>> _fixed(0.5) == 1 << 1073, _fixed(-5e-324)
     (True, -1)
     """
-    above, below = value.as_integer_ratio()  # `below` is a power of two
-    return above << (_POINT + 1 - below.bit_length())
+    part, exponent = frexp(value)
+    whole, shift = int(part * 2.0**53), exponent - 53 + _POINT
+    return whole << shift if shift >= 0 else whole >> -shift  # no bit is lost: a small number has few
 
 
 class Columns:
@@ -65,7 +76,8 @@ class Columns:
     def ordered(
         self, keys: Sequence[Key], groups: np.ndarray
     ) -> tuple[list[Key], np.ndarray | None, np.ndarray]:
-        """How the rows of a batch are to be ordered for `add`: its keys, rows (None: as they are), and starts.
+        """How the rows of a batch are to be ordered for `add`: its keys, the place of each row (None: as they are), and
+        the places at which the groups start.
 
         Groups come in the order in which they were first met, so that what is counted needs no sorting.
         """
@@ -74,68 +86,88 @@ class Columns:
         rank[by_place] = np.arange(len(keys))
         ranks = rank[groups]
         starts = np.r_[0, np.cumsum(np.bincount(ranks, minlength=len(keys)))]
-        order = np.argsort(ranks, kind="stable") if len(keys) > 1 else None  # 16 bits: a radix sort
-        return [keys[place] for place in by_place.tolist()], order, starts
+        places = places_by_group(ranks, starts) if len(keys) > 1 else None
+        return [keys[place] for place in by_place.tolist()], places, starts
 
-    def add(self, names: Sequence[str], values: np.ndarray, keys: Sequence[Key], starts: np.ndarray) -> None:
+    def add(
+        self,
+        names: Sequence[str],
+        values: Iterable[np.ndarray],
+        keys: Sequence[Key],
+        starts: np.ndarray,
+        places: np.ndarray | None = None,
+    ) -> None:
         """Add a batch.
 
         Args:
-            values: (num_columns, num_rows) float64, NaN where null, the rows of a group beside one another.
+            values: of each column (num_rows) numbers of any type, NaN where null.
             keys: of the groups of this batch, in the order of the rows.
-            starts: (num_groups + 1) int64, the first row of each group, and the number of rows.
+            starts: (num_groups + 1) int64, the first place of each group, and the number of rows.
+            places: (num_rows) where each row goes; None if the rows of a group lie beside one another.
 
         Raises:
             ChejilError: more than MAX_GROUPS groups.
         """
-        places, columns = self._groups(keys), self._columns(names)
+        groups, columns = self._groups(keys), self._columns(names)
         shape = (len(names), len(keys))
         tallies, sums = np.zeros((3, *shape), np.int64), np.zeros(shape)
         extremes, whole = np.zeros((2, *shape)), np.ones(len(names), bool)
-        found = count(values, starts, self._scratch, tallies, extremes, sums, whole)
-        self._rows[places] += np.diff(starts)
-        self._merge(columns, places, found, tallies, extremes, whole)
+        codes, counts, at = np.empty(4096, np.int64), np.empty(4096, np.int64), 0
+        by_group = np.empty(int(starts[-1]))
+        for number, column in enumerate(values):
+            if places is None:
+                by_group[:] = column
+            else:
+                put(column, places, by_group)
+            codes, counts, at, whole[number] = count(
+                by_group, starts, self._scratch, tallies[:, number], extremes[:, number], sums[number],
+                codes, counts, at, columns[number], groups,
+            )  # fmt: skip
+        self._rows[groups] += np.diff(starts)
+        self._merge(columns, groups, tallies, extremes, whole)
+        self._append(codes[:at], counts[:at])
         for position, name in enumerate(names):
             self._position[name] = min(position, self._position.get(name, position))
         for column, row in zip(columns.tolist(), sums.tolist(), strict=True):
-            for group, value in zip(places.tolist(), row, strict=True):
+            for group, value in zip(groups.tolist(), row, strict=True):
                 self._add_sum(column, group, _fixed(value))
 
     def merge(self, other: Columns) -> None:
         """Add all that another has counted."""
-        places, columns = self._groups(other.keys), self._columns(other._names)
+        groups, columns = self._groups(other.keys), self._columns(other._names)
         other._compact()
-        found = (other._codes[0], other._counts[0]) if other._codes else (np.zeros(0, np.int64),) * 2
-        self._rows[places] += other._rows
-        self._merge(columns, places, found, other._tallies, other._extremes, other._whole)
+        self._rows[groups] += other._rows
+        self._merge(columns, groups, other._tallies, other._extremes, other._whole)
+        for codes, counts in zip(other._codes, other._counts, strict=True):
+            column, group, key = unpack(codes)
+            self._append(pack(columns[column], groups[group], key), counts)
         for name, position in other._position.items():
             self._position[name] = min(position, self._position.get(name, position))
-        here, there = columns.tolist(), places.tolist()
+        here, there = columns.tolist(), groups.tolist()
         for (column, group), value in other._sums.items():
             self._add_sum(here[column], there[group], value)
 
     def _merge(
         self,
         columns: np.ndarray,
-        places: np.ndarray,
-        found: tuple[np.ndarray, np.ndarray],
+        groups: np.ndarray,
         tallies: np.ndarray,
         extremes: np.ndarray,
         whole: np.ndarray,
     ) -> None:
         self._whole[columns] &= whole
-        if not len(columns) or not len(places):
+        if not len(columns) or not len(groups):
             return
-        here = np.ix_(columns, places)
+        here = np.ix_(columns, groups)
         for number in range(3):
             self._tallies[number][here] += tallies[number]
         self._extremes[0][here] = np.minimum(self._extremes[0][here], extremes[0])
         self._extremes[1][here] = np.maximum(self._extremes[1][here], extremes[1])
-        column, group, key = unpack(found[0])
-        codes = pack(columns[column], places[group], key)
-        order = slice(None) if (np.diff(codes) > 0).all() else np.argsort(codes)
+
+    def _append(self, codes: np.ndarray, counts: np.ndarray) -> None:
+        order = slice(None) if (codes[1:] > codes[:-1]).all() else np.argsort(codes)
         self._codes.append(codes[order])
-        self._counts.append(found[1][order])
+        self._counts.append(counts[order])
         if sum(map(len, self._codes[1:])) > max(_PENDING, len(self._codes[0])):
             self._compact()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -123,7 +123,7 @@ def _rows(one: Input, groups: tuple[int, ...] | None, wanted: Wanted, part: Part
     elif one.kind == "records":
         yield from batches.of_records(one, wanted)
     else:
-        with batches.opened(one.url, batches.BUFFER_BYTES if wanted.text else 0) as parquet:
+        with batches.opened(one.url, batches.BUFFER_BYTES if wanted.text else 0, wanted.coded) as parquet:
             if not groups or groups[0] == 0:
                 part.files.append(footers.of_parquet(one.name, one.bytes, parquet))
             groups = tuple(range(parquet.num_row_groups)) if groups is None else groups
@@ -155,20 +155,18 @@ def count_rows(part: Part, rows: Rows, settings: Settings) -> None:
         if name in rows.words:
             part.tallies.setdefault(name, Counter()).update(tallies.tally(name, rows.words[name]))
     keys, groups = group_rows([rows.words.get(name) for name in (*settings.by, KEPT)], rows.num_rows)
-    keys, order, starts = part.columns.ordered(keys, groups)
-    part.columns.add(list(numbers), _matrix(list(numbers.values()), rows.num_rows, order), keys, starts)
+    keys, places, starts = part.columns.ordered(keys, groups)
+    part.columns.add(list(numbers), map(_plain_numbers, numbers.values()), keys, starts, places)
 
 
-def _matrix(columns: Sequence[Any], num_rows: int, order: np.ndarray | None) -> np.ndarray:
-    """(num_columns, num_rows) float64, NaN where null, the rows in that order."""
-    values = np.empty((len(columns), num_rows))
-    for number, column in enumerate(columns):
-        if isinstance(column, pa.Array):
-            if pa.types.is_boolean(column.type) or pa.types.is_decimal(column.type):
-                column = column.cast(pa.float64())
-            column = column.to_numpy(zero_copy_only=False)
-        values[number] = column if order is None else column[order]
-    return values
+def _plain_numbers(column: pa.Array | np.ndarray) -> np.ndarray:
+    """(num_rows) int64 as Arrow holds it, or float64 with NaN where null: for each type the kernel is compiled."""
+    if isinstance(column, np.ndarray):
+        return column
+    if pa.types.is_boolean(column.type) or pa.types.is_decimal(column.type):
+        column = column.cast(pa.float64())
+    values = column.to_numpy(zero_copy_only=False)
+    return values if values.dtype in (np.int64, np.float64) else values.astype(np.float64)
 
 
 def _of_text(part: Part, rows: Rows, settings: Settings) -> dict[str, Any]:

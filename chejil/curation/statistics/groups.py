@@ -29,8 +29,8 @@ def group_rows(columns: Sequence[pa.Array | None], num_rows: int) -> tuple[list[
     for column in columns:
         words: list[str | None] = [None]
         if column is not None:
-            coded = plain(column).dictionary_encode()
-            words = [*coded.dictionary.to_pylist(), None]
+            coded = column if pa.types.is_dictionary(column.type) else column.dictionary_encode()
+            words = [*plain(coded.dictionary).to_pylist(), None]
             code = code * len(words) + coded.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)
         values.append(words)
         if len(words) > MAX_GROUPS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from importlib.util import find_spec
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 
@@ -28,6 +29,8 @@ NO_MONTH = "other"
 
 def tally(name: str, column: pa.Array | pa.ChunkedArray) -> Counter[str | None]:
     """How often each value stands in a column; a URL by its host, a date by its month."""
+    if pa.types.is_dictionary(column.type):
+        return _of_codes(name, column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
     values = pl.Series(pl.from_arrow(_strings(column, name)))
     if name == "url":
         values = values.str.extract(_HOST).str.to_lowercase().str.strip_chars_end(".")
@@ -38,6 +41,20 @@ def tally(name: str, column: pa.Array | pa.ChunkedArray) -> Counter[str | None]:
         ).to_series()
     counted = values.cast(pl.String).rename("value").value_counts(name="n")
     return Counter(dict(zip(counted["value"].to_list(), counted["n"].to_list(), strict=True)))
+
+
+def _of_codes(name: str, column: pa.DictionaryArray) -> Counter[str | None]:
+    """The same of words that are read as codes: each different one is looked at once."""
+    codes = column.indices.fill_null(len(column.dictionary)).to_numpy(zero_copy_only=False)
+    found: Counter[str | None] = Counter()
+    words = pa.concat_arrays([column.dictionary.cast(pa.string()), pa.nulls(1, pa.string())])
+    for word, count in zip(words, np.bincount(codes, minlength=len(words)).tolist(), strict=True):
+        if count:
+            value = word.as_py()
+            if name in ("url", "month"):
+                (value,) = tally(name, pa.array([value], pa.string()))
+            found[value] += count
+    return found
 
 
 def _strings(column: pa.Array | pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray:

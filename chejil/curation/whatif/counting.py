@@ -47,8 +47,9 @@ class Rows:
 
 @dataclass
 class Funnels:
-    """Of one source: `before` and `after` (languages, reasons + 1, 3) int64, documents, bytes and tokens by first reason,
-    the last one for kept; `fallen` newly dropped by first reason after, `risen` newly kept by first reason before."""
+    """Of one source, documents, bytes and tokens: `before` and `after` (languages, reasons + 1, 3) int64 by first
+    reason, the last one for kept; `fallen` newly dropped by first reason after, `risen` newly kept by the one before.
+    """
 
     before: np.ndarray
     after: np.ndarray

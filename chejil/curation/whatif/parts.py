@@ -187,7 +187,11 @@ def _batches(part: Part) -> Iterator[tuple[int, Columns]]:
     signals, fixed = part.before.columns(part.source)
     others = part.after.columns(part.source)
     tokens = {NUM_TOKENS} if part.tokens else set()
-    wanted = {"signals": signals | others[0] | tokens, "documents": fixed | others[1], "decisions": {"num_bytes"}}
+    wanted = {
+        "signals": signals | others[0] | tokens,
+        "documents": fixed | others[1],
+        "decisions": {"num_bytes"},
+    }
     with ExitStack() as files:
         tables = {
             folder: (files.enter_context(opened(part.url(folder), names & {"lang"})), sorted(names))
