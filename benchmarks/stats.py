@@ -5,8 +5,8 @@ have (shares that are quotients of counts, many of them 0, means, heavy-tailed c
 groups of 65,536 rows, compressed as a run does it, without dictionaries for numbers. Ours gives, by source and
 language and for all, counts, nulls, extremes, means, seven quantiles and a histogram a column. DuckDB's SUMMARIZE gives
 them once for the whole table (approximate quantiles, no histogram); Polars gives exact quantiles of the whole table,
-which it holds in memory. One core; `--rows 50000000 --workers 2` is the run that docs/log.md tells of. MB are those of the file;
-a value is 8 bytes decoded and 3.2 in the file.
+which it holds in memory. One core; `--rows 50000000 --workers 2` is the run that docs/log.md tells of. MB are those of
+the file; a value is 8 bytes decoded and 3.2 in the file.
 """
 
 from __future__ import annotations

@@ -242,11 +242,14 @@ def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; an error that the user can mend is printed without a traceback, exit code 2."""
     try:
         return app(arguments)
+    except SystemExit as ended:
+        # Click and Rich make the code 1 of a reader that has gone (`chejil inspect … | head`): nothing is wrong.
+        sys.exit(0 if isinstance(ended.__context__, BrokenPipeError) else ended.code)
     except ChejilError as error:
         print(error, file=sys.stderr)
         sys.exit(2)
     except BrokenPipeError:
-        # The reader of our output has gone (`chejil signals | head`): nothing is wrong.
+        # The same, where no library stands between.
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:  # no space, no permission, no such folder: the system's word says what to mend

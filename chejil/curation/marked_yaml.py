@@ -7,7 +7,8 @@ values and point at themselves.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import csv
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,7 +125,7 @@ def _place(node: yaml.Node, name: str) -> str:
 
 
 def override(marked: MarkedYaml, setting: str, written_out: WrittenOut | None = None) -> None:
-    """Lay `KEY=VALUE` over the values; KEY is a dotted path, VALUE is YAML.
+    """Lay `KEY=VALUE` over the values; KEY is a dotted path (`a."b.c".d`: a name with a dot), VALUE is YAML.
 
     An item of a list is named by its number or, for stages, by its one key: `stages.filter.rules`. A word on the
     way becomes the mapping that it is short for, if `written_out` knows it.
@@ -142,7 +143,25 @@ def override(marked: MarkedYaml, setting: str, written_out: WrittenOut | None = 
         raise ChejilError(f"'{value}' is not YAML: {error}", where=where, mend="quote it") from None
     if marked.data is None:
         marked.data = {}
-    _set(marked, key.strip().split("."), parsed, where, written_out)
+    _set(marked, _names(key.strip(), where), parsed, where, written_out)
+
+
+def _names(key: str, where: str) -> list[str]:
+    try:
+        (names,) = csv.reader([key], delimiter=".", strict=True)
+    except csv.Error:
+        mend = """quote a whole name: by_source."a.b".ko"""
+        raise ChejilError(f"the quotes in '{key}' do not close", where=where, mend=mend) from None
+    return names
+
+
+def dotted(names: Iterable[str]) -> str:
+    """The path of a setting as `override` reads it.
+
+    >>> dotted(["by_source", "law.v2", "ko"])
+    'by_source."law.v2".ko'
+    """
+    return ".".join(f'"{name}"' if "." in name else name for name in names)
 
 
 def _set(marked: MarkedYaml, keys: list[str], value: Any, where: str, written_out: WrittenOut | None) -> None:

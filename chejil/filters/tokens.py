@@ -89,7 +89,7 @@ def count_tokens(texts: TextBuffers, path: str, rows: np.ndarray | None = None) 
 def _pieces(texts: TextBuffers, rows: Iterable[int]) -> Iterator[tuple[int, bytes]]:
     for doc in rows:
         data = texts.data[texts.offsets[doc] : texts.offsets[doc + 1]].tobytes()
-        for piece in pieces_of(data) if len(data) > MAX_PIECE else (data,):
+        for piece in pieces_of(data, MAX_PIECE):
             yield doc, piece
 
 
@@ -108,7 +108,7 @@ def _calls(pieces: Iterable[tuple[int, bytes]]) -> Iterator[tuple[list[int], lis
         yield docs, texts
 
 
-def pieces_of(data: bytes, limit: int = MAX_PIECE) -> Iterator[bytes]:
+def pieces_of(data: bytes, limit: int) -> Iterator[bytes]:
     """A long text in pieces, which are cut after a line break, else before a space, else between two characters.
 
     >>> [piece.decode() for piece in pieces_of("ab cd\\nefghi 가나다".encode(), 9)]

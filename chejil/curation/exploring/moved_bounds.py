@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from chejil.curation.filtering import Filter
+from chejil.curation.marked_yaml import dotted
 from chejil.filters.bounds import LanguageBounds
 from chejil.filters.catalogue import SIGNALS, Bound, Language
 
@@ -43,14 +44,9 @@ Moved = Mapping[tuple[Scope, str], Sides]
 
 
 def scopes(settings: Filter) -> list[Scope]:
-    """Those with bounds that can be moved: not languages that are dropped or kept whole.
-
-    A source with a dot in its name is left out: `--set` has no way to name it.
-    """
+    """Those with bounds that can be moved: not languages that are dropped or kept whole."""
     every = [Scope(lang) for lang in settings.bounds]
-    every += [
-        Scope(lang, source) for source, own in settings.by_source.items() if "." not in source for lang in own
-    ]
+    every += [Scope(lang, source) for source, own in settings.by_source.items() for lang in own]
     return [scope for scope in every if not isinstance(_limits(settings, scope), str)]
 
 
@@ -85,7 +81,7 @@ def settings_of(moved: Moved) -> list[str]:
     ['stages.filter.bounds.ko.num_words={low: 30, unit: eojeol}']
     """
     return [
-        f"stages.filter.{'.'.join(scope.keys)}.{signal}={_flow(_entry(signal, to))}"
+        f"stages.filter.{dotted([*scope.keys, signal])}={_flow(_entry(signal, to))}"
         for (scope, signal), to in sorted(moved.items())
     ]
 
@@ -115,7 +111,7 @@ def changes(settings: Filter, moved: Moved) -> Iterator[tuple[str, str, str]]:
     """Of each moved bound its name, and both intervals as text."""
     for (scope, signal), to in sorted(moved.items()):
         was = sides(settings, scope, signal)
-        yield ".".join([*scope.keys, signal]), interval(was), interval(to)
+        yield dotted([*scope.keys, signal]), interval(was), interval(to)
 
 
 def interval(of: Sides) -> str:

@@ -26,6 +26,8 @@ DASHES: Mapping[str, list[int]] = {
 }
 """Lines of a language: told apart without colours too."""
 
+_DASHED, _DOTTED = [4, 2], [2, 4]
+
 _NEEDLESS = re.compile(
     r' (xmlns|xmlns:xlink|aria-roledescription|aria-hidden)="[^"]*"| role="graphics-(object|symbol)"'
 )
@@ -38,8 +40,9 @@ def histogram(
     scale: str,
     shares: Mapping[str, Sequence[float]],
     bounds: Mapping[str, Sequence[float]],
+    own: Mapping[str, Sequence[float]] | None = None,
 ) -> str:
-    """Shares of documents by bin, a line a language, with their bounds as dashed uprights.
+    """Shares of documents by bin, a line a language, with their bounds as dashed uprights, those of sources dotted.
 
     Heights are roots of shares: tails are what a bound is about, and beside a spike they would not be seen.
     """
@@ -48,7 +51,9 @@ def histogram(
     top = max([share for values in shares.values() for share in values], default=1.0) or 1.0
     y = {"name": "y", "type": "sqrt", "domain": [0, top], "range": "height"}
     marks = [_steps(lang, edges, values) for lang, values in shares.items()]
-    marks += [_upright(lang, end) for lang, ends in bounds.items() for end in ends if first <= end <= last]
+    for kind, dash in ((own or {}, _DOTTED), (bounds, _DASHED)):
+        drawn = [(lang, end) for lang, ends in kind.items() for end in ends if first <= end <= last]
+        marks += [_upright(lang, end, dash) for lang, end in drawn]
     return _drawn(label, [x, y], [_axis("x", _ticks(first, last, scale))], marks)
 
 
@@ -147,12 +152,12 @@ def _steps(lang: str, edges: Sequence[float], shares: Sequence[float]) -> dict[s
     return _mark("area", points, {**ends, **ink, **fill})
 
 
-def _upright(lang: str, end: float) -> dict[str, Any]:
+def _upright(lang: str, end: float, dash: list[int]) -> dict[str, Any]:
     place = {"x": {"scale": "x", "field": "x"}, "y": {"value": 0}, "y2": {"value": HEIGHT}}
     ink = {
         "stroke": {"value": f"var(--{lang})"},
         "strokeWidth": {"value": 2},
-        "strokeDash": {"value": [4, 2]},
+        "strokeDash": {"value": dash},
     }
     return _mark("rule", [{"x": end}], {**place, **ink})
 

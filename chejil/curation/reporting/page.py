@@ -51,7 +51,7 @@ def page(run: Manifest, recipe: str, judged: Mapping[str, Any], summary: Mapping
         judged: `bounds` by language and signal, and `by_source`.
         summary: what `report/summary` counted; {} where it did nothing.
     """
-    drawn = thresholds.drawings(summary.get("signals", {}), judged["bounds"])
+    drawn = thresholds.drawings(summary.get("signals", {}), judged)
     clusters = findings.duplicates(run, summary.get("clusters", ()), summary.get("samples", ()))
     for limit in _LIMITS:
         body = _body(run, recipe, judged, summary, drawn, clusters, limit)

@@ -17,30 +17,43 @@ Limits = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 """Bounds by language and signal."""
 
 
-def drawings(signals: Mapping[str, Any], bounds: Limits) -> dict[str, str]:
+_MAX_OWN = 12
+"""Bounds of single sources that are drawn of a language: more would be a wall."""
+
+
+def drawings(signals: Mapping[str, Any], judged: Mapping[str, Any]) -> dict[str, str]:
     """The chart of each signal; the dear part of the page, made once."""
-    return {name: _chart(name, found, bounds) for name, found in signals.items()}
+    return {name: _chart(name, found, judged) for name, found in signals.items()}
 
 
-def _chart(name: str, found: Mapping[str, Any], bounds: Limits) -> str:
+def _chart(name: str, found: Mapping[str, Any], judged: Mapping[str, Any]) -> str:
     if not found["edges"]:
         return ""
-    langs = {lang: found["langs"][lang] for lang in _languages(found, name, bounds)}
+    langs = {lang: found["langs"][lang] for lang in _languages(found, name, judged)}
     shares = {
         lang: [count / max(1, sum(one["counts"])) for count in one["counts"]] for lang, one in langs.items()
     }
-    ends = {lang: list(_ends(bounds.get(lang, {}).get(name, {}), found)) for lang in langs}
+    ends = {lang: list(_ends(judged["bounds"].get(lang, {}).get(name, {}), found)) for lang in langs}
+    own = {lang: _own_ends(name, lang, found, judged["by_source"], ends[lang]) for lang in langs}
     said = "; ".join(f"{lang}: median {_said(one['median'])}" for lang, one in langs.items())
     return charts.histogram(
-        f"{name} by language, with bounds; {said}", found["edges"], found["scale"], shares, ends
+        f"{name} by language, with bounds; {said}", found["edges"], found["scale"], shares, ends, own
     )
 
 
-def _languages(found: Mapping[str, Any], name: str, bounds: Limits) -> list[str]:
-    """Languages in which the signal is judged and has documents; all that have, if it is judged for a source alone."""
+def _own_ends(
+    name: str, lang: str, found: Mapping[str, Any], by_source: Mapping[str, Limits], common: Sequence[float]
+) -> list[float]:
+    """Bounds that sources have for themselves, each once, without those of their language."""
+    every = [end for limits in by_source.values() for end in _ends(limits.get(lang, {}).get(name, {}), found)]
+    return sorted(set(every) - set(common))[:_MAX_OWN]
+
+
+def _languages(found: Mapping[str, Any], name: str, judged: Mapping[str, Any]) -> list[str]:
+    """Languages in which the signal is judged, for a source at least, and has documents."""
     there: list[str] = [lang for lang in LANGUAGES if found["langs"].get(lang, {}).get("documents")]
-    judged = [lang for lang in there if name in bounds.get(lang, {})]
-    return judged or list(there)
+    every = [judged["bounds"], *judged["by_source"].values()]
+    return [lang for lang in there if any(name in limits.get(lang, {}) for limits in every)]
 
 
 def _ends(limits: Mapping[str, float | None], found: Mapping[str, Any]) -> Iterator[float]:
@@ -77,9 +90,9 @@ def signals(
         return ""
     note = say(
         "One drawing a signal: the share of documents by value, by language, bounds as dashed uprights in the colour "
-        "of their language. Heights are roots of shares, so that tails can be seen; what lies beyond the axis stands "
-        "in its last bin, and a bound that is far beyond it is not drawn. Outside: documents of the language that "
-        "fall by this bound, whatever else they fall by."
+        "of their language, dotted where they are one source's. Heights are roots of shares, so that tails can be "
+        "seen; what lies beyond the axis stands in its last bin, and a bound that is far beyond it is not drawn. "
+        "Outside: documents of the language that fall by this bound, whatever else they fall by."
     )
     key = "".join(f'<span class="key key-{lang}">{lang}</span>' for lang in LANGUAGES)
     return section(
@@ -102,7 +115,7 @@ def _figure(
     outside: Mapping[tuple[str, str], int],
     shown: str,
 ) -> str:
-    langs = _languages(found, name, judged["bounds"])
+    langs = _languages(found, name, judged)
     rows = [
         _row(name, lang, found["langs"][lang], judged["bounds"].get(lang, {}).get(name, {}), outside)
         for lang in langs

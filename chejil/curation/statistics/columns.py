@@ -139,8 +139,8 @@ class Columns:
         self._rows[groups] += other._rows
         self._merge(columns, groups, other._tallies, other._extremes, other._whole)
         for codes, counts in zip(other._codes, other._counts, strict=True):
-            column, group, key = unpack(codes)
-            self._append(pack(columns[column], groups[group], key), counts)
+            numbers, places, keys = unpack(codes)
+            self._append(pack(columns[numbers], groups[places], keys), counts)
         for name, position in other._position.items():
             self._position[name] = min(position, self._position.get(name, position))
         here, there = columns.tolist(), groups.tolist()

@@ -72,7 +72,7 @@ def _head(found: Statistics) -> str:
 def _groups(found: Statistics) -> str:
     sizes = size_columns(found)
     rows = [
-        [*(shown(v) for v in g.values.values()), *(getattr(g, name) for name, _ in sizes)]
+        [*(shown(v, name) for name, v in g.values.items()), *(getattr(g, name) for name, _ in sizes)]
         for g in found.groups
     ]
     heads = [*found.settings.by, *(title for _, title in sizes)]
@@ -91,7 +91,7 @@ def _duplicates(found: Statistics) -> str:
 def _listings(found: Statistics) -> Iterator[str]:
     for title, rows, different in listings(found, TOP):
         every = found.documents
-        cells = [(shown(name), documents, share(documents, every)) for name, documents in rows]
+        cells = [(shown(name, title), documents, share(documents, every)) for name, documents in rows]
         yield _section(
             f"{title[0].upper()}{title[1:]}: {different:,} different", (title, "documents>", "share>"), cells
         )
@@ -127,13 +127,26 @@ def _columns(found: Statistics) -> str:
     return f"<section><h2>Columns of numbers</h2>{table}</section>\n" if rows else ""
 
 
+def _title(values: Values) -> str:
+    return " / ".join(shown(value, name) for name, value in values.items())
+
+
 def _column(found: Statistics, name: str) -> str:
     """A body of a table: the column, and below it the groups on the same scale."""
     edges, scale = found.summary(name).edges()
     body = _cells(_row(found, name, name, {}, edges, scale))
     if len(found.groups) > 1 and edges:
         rows = "".join(
-            _cells(_row(found, name, " / ".join(map(shown, g.values.values())), g.values, edges, scale))
+            _cells(
+                _row(
+                    found,
+                    name,
+                    _title(g.values),
+                    g.values,
+                    edges,
+                    scale,
+                )
+            )
             for g in found.groups[:GROUPS]
         )
         title = html.escape(f"by {', '.join(found.settings.by)}")

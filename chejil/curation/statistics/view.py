@@ -12,6 +12,7 @@ from chejil.curation.report import megabytes, share
 from chejil.curation.statistics import footers, tallies
 from chejil.curation.statistics.statistics import Group, Statistics
 from chejil.curation.statistics.summary import Summary
+from chejil.curation.statistics.tallies import ALIASES
 from chejil.filters.catalogue import SIGNALS
 from chejil.terminal import table
 
@@ -78,12 +79,12 @@ def by_group(found: Statistics) -> RenderableType:
 
 
 def _group_row(group: Group, by: Sequence[str], sizes: Sequence[tuple[str, str]]) -> list[Any]:
-    return [*(shown(group.values[name]) for name in by), *(getattr(group, name) for name, _ in sizes)]
+    return [*(shown(group.values[name], name) for name in by), *(getattr(group, name) for name, _ in sizes)]
 
 
-def shown(value: str | None) -> str:
-    """A value as tables have it; a dash where there is none."""
-    return "–" if value is None else value
+def shown(value: str | None, name: str) -> str:
+    """A value of a column as tables have it; a dash where there is none, of languages the name that runs give it."""
+    return ("unknown" if name in ALIASES["lang"] else "–") if value is None else value
 
 
 def _duplicates(found: Statistics) -> Iterator[RenderableType]:
@@ -124,8 +125,8 @@ def listings(found: Statistics, top: int) -> Iterator[tuple[str, list[tuple[str 
 
 def _words(found: Statistics) -> Iterator[RenderableType]:
     for title, rows, different in listings(found, 10):
-        yield table((f"{title} ({different:,} different)", "documents>", "share>"),
-                    [(shown(name), number, share(number, found.documents)) for name, number in rows])  # fmt: skip
+        cells = [(shown(name, title), number, share(number, found.documents)) for name, number in rows]
+        yield table((f"{title} ({different:,} different)", "documents>", "share>"), cells)
     years = by_year(found)
     if set(years) - {"–"}:
         yield table(("year", "documents>", "months"), [(y, sum(m), spark(m)) for y, m in years.items()])
