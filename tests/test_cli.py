@@ -158,6 +158,21 @@ def test_signals_lists_all_and_describes_one():
     assert "0.1 ≤ x" in one
 
 
+@pytest.mark.parametrize(
+    "arguments", [["signals"], ["inspect", "{run}"], ["stats", "{run}"], ["explain", "{run}", "x"]]
+)
+def test_a_reader_that_has_gone_is_no_error(small_run, arguments):
+    """Nothing was read of the output: the code is 0 and stderr empty; of an error the code is still 2."""
+    command = [sys.executable, "-m", "chejil", *(word.format(run=small_run) for word in arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+
+    assert process.returncode == (2 if "explain" in arguments else 0)
+    assert [line for line in said.splitlines() if "stats" not in line] == [] or "explain" in arguments
+    assert "Traceback" not in said
+
+
 def test_output_can_be_cut_off_by_its_reader():
     """`chejil signals | head -1` ends quietly."""
     done = subprocess.run(

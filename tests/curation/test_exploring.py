@@ -8,12 +8,13 @@ import socket
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from chejil import cli
-from chejil.curation import check, lookup, manifest
+from chejil.curation import check, lookup, manifest, marked_yaml
 from chejil.curation.browsing.run_documents import RunDocuments
 from chejil.curation.browsing.selection import Selection
 from chejil.curation.dedup.word_diff import word_diff
@@ -85,6 +86,19 @@ def test_the_command_line_is_one_that_a_shell_takes_apart_again():
         "--set", "stages.filter.bounds.ko.num_words={low: 30, high: 500.5, unit: eojeol}",
         "--write",
     ]  # fmt: skip
+
+
+def test_a_source_may_have_a_dot_in_its_name():
+    """`--set` reads back what is written; the name is quoted where it must be."""
+    scope = moving.Scope("ko", "law.v2 (new)")
+    moved = {(scope, "num_words"): (30, None)}
+    marked = marked_yaml.read("stages: [{filter: {}}]\n", "r.yaml")
+
+    (setting,) = moving.settings_of(moved)
+    marked_yaml.override(marked, setting)
+
+    assert setting == 'stages.filter.by_source."law.v2 (new)".ko.num_words={low: 30, unit: eojeol}'
+    assert marked.data["stages"][0]["filter"] == yaml.safe_load(moving.patch(moved))
 
 
 def test_a_saved_recipe_gives_what_the_page_showed(root, own, tmp_path):

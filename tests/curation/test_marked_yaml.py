@@ -63,6 +63,7 @@ def test_yaml_tags_run_no_code():
         ("stages.score=7", ("stages", 0, "score"), 7),
         ("stages.score.signals=[lang]", ("stages", 0, "score", "signals"), ["lang"]),
         ("data=../shared=x", ("data",), "../shared=x"),
+        ('sources."a.b".format=c4', ("sources", "a.b", "format"), "c4"),
     ],
 )
 def test_an_override_reaches_its_value_and_points_at_itself(setting, path, value):
@@ -86,6 +87,7 @@ def test_an_override_reaches_its_value_and_points_at_itself(setting, path, value
         ("stages.filtr.bounds=x", "did you mean 'filter'?"),
         ("name.x=1", "nothing to stand in"),
         ("name=[1", "not YAML"),
+        ('sources."a.b=1', "do not close"),
     ],
 )
 def test_an_override_that_reaches_nothing_is_refused(setting, message):

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chejil.curation import check, manifest, marked_yaml, shards
-from chejil.curation.reporting import charts, layout, page, samples, timing
+from chejil.curation.reporting import charts, layout, page, samples, thresholds, timing
 from chejil.curation.reporting.summaries import SUMMARY
 from chejil.curation.run import run
 from chejil.curation.stage import read_record
@@ -361,6 +361,29 @@ def test_it_stays_small_whatever_the_run(small_run):
     assert 500_000 < len(text.encode()) < 5_000_000
     assert Page(text).open == []
     assert "<script" not in text
+
+
+def test_bounds_of_single_sources_are_drawn_dotted():
+    """Each once, in the language's colour, beside those of the language; a language that only a source judges, too."""
+    one = {"counts": [3, 4, 5], "documents": 12, "undefined": 0, "median": 2.0, "low": 0.0, "high": 3.0}
+    found = {
+        "edges": [0.0, 1.0, 2.0, 3.0],
+        "scale": "linear",
+        "whole": False,
+        "langs": {"ko": one, "en": one},
+    }
+    own = {"ko": {"num_words": {"low": 1.5, "high": None}}, "en": {"num_words": {"low": 2.5, "high": 99.0}}}
+    judged = {
+        "bounds": {"ko": {"num_words": {"low": 0.5, "high": None}}},
+        "by_source": {"a": own, "b": {**own, "ko": {"num_words": {"low": 0.5, "high": None}}}},
+    }
+
+    drawn = thresholds.drawings({"num_words": found}, judged)["num_words"]
+    lines = re.findall(r"<line[^>]*stroke-dasharray[^>]*>", drawn)
+
+    dotted = [line for line in lines if 'stroke-dasharray="2,4"' in line]
+    assert sorted(re.search(r"--\w+", line).group() for line in dotted) == ["--en", "--ko"]
+    assert len([line for line in lines if 'stroke-dasharray="4,2"' in line]) == 1
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from chejil.filters.catalogue import SIGNALS
 from chejil.filters.engine import score
 
 from ..quality_corpus import small_models
+from ..tokenizer_file import write_byte_tokenizer, write_word_tokenizer
 
 KOREAN = "시의회는 어제 회의를 열었다."  # the council met yesterday
 ENGLISH = "The council met yesterday in the hall."
@@ -32,6 +33,26 @@ def test_all_leaves_out_what_is_slow_or_has_no_model(models):
     assert "quality" in Score(models={"quality_en": models["quality_en"]}).names
     assert set(Score(signals=["all", "morpheme_score"]).names) == {*Score().names, "morpheme_score"}
     assert Score(signals=["num_words"]).names == ["num_chars", "num_words", "lang"]
+
+
+def test_a_tokenizer_is_a_model_like_others(tmp_path):
+    """A file or its folder; its content and the library's version are in the key, its place is not."""
+    path = write_word_tokenizer(tmp_path / "one")
+    write_word_tokenizer(tmp_path / "two")
+    one, two = (Score(models={"tokenizer": str(where)}) for where in (path, tmp_path / "two"))
+
+    assert {"num_tokens", "num_tokenized_bytes", "bytes_per_token"} <= set(one.names)
+    assert not {"num_tokens", "bytes_per_token"} & set(Score().names)
+    sums = Score(signals=["num_tokens"], models={"tokenizer": path}).names
+    assert sums == ["num_chars", "lang", "num_tokens", "num_tokenized_bytes"]
+    assert not list(problems(one, "."))
+    assert resolved(one) == resolved(two)
+    assert resolved(one)["versions"]["tokenizers"]
+    write_byte_tokenizer(tmp_path / "two", [KOREAN, ENGLISH])
+    assert resolved(one) != resolved(two)
+    ((place, error),) = problems(Score(models={"tokenizer": str(tmp_path)}), ".")
+    assert (place, error.what) == (("models", "tokenizer"), "no such model file")
+    assert "tokenizer.json" in error.mend
 
 
 def test_the_key_follows_the_models_content(models, tmp_path):

@@ -22,7 +22,8 @@ from typer.testing import CliRunner
 
 from chejil.cli import app, main
 from chejil.curation import manifest
-from chejil.curation.statistics import inputs, tallies
+from chejil.curation.run import run
+from chejil.curation.statistics import batches, inputs, tallies, view
 from chejil.curation.statistics.batches import in_step
 from chejil.curation.statistics.buckets import (
     KEYS,
@@ -38,6 +39,8 @@ from chejil.curation.statistics.statistics import collect
 from chejil.curation.statistics.text_counts import text_sizes
 from chejil.errors import ChejilError, RunError
 from chejil.filters.buffers import TextBuffers
+
+from ..tokenizer_file import write_word_tokenizer
 
 FLOATS = st.floats(min_value=-1e18, max_value=1e18, allow_nan=False)
 # What a signal may be: counts, shares, many zeros, a null, an infinity.
@@ -470,12 +473,7 @@ def test_hosts_and_registered_domains():
 @pytest.fixture
 def tokenizer(tmp_path):
     """A tokenizer whose tokens are words."""
-    tokenizers = pytest.importorskip("tokenizers")
-    model = tokenizers.Tokenizer(tokenizers.models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
-    model.pre_tokenizer = tokenizers.pre_tokenizers.WhitespaceSplit()
-    path = tmp_path / "tokenizer.json"
-    model.save(str(path))
-    return str(path)
+    return write_word_tokenizer(tmp_path)
 
 
 def test_tokens_and_bytes_per_token(tmp_path, tokenizer, small_run):
@@ -492,6 +490,39 @@ def test_tokens_and_bytes_per_token(tmp_path, tokenizer, small_run):
     assert some.total.tokens == pytest.approx(every.total.tokens, rel=0.05)
     assert run.total.tokens == clean.total.words
     assert {g.values["lang"]: g.tokens for g in run.groups if g.kept}["en"] is not None
+
+
+def test_stored_tokens_are_those_of_what_was_kept(small_recipe, small_run, tokenizer, tmp_path):
+    """No text is read for them; beside a run that has none the sum is not told, with --tokenizer it is counted."""
+    root = str(tmp_path / "run")
+    run(small_recipe(f"stages.score.models={{tokenizer: {tokenizer}}}"), root)
+    found, every = collect([root]), collect([root, small_run])
+
+    assert found.total.tokens == collect([f"{root}/clean"]).total.words
+    assert found.total.tokens < int(found.summary("num_tokens").total)
+    assert every.total.tokens is None
+    assert collect([root, small_run], Settings(tokenizer=tokenizer)).total.tokens == 2 * found.total.tokens
+
+
+def test_a_language_that_is_null_is_shown_as_unknown():
+    """As everywhere else; nothing else has a name where it has no value."""
+    assert [view.shown(None, name) for name in ("lang", "language", "source")] == ["unknown", "unknown", "–"]
+    assert view.shown("ko", "lang") == "ko"
+
+
+def test_small_row_groups_are_counted_together(tmp_path):
+    """With the words of all of them, which Parquet codes anew in each."""
+    table = pa.table({"lang": [["ko", "en", None][i % 3] for i in range(999)], "x": range(999)})
+    rows = [table.slice(first, 10) for first in range(0, 999, 10)]
+    with pq.ParquetWriter(tmp_path / "a.parquet", table.schema) as writer:
+        for part in rows:
+            writer.write_table(part)
+    with batches.opened(str(tmp_path / "a.parquet"), coded=["lang", "none"]) as parquet:
+        (found,) = batches.of_parquet(parquet, range(100), Settings(by=("lang",)).wanted)
+
+    assert found.words["lang"].cast(pa.string()).to_pylist() == table["lang"].to_pylist()
+    sums = {g.values["lang"]: g.documents for g in collect([str(tmp_path)], Settings(by=("lang",))).groups}
+    assert sums == {"ko": 333, "en": 333, None: 333}
 
 
 def test_a_torn_file_stops_alone(tmp_path, capsys):
