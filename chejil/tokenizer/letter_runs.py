@@ -1,8 +1,9 @@
 """Runs of ASCII letters and of Hangul syllables, eight bytes or four syllables at a time.
 
 A loop that asks letter by letter is told wrong by the branch predictor once a word, which costs as much as ten letters.
-Here the letters of a block are counted without a branch: words of up to eight letters or four syllables (98 % of words,
-nearly all eojeol) take one step. It made splitting 1.6 times as fast. Other letters go the slow way of splitting.py.
+Here the letters of a block are counted without a branch: words of fewer than eight letters or four syllables take one
+step. With it, and all that is hot inlined, GPT-4's pattern went from 145 to 200 MB/s in Korean and from 105 to 155 in
+English. Other letters go the slow way of matchers.py.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 The order of bytes is that of UTF-8 and so of code points; it depends on nothing else, so that equal counts are equal
 files. Words are sorted by their first eight bytes as one integer, and where these are equal by a merge sort of the
-rest. Arrow's own sort of the words of one table takes 1.5 to 2 times as long, and wants them copied first.
+rest: 0.15 to 0.33 µs a word. Arrow's own sort takes 1.2 to 1.4 times as long, and wants them copied first.
 """
 
 from __future__ import annotations

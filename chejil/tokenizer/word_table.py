@@ -6,7 +6,7 @@ by byte: no two words are ever taken for one. Of a table of 256 MiB 192 are slot
 the rest is the arena. It begins small and doubles, since most corpora are.
 
 Words are split and hashed a block at a time, then the block's slots are touched, then it is counted: what waits for
-memory waits for many slots at once. Counting 20 MB of Korean took 1.4 to 1.6 times as long word by word.
+memory waits for many slots at once. Touching the words' bytes too took Korean from 93 to 79 ns a word.
 """
 
 from __future__ import annotations
