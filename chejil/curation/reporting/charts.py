@@ -52,9 +52,9 @@ def histogram(
     y = {"name": "y", "type": "sqrt", "domain": [0, top], "range": "height"}
     marks = [_steps(lang, edges, values) for lang, values in shares.items()]
     for kind, dash in ((own or {}, _DOTTED), (bounds, _DASHED)):
-        drawn = [(lang, end) for lang, ends in kind.items() for end in ends if first <= end <= last]
-        marks += [_upright(lang, end, dash) for lang, end in drawn]
-    return _drawn(label, [x, y], [_axis("x", _ticks(first, last, scale))], marks)
+        inside = [(lang, end) for lang, ends in kind.items() for end in ends if first <= end <= last]
+        marks += [_upright(lang, end, dash) for lang, end in inside]
+    return drawn(label, [x, y], [axis("x", ticks(first, last, scale))], marks)
 
 
 def bars(label: str, names: Sequence[str], counts: Sequence[int]) -> str:
@@ -71,7 +71,7 @@ def bars(label: str, names: Sequence[str], counts: Sequence[int]) -> str:
     }
     mark = {"type": "rect", "from": {"data": "rows"}, "aria": False, "encode": {"update": encode}}
     axis = {**_AXIS, "scale": "x", "labelFontSize": 10}
-    return _drawn(label, [x, y], [axis], [mark], [{"name": "rows", "values": rows}])
+    return drawn(label, [x, y], [axis], [mark], [{"name": "rows", "values": rows}])
 
 
 _AXIS: Mapping[str, Any] = {
@@ -89,13 +89,14 @@ _AXIS: Mapping[str, Any] = {
 }
 
 
-def _axis(scale: str, ticks: Sequence[float]) -> dict[str, Any]:
-    labels = {str(tick): number(tick) for tick in ticks}
+def axis(scale: str, places: Sequence[float]) -> dict[str, Any]:
+    """An axis below, with numbers at some places."""
+    labels = {str(tick): number(tick) for tick in places}
     pick = "".join(
-        f"datum.value == {tick!r} ? '{label}' : " for tick, label in zip(ticks, labels.values(), strict=True)
+        f"datum.value == {tick!r} ? '{label}' : " for tick, label in zip(places, labels.values(), strict=True)
     )
     encode = {"labels": {"update": {"text": {"signal": f"{pick}''"}}}}
-    return {**_AXIS, "scale": scale, "values": list(ticks), "encode": encode}
+    return {**_AXIS, "scale": scale, "values": list(places), "encode": encode}
 
 
 def number(value: float) -> str:
@@ -110,10 +111,10 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
-def _ticks(first: float, last: float, scale: str) -> list[float]:
+def ticks(first: float, last: float, scale: str) -> list[float]:
     """Round numbers between two ends: some four of them.
 
-    >>> _ticks(0, 1, "linear"), _ticks(3, 40000, "log")
+    >>> ticks(0, 1, "linear"), ticks(3, 40000, "log")
     ([0.0, 0.25, 0.5, 0.75, 1.0], [10.0, 100.0, 1000.0, 10000.0])
     """
     if scale == "log":
@@ -166,13 +167,15 @@ def _mark(kind: str, points: list[dict[str, float]], encode: dict[str, Any]) -> 
     return {"type": kind, "points": points, "aria": False, "encode": {"update": encode}}
 
 
-def _drawn(
+def drawn(
     label: str,
     scales: list[dict[str, Any]],
-    axes: list[dict[str, Any]],
+    axes: Sequence[Mapping[str, Any]],
     marks: list[dict[str, Any]],
     data: Sequence[dict[str, Any]] = (),
+    height: int = HEIGHT,
 ) -> str:
+    """The SVG of a specification; a mark may bring its own `points`."""
     import vl_convert
 
     sets = list(data)
@@ -183,13 +186,13 @@ def _drawn(
     spec = {
         "$schema": "https://vega.github.io/schema/vega/v5.json",
         "width": WIDTH,
-        "height": HEIGHT,
+        "height": height,
         "padding": _MARGIN,
         "autosize": "none",
         "background": None,
         "data": sets,
         "scales": scales,
-        "axes": axes,
+        "axes": list(axes),
         "marks": marks,
     }
     drawn = _NEEDLESS.sub("", vl_convert.vega_to_svg(spec))

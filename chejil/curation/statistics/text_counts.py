@@ -35,14 +35,14 @@ def _count(data, offsets, chars, words):
             num_chars += 1
             space = byte == 0x20 or 0x09 <= byte <= 0x0D or 0x1C <= byte <= 0x1F
             if byte == 0xC2 or 0xE1 <= byte <= 0xE3:
-                space = _is_wide_space(byte, data[i + 1], data[i + 2] if i + 2 < end else 0)
+                space = is_wide_space(byte, data[i + 1], data[i + 2] if i + 2 < end else 0)
             num_words += inside < (not space)
             inside = not space
         chars[doc], words[doc] = num_chars, num_words
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _is_wide_space(first, second, third):
+def is_wide_space(first, second, third):
     """U+0085, 00A0, 1680, 2000 to 200A, 2028, 2029, 202F, 205F, 3000."""
     if first == 0xC2:
         return second == 0x85 or second == 0xA0

@@ -1,0 +1,1 @@
+"""The report card of tokenizers: what they cost in tokens, what they cut apart, what of their vocabulary is of use."""

@@ -1,0 +1,79 @@
+"""Smaller vocabularies of one training: merges come in the order of their gain, so the first ones are the smaller
+tokenizer, merge for merge. `PATH@32k` names it, and a sweep costs no training.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from chejil.errors import ChejilError
+from chejil.tokenizer.byte_level import TokenizerFile
+
+_SIZED = re.compile(r"(.+)@(\d+)(k?)")
+_MEND = (
+    "a number of tokens, special ones among them, that is larger than its bytes and at most its vocabulary"
+)
+
+
+def parsed(spec: str) -> tuple[str, int | None]:
+    """A tokenizer and how many of its tokens, None for all.
+
+    >>> parsed("runs/t@32k"), parsed("runs/t")
+    (('runs/t', 32000), ('runs/t', None))
+    """
+    found = _SIZED.fullmatch(spec)
+    if found is None or Path(spec).exists():
+        return spec, None
+    return found[1], int(found[2]) * (1000 if found[3] else 1)
+
+
+def sweep(specs: Sequence[str], sizes: str) -> list[str]:
+    """Each tokenizer at each size.
+
+    >>> sweep(["t"], "16k, 50304")
+    ['t@16k', 't@50304']
+
+    Raises:
+        ChejilError: something else than numbers and commas.
+    """
+    wanted = [size.strip() for size in sizes.split(",") if size.strip()]
+    if not wanted or not all(re.fullmatch(r"\d+k?", size) for size in wanted):
+        raise ChejilError(f"--sizes '{sizes}' are no sizes", mend="--sizes 16k,32k,50k")
+    return [f"{spec}@{size}" for spec in specs for size in wanted]
+
+
+def shrunk(file: TokenizerFile, size: int) -> TokenizerFile:
+    """A tokenizer.json with the first merges only, so that it has `size` tokens; ids stay.
+
+    Raises:
+        ChejilError: it is no BPE, or has not so many.
+    """
+    model: dict[str, Any] = file.content["model"]
+    if not isinstance(model.get("vocab"), dict) or "merges" not in model:
+        raise ChejilError(
+            "a size needs byte-pair merges", where=file.path, mend="leave out @SIZE, or --sizes"
+        )
+    pairs = [pair.split(" ", 1) if isinstance(pair, str) else pair for pair in model["merges"]]
+    made = {one + other for one, other in pairs}
+    special = {one["content"] for one in file.content.get("added_tokens") or ()}
+    kept = {token for token in model["vocab"] if token not in made}
+    room = size - len(kept | special)
+    if room < 0 or size > len({*model["vocab"], *special}):
+        said = f"{size:,} tokens of {len({*model['vocab'], *special}):,}, {len(kept | special):,} of them not merged"
+        raise ChejilError(said, where=file.path, mend=_MEND)
+    merges = []
+    for one, other in pairs:
+        new = one + other not in kept
+        if new and not room:
+            break
+        room -= new
+        kept.add(one + other)
+        merges.append([one, other])
+    vocab = {token: number for token, number in model["vocab"].items() if token in kept}
+    content = {**file.content, "model": {**model, "vocab": vocab, "merges": merges}}
+    return TokenizerFile(file.path, orjson.dumps(content), content)
