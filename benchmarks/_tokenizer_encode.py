@@ -34,8 +34,8 @@ def _of_language(tokenizer: str, lang: str, texts: list[str], runs: int) -> list
     import pyarrow as pa
 
     os.environ["TOKENIZERS_PARALLELISM"] = "false"
-    from chejil.tokenizer import word_cache
-    from chejil.tokenizer.encoder import Encoder
+    from chejil.tokenizer.encoding import word_cache
+    from chejil.tokenizer.encoding.encoder import Encoder
 
     ours, array = Encoder(tokenizer), pa.array(texts, pa.large_string())
     assert ours.slow is None, ours.slow
@@ -80,7 +80,7 @@ def _tiktoken(tokenizer: str) -> Callable[[list[str]], list[list[int]]] | None:
         import tiktoken
     except ImportError:
         return None
-    from chejil.tokenizer.byte_alphabet import read
+    from chejil.tokenizer.files.byte_alphabet import read
 
     content = json.loads(Path(tokenizer).read_text("utf-8"))
     special = {one["content"] for one in content["added_tokens"]}

@@ -22,7 +22,8 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from chejil.tokenizer import corpus, patterns
+from chejil.tokenizer import corpus
+from chejil.tokenizer.pretokens import patterns
 
 DEFAULT = os.environ.get("CHEJIL_CORPUS", str(Path(__file__).resolve().parents[2] / "shared" / "data"))
 HELD_SHARE = 0.05

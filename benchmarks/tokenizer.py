@@ -37,7 +37,9 @@ REGEX = (
 
 def ours(path: Path) -> Callable[[], Any]:
     from chejil.curation.progress import Silent
-    from chejil.tokenizer import counting, patterns, training, word_source
+    from chejil.tokenizer.counting import counting, word_source
+    from chejil.tokenizer.merging import training
+    from chejil.tokenizer.pretokens import patterns
 
     settings = training.TrainingSettings(
         vocab_sizes=(MERGES + 260,), pattern=patterns.by_regex(REGEX).name, min_count=1
@@ -146,7 +148,9 @@ def encode_rows(documents: dict[str, list[str]], folder: Path) -> list[dict[str,
     import _tokenizer_encode
 
     from chejil.curation.progress import Silent
-    from chejil.tokenizer import counting, patterns, training, word_source
+    from chejil.tokenizer.counting import counting, word_source
+    from chejil.tokenizer.merging import training
+    from chejil.tokenizer.pretokens import patterns
 
     write(folder / "texts.parquet", [text for texts in documents.values() for text in texts])
     paths, out = [str(folder / "texts.parquet")], str(folder / "koen")

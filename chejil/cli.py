@@ -155,7 +155,7 @@ def verify(run: RunArgument, json: JsonOption = False) -> None:
     """Recompute every hash and count of a run, or of token shards; the exit code is 1 if anything differs."""
     from chejil import terminal
     from chejil.curation import manifest, views
-    from chejil.tokenizer import token_shards
+    from chejil.tokenizer.encoding import token_shards
 
     if token_shards.is_one(run):
         problems, files = token_shards.verify(run), len(token_shards.read_manifest(run)["files"])

@@ -35,8 +35,8 @@ def encode(
     of a document are text. The exit code is 3 if files could not be read to their end (the others are encoded).
     """
     from chejil import terminal
-    from chejil.tokenizer import encoding, encoding_view
-    from chejil.tokenizer.encoding_units import Settings
+    from chejil.tokenizer.encoding import encoding, encoding_view
+    from chejil.tokenizer.encoding.encoding_units import Settings
 
     settings = Settings(end_of_document=end_of_document or None)
     with progress(log_json=log_json) as bars:

@@ -44,8 +44,8 @@ def extend(
     """
     from chejil import terminal
     from chejil.curation.settings_file import of_options
-    from chejil.tokenizer import extended_folder, training, training_view
-    from chejil.tokenizer.extending import ExtensionSettings
+    from chejil.tokenizer.merging import extended_folder, training, training_view
+    from chejil.tokenizer.merging.extending import ExtensionSettings
 
     options = {
         "add": training.size_of(add), "min_count": min_count, "character_coverage": coverage,

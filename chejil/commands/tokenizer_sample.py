@@ -33,8 +33,8 @@ def sample(
     """
     from chejil import terminal
     from chejil.curation import settings_file
-    from chejil.tokenizer import sample_view, sampling
-    from chejil.tokenizer.quotas import SampleSettings
+    from chejil.tokenizer.sampling import sample_view, sampling
+    from chejil.tokenizer.sampling.quotas import SampleSettings
 
     given = [f"docs={docs}"] if docs is not None else []
     settings = settings_file.load(SampleSettings, config, [*given, *(set_ or ())])

@@ -60,8 +60,11 @@ def train(
     """
     from chejil import terminal
     from chejil.curation.settings_file import of_options
-    from chejil.tokenizer import counting, patterns, tokenizer_folder, training, training_view, word_source
-    from chejil.tokenizer.training import TrainingSettings
+    from chejil.tokenizer.counting import counting, word_source
+    from chejil.tokenizer.files import tokenizer_folder
+    from chejil.tokenizer.merging import training, training_view
+    from chejil.tokenizer.merging.training import TrainingSettings
+    from chejil.tokenizer.pretokens import patterns
 
     if bool(paths) == (words is not None):
         raise ChejilError("documents or word counts?", mend="give PATH… to count, or --words FILE, not both")

@@ -4,7 +4,7 @@ import random
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-from chejil.tokenizer import patterns
+from chejil.tokenizer.pretokens import patterns
 
 # "The ferry leaves at 7:30 from the old harbour", "in the market 3 kg of mackerel cost 12,000 won", "we'll wait"
 SENTENCES = (

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 
 from chejil.errors import ChejilError
-from chejil.tokenizer import counting, patterns, word_counts, word_runs
-from chejil.tokenizer.counting import Settings, count
-from chejil.tokenizer.unicode_classes import classes
-from chejil.tokenizer.word_table import OVERLONG, OVERLONG_BYTES, WHOLE, WordTable
+from chejil.tokenizer.counting import counting, word_counts, word_runs
+from chejil.tokenizer.counting.counting import Settings, count
+from chejil.tokenizer.counting.word_table import OVERLONG, OVERLONG_BYTES, WHOLE, WordTable
+from chejil.tokenizer.pretokens import patterns
+from chejil.tokenizer.pretokens.unicode_classes import classes
 
 SMALL = 1 << 20  # the least table: 22,000 words fill it
 

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from chejil.cli import main
-from chejil.tokenizer.token_shards import TokenShards
+from chejil.tokenizer.encoding.token_shards import TokenShards
 
 from . import small_tokenizers as small
 

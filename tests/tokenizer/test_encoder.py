@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
 from chejil.errors import ChejilError
-from chejil.tokenizer import byte_alphabet, word_cache
 from chejil.tokenizer import corpus as documents
-from chejil.tokenizer.byte_alphabet import CHARS
-from chejil.tokenizer.encoder import Encoder
-from chejil.tokenizer.merge_table import merge_table, ranks_of
-from chejil.tokenizer.word_merging import SCAN_BYTES, merge_long, merge_short
+from chejil.tokenizer.encoding import word_cache
+from chejil.tokenizer.encoding.encoder import Encoder
+from chejil.tokenizer.encoding.merge_table import merge_table, ranks_of
+from chejil.tokenizer.encoding.word_merging import SCAN_BYTES, merge_long, merge_short
+from chejil.tokenizer.files import byte_alphabet
+from chejil.tokenizer.files.byte_alphabet import CHARS
 
 from . import small_tokenizers as small
 

@@ -17,11 +17,11 @@ from tokenizers import Tokenizer
 from chejil.cli import main
 from chejil.curation import manifest, shards
 from chejil.errors import ChejilError, RunError
-from chejil.tokenizer import token_shards
-from chejil.tokenizer.encoding import encode
-from chejil.tokenizer.encoding_units import Settings
-from chejil.tokenizer.token_shard_writer import folder_of
-from chejil.tokenizer.token_shards import TokenShards, verify
+from chejil.tokenizer.encoding import token_shards
+from chejil.tokenizer.encoding.encoding import encode
+from chejil.tokenizer.encoding.encoding_units import Settings
+from chejil.tokenizer.encoding.token_shard_writer import folder_of
+from chejil.tokenizer.encoding.token_shards import TokenShards, verify
 
 from . import small_tokenizers as small
 

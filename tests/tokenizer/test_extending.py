@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chejil.errors import ChejilError
-from chejil.tokenizer import base_words, extending, tokenizer_file
-from chejil.tokenizer.extending import ExtensionSettings
-from chejil.tokenizer.word_counts import WordCounts
+from chejil.tokenizer.counting.word_counts import WordCounts
+from chejil.tokenizer.files import tokenizer_file
+from chejil.tokenizer.merging import base_words, extending
+from chejil.tokenizer.merging.extending import ExtensionSettings
 
 tokenizers = pytest.importorskip("tokenizers")
 

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chejil.errors import ChejilError
-from chejil.tokenizer import byte_alphabet
-from chejil.tokenizer.merging import FORBIDDEN, merge_symbols, merges
-from chejil.tokenizer.word_counts import WordCounts
+from chejil.tokenizer.counting.word_counts import WordCounts
+from chejil.tokenizer.files import byte_alphabet
+from chejil.tokenizer.merging.merging import FORBIDDEN, merge_symbols, merges
 
 tokenizers = pytest.importorskip("tokenizers")
 

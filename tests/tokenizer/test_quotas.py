@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from chejil.errors import ChejilError
-from chejil.tokenizer.quotas import Quota, SampleSettings, Stratum, allot
+from chejil.tokenizer.sampling.quotas import Quota, SampleSettings, Stratum, allot
 
 KO, EN, LAW = Stratum("web", "ko"), Stratum("web", "en"), Stratum("law", "ko")
 

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from chejil.cli import app
 from chejil.curation import shards
 from chejil.errors import ChejilError
-from chejil.tokenizer import sampling
-from chejil.tokenizer.quotas import SampleSettings
+from chejil.tokenizer.sampling import sampling
+from chejil.tokenizer.sampling.quotas import SampleSettings
 
 TEXTS = ("가나다 하나 둘 셋", "한 줄\n두 줄", "plain words", "漢字 혼용 🙂", "ㅋㅋㅋ", "e\u0301 café")
 """Numbers and lines in Korean, Hanja in mixed script, laughter, a combining accent."""

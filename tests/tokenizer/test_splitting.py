@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 
 from chejil.errors import ChejilError
-from chejil.tokenizer import patterns, splitting
-from chejil.tokenizer.unicode_classes import classes
+from chejil.tokenizer.pretokens import patterns, splitting
+from chejil.tokenizer.pretokens.unicode_classes import classes
 
 NAMES = sorted(patterns.named())
 SPLITS = {name: pre_tokenizers.Split(Regex(one.regex), "isolated") for name, one in patterns.named().items()}

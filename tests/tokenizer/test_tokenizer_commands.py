@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from chejil.cli import app
 from chejil.errors import ChejilError
-from chejil.tokenizer import tokenizer_file
+from chejil.tokenizer.files import tokenizer_file
 
 tokenizers = pytest.importorskip("tokenizers")
 

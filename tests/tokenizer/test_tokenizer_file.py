@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from chejil.errors import ChejilError
-from chejil.tokenizer import byte_alphabet, tokenizer_file, tokenizer_folder
-from chejil.tokenizer.tokenizer_folder import FolderSettings
+from chejil.tokenizer.files import byte_alphabet, tokenizer_file, tokenizer_folder
+from chejil.tokenizer.files.tokenizer_folder import FolderSettings
 
 tokenizers = pytest.importorskip("tokenizers")
 

@@ -6,9 +6,11 @@ import json
 import pytest
 
 from chejil.errors import ChejilError
-from chejil.tokenizer import patterns, tokenizer_file, training
-from chejil.tokenizer.training import TrainingSettings
-from chejil.tokenizer.word_counts import WordCounts
+from chejil.tokenizer.counting.word_counts import WordCounts
+from chejil.tokenizer.files import tokenizer_file
+from chejil.tokenizer.merging import training
+from chejil.tokenizer.merging.training import TrainingSettings
+from chejil.tokenizer.pretokens import patterns
 
 tokenizers = pytest.importorskip("tokenizers")
 

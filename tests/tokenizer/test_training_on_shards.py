@@ -6,8 +6,11 @@ import json
 import pytest
 
 from chejil.curation.progress import Silent
-from chejil.tokenizer import counting, patterns, tokenizer_file, training, word_source
-from chejil.tokenizer.training import TrainingSettings
+from chejil.tokenizer.counting import counting, word_source
+from chejil.tokenizer.files import tokenizer_file
+from chejil.tokenizer.merging import training
+from chejil.tokenizer.merging.training import TrainingSettings
+from chejil.tokenizer.pretokens import patterns
 
 tokenizers = pytest.importorskip("tokenizers")
 

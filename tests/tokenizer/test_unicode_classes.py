@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 import regex
 
-from chejil.tokenizer import class_census, unicode_classes
+from chejil.tokenizer.pretokens import class_census, unicode_classes
 
 
 def test_the_file_is_what_tokenizers_sees():

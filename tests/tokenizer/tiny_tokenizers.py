@@ -2,7 +2,7 @@
 
 import json
 
-from chejil.tokenizer.byte_alphabet import CHARS, ORDER, written
+from chejil.tokenizer.files.byte_alphabet import CHARS, ORDER, written
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 SPECIAL = "<|endoftext|>"

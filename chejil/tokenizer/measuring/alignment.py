@@ -14,7 +14,7 @@ from numba import njit
 
 from chejil.curation.statistics.text_counts import is_wide_space
 from chejil.filters.buffers import TextBuffers
-from chejil.tokenizer.encoder import Tokens
+from chejil.tokenizer.encoding.encoder import Tokens
 from chejil.tokenizer.measuring.opening import Opened
 
 LETTERS = np.array([48 <= b <= 57 or 65 <= b <= 90 or 97 <= b <= 122 or b >= 128 for b in range(256)])

@@ -18,7 +18,7 @@ import numpy as np
 from chejil.curation.executors.local import Executor
 from chejil.curation.progress import NO_WORK, Progress, Silent, Work
 from chejil.errors import ChejilError
-from chejil.tokenizer import corpus, patterns
+from chejil.tokenizer import corpus
 from chejil.tokenizer.corpus import Piece
 from chejil.tokenizer.measuring import morphemes, parallel, speed
 from chejil.tokenizer.measuring.counting import Part, count_piece
@@ -29,6 +29,7 @@ from chejil.tokenizer.measuring.probes import probes
 from chejil.tokenizer.measuring.report_card import ReportCard, groups
 from chejil.tokenizer.measuring.scores import renyi_efficiency
 from chejil.tokenizer.measuring.vocabulary import vocabulary
+from chejil.tokenizer.pretokens import patterns
 
 DOCS = 2000
 

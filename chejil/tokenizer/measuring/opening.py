@@ -17,9 +17,9 @@ import numpy as np
 import pyarrow as pa
 
 from chejil.errors import ChejilError, did_you_mean
-from chejil.tokenizer import byte_alphabet, byte_level
-from chejil.tokenizer.byte_level import TokenizerFile
-from chejil.tokenizer.encoder import Encoder, Tokens
+from chejil.tokenizer.encoding.encoder import Encoder, Tokens
+from chejil.tokenizer.files import byte_alphabet, byte_level
+from chejil.tokenizer.files.byte_level import TokenizerFile
 from chejil.tokenizer.measuring import sizes
 
 TIKTOKEN = "tiktoken:"

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from chejil.errors import ChejilError
-from chejil.tokenizer.byte_level import TokenizerFile
+from chejil.tokenizer.files.byte_level import TokenizerFile
 
 _SIZED = re.compile(r"(.+)@(\d+)(k?)")
 _MEND = (

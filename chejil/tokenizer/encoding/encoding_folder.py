@@ -1,0 +1,110 @@
+"""The folder that `chejil encode` writes: held against a second call, and against another tokenizer or corpus."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fsspec.implementations.local import LocalFileSystem
+
+from chejil.curation import object_lock, shards, storage
+from chejil.errors import RunError
+from chejil.tokenizer.encoding import encoding_units, token_shard_writer
+from chejil.tokenizer.encoding.token_shards import MANIFEST
+
+TOKENIZER = "tokenizer.json"
+PURPOSE = "encoding.json"
+"""What the folder is for: written first, so that another tokenizer or corpus is noticed before a file is touched."""
+
+FOLDERS = (token_shard_writer.FOLDER, encoding_units.FOLDER)
+ELSE = "choose another --out, or remove the folder"
+
+
+@contextmanager
+def held(out: str, say: Callable[[str], None]) -> Iterator[None]:
+    """Hold the folder while the block lasts.
+
+    Raises:
+        RunError: another process holds it, it holds something else, or it is a file.
+    """
+    files, path = shards.file_system(out)
+    if not isinstance(files, LocalFileSystem):
+        _refuse_foreign(out, _names(files, path))
+        with object_lock.held(files, path, out, say):
+            storage.abort_uploads(files, path)
+            yield
+        return
+    import fcntl
+
+    folder = Path(path)
+    if folder.exists() and not folder.is_dir():
+        raise RunError("this is a file, not a folder", where=path, mend="choose another --out")
+    _refuse_foreign(out, {entry.name for entry in folder.glob("*")})
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / object_lock.NAME).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            mend = "wait for it, or choose another --out"
+            raise RunError("another `chejil encode` works in this folder", where=path, mend=mend) from None
+        yield
+
+
+def _names(files: Any, path: str) -> set[str]:
+    try:
+        return {name.rstrip("/").rpartition("/")[2] for name in files.ls(path, detail=False)}
+    except FileNotFoundError:
+        return set()
+
+
+def _refuse_foreign(out: str, names: set[str]) -> None:
+    known = (MANIFEST, TOKENIZER, PURPOSE, object_lock.NAME, *FOLDERS)
+    foreign = sorted(name for name in names if not any(f"{name}.".startswith(f"{own}.") for own in known))
+    if names - {object_lock.NAME} and not any(name.startswith(PURPOSE) for name in names):
+        foreign = sorted(names)
+    if foreign:
+        what = f"the folder holds something else than token shards: {', '.join(foreign[:3])}"
+        raise RunError(what, where=out, mend="choose a new or an empty folder for --out")
+
+
+def claim(out: str, purpose: dict[str, Any], inputs: Sequence[str], tokenizer: bytes) -> None:
+    """Say what the folder is for, and take the manifest away: from here on it is not finished.
+
+    Args:
+        purpose: the tokenizer's hash and the settings.
+        inputs: names of runs and files.
+
+    Raises:
+        RunError: it is for something else.
+    """
+    before = shards.read_json(shards.join(out, PURPOSE))
+    if before is not None:
+        _refuse_other(out, before, {**purpose, "inputs": sorted(inputs)})
+    shards.remove(shards.join(out, MANIFEST))
+    shards.write_json(out, PURPOSE, {**purpose, "inputs": sorted(inputs)})
+    shards.write_bytes(out, TOKENIZER, tokenizer)
+
+
+def _refuse_other(out: str, before: dict[str, Any], now: dict[str, Any]) -> None:
+    if before["tokenizer"] != now["tokenizer"]:
+        what = (
+            f"these are tokens of another tokenizer ({before['tokenizer'][:12]}, not {now['tokenizer'][:12]})"
+        )
+        raise RunError(what, where=out, mend=ELSE)
+    if before["settings"] != now["settings"]:
+        what = f"these tokens were made with other settings: {before['settings']}"
+        raise RunError(what, where=out, mend=f"use the same, or {ELSE}")
+    if not set(before["inputs"]) & set(now["inputs"]):
+        what = f"these are tokens of another corpus: {', '.join(before['inputs'][:3])}"
+        raise RunError(what, where=out, mend=f"{ELSE}; several corpora are encoded by one call")
+
+
+def sweep(out: str, known: set[str]) -> None:
+    """Remove from the folder's own folders what is not known: of a killed call, of an input that has changed."""
+    for folder in FOLDERS:
+        for path in shards.below(out, folder):
+            if path not in known:
+                shards.remove(shards.join(out, path))
+        shards.remove_empty_folders(shards.join(out, folder))

@@ -1,0 +1,1 @@
+"""A tokenizer's files: written for transformers, read with every fault named."""

@@ -1,0 +1,1 @@
+"""Byte-level BPE from word counts; a tokenizer trained, or extended."""

@@ -1,0 +1,1 @@
+"""Documents by quotas, for a tokenizer to be trained on."""
