@@ -9,7 +9,19 @@ from typing import Annotated, Any
 
 import typer
 
-from chejil.commands import card, diff, encode, explore, inspect, near, quality, stats, tokenizer, whatif
+from chejil.commands import (
+    card,
+    diff,
+    encode,
+    explore,
+    inspect,
+    near,
+    plan,
+    quality,
+    stats,
+    tokenizer,
+    whatif,
+)
 from chejil.commands.options import (
     JsonOption,
     LogJsonOption,
@@ -217,6 +229,7 @@ app.command()(diff.diff)
 app.command()(whatif.whatif)
 app.command()(encode.encode)
 app.command()(explore.explore)
+app.command()(plan.plan)
 app.add_typer(quality.app, name="quality")
 app.add_typer(tokenizer.app, name="tokenizer")
 

@@ -6,6 +6,7 @@ Unknown keys are refused everywhere. No value is taken from the environment, and
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
 from pydantic.json_schema import JsonSchemaValue
 
+from chejil.curation import settings_file
 from chejil.curation.decontamination.decontaminate import Decontaminate
 from chejil.curation.dedup.exact_dedup import ExactDedup
 from chejil.curation.dedup.line_dedup import LineDedup
@@ -176,8 +178,9 @@ def find_recipe(name: str) -> Path:
 
 
 def shipped_recipes() -> list[Path]:
-    """Recipes that ship: in a wheel inside the package, in a checkout beside it."""
-    package = Path(__file__).resolve().parent.parent
-    inside = package / "recipes"
-    folder = inside if inside.is_dir() else package.parent / "recipes"
-    return sorted(folder.glob("*.yaml"))
+    """Recipes that ship: what has sources. The other files of recipes/ are configs of trainings."""
+    return [
+        path
+        for path in settings_file.shipped()
+        if re.search("^sources:", path.read_text("utf-8"), re.MULTILINE)
+    ]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path as File
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -74,6 +75,14 @@ def text_of(path: str, kind: str = "file") -> str:
     except UnicodeDecodeError as error:
         mend = f"save it as UTF-8 ({error.reason})"
         raise ChejilError(f"the {kind} '{path}' is not UTF-8", mend=mend) from None
+
+
+def shipped() -> list[File]:
+    """What ships in recipes/: in a wheel inside the package, in a checkout beside it."""
+    package = File(__file__).resolve().parent.parent
+    inside = package / "recipes"
+    folder = inside if inside.is_dir() else package.parent / "recipes"
+    return sorted(folder.glob("*.yaml"))
 
 
 def form(

@@ -141,7 +141,7 @@ def test_what_is_done_is_not_done_again(documents, tokenizer, encoded, tmp_path)
 
 SCRIPT = """
 import os, signal, sys
-from chejil.tokenizer import encoding, encoding_units
+from chejil.tokenizer.encoding import encoding, encoding_units
 real, seen = encoding_units.shards.write_json, []
 def write_json(root, path, content):
     seen.append(path)

@@ -1,0 +1,1 @@
+"""Training: plan what a run costs, pack token shards into rows, pretrain, export."""

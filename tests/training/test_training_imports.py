@@ -1,0 +1,19 @@
+"""What plans a training does not need what trains."""
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.parametrize("module", ["compute_plan", "plan_view", "config", "memory", "epochs", "model_sizes"])
+def test_planning_does_not_load_torch(module):
+    """A plan is made on a laptop that has neither torch nor transformers."""
+    code = (
+        f"import chejil.training.{module}, sys; "
+        "print([name for name in ('torch', 'transformers', 'polars') if name in sys.modules])"
+    )
+
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+    assert loaded.strip() == "[]"
