@@ -14,7 +14,8 @@ feed-forward's, A the heads, at 2 bytes an element:
     full                 2·H                          the input of each layer; then one layer at a time as above
 
 The first two were measured with autograd's saved_tensors_hooks on transformers 5.23 and torch 2.13 (bf16, sdpa; the
-second behind AOTAutograd's partitioner) and are exact to the byte; a test measures the first again. Korthikanti et al.
+second behind AOTAutograd's partitioner) and are exact to the byte with full heads (within
+10 % with fewer key-value heads); a test measures the first again. Korthikanti et al.
 2022 (section 4) count 34·H for a GPT layer, dropout included. Logits of a token cost 14 bytes a row of the vocabulary:
 bf16, an fp32 copy, log-probabilities and their gradient; `loss.chunks` divides that.
 
