@@ -63,10 +63,8 @@ def open_tokenizer(path: str) -> Tokenizer:
 def _loaded(path: str, *_: int) -> Tokenizer:
     # A worker is a process; threads of each would be as many again.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        from tokenizers import Tokenizer
-    except ImportError:
-        raise ChejilError("tokens need the package tokenizers", mend="pip install 'chejil[stats]'") from None
+    from tokenizers import Tokenizer
+
     try:
         model = Tokenizer.from_str(Path(path).read_text("utf-8"))
     except Exception as error:  # tokenizers raises bare Exceptions for what is no tokenizer

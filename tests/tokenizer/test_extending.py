@@ -4,6 +4,7 @@ import collections
 import json
 
 import pytest
+import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -12,8 +13,6 @@ from chejil.tokenizer.counting.word_counts import WordCounts
 from chejil.tokenizer.files import tokenizer_file
 from chejil.tokenizer.merging import base_words, extending
 from chejil.tokenizer.merging.extending import ExtensionSettings
-
-tokenizers = pytest.importorskip("tokenizers")
 
 ENGLISH = ["the council met in the old hall, and the members talked for two hours about the ferry"] * 4
 # "the council met in the hall by the harbour; members talked about the ferry", a rare syllable, Hanja

@@ -6,6 +6,7 @@ import json
 
 import numpy as np
 import pytest
+import tokenizers
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,8 +14,6 @@ from chejil.errors import ChejilError
 from chejil.tokenizer.counting.word_counts import WordCounts
 from chejil.tokenizer.files import byte_alphabet
 from chejil.tokenizer.merging.merging import FORBIDDEN, merge_symbols, merges
-
-tokenizers = pytest.importorskip("tokenizers")
 
 # "the sky is blue, the sea is blue", Hangul in NFC and NFD, jamo, Hanja, an emoji with a joiner, runs of one letter
 TEXTS = (

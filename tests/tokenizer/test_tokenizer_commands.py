@@ -3,13 +3,12 @@
 import json
 
 import pytest
+import tokenizers
 from typer.testing import CliRunner
 
 from chejil.cli import app
 from chejil.errors import ChejilError
 from chejil.tokenizer.files import tokenizer_file
-
-tokenizers = pytest.importorskip("tokenizers")
 
 # "the sky is blue, the sea is blue", "members talked about the ferry in the hall", an AI in March
 TEXTS = (

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import tokenizers
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -10,8 +11,6 @@ from pydantic import ValidationError
 from chejil.errors import ChejilError
 from chejil.tokenizer.files import byte_alphabet, tokenizer_file, tokenizer_folder
 from chejil.tokenizer.files.tokenizer_folder import FolderSettings
-
-tokenizers = pytest.importorskip("tokenizers")
 
 REGEX = r" ?\p{L}+| ?[^\s\p{L}]+|\s+(?!\S)|\s+"
 SPECIAL = FolderSettings().special_tokens

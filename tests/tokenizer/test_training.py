@@ -4,6 +4,7 @@ import collections
 import json
 
 import pytest
+import tokenizers
 
 from chejil.errors import ChejilError
 from chejil.tokenizer.counting.word_counts import WordCounts
@@ -11,8 +12,6 @@ from chejil.tokenizer.files import tokenizer_file
 from chejil.tokenizer.merging import training
 from chejil.tokenizer.merging.training import TrainingSettings
 from chejil.tokenizer.pretokens import patterns
-
-tokenizers = pytest.importorskip("tokenizers")
 
 # "the sky is blue and the sea is blue, too; 3 March 2024; the AI reads Hanja: people of Korea"
 TEXTS = [

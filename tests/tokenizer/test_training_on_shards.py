@@ -4,6 +4,7 @@ import gzip
 import json
 
 import pytest
+import tokenizers
 
 from chejil.curation.progress import Silent
 from chejil.tokenizer.counting import counting, word_source
@@ -11,8 +12,6 @@ from chejil.tokenizer.files import tokenizer_file
 from chejil.tokenizer.merging import training
 from chejil.tokenizer.merging.training import TrainingSettings
 from chejil.tokenizer.pretokens import patterns
-
-tokenizers = pytest.importorskip("tokenizers")
 
 MERGES = 2000
 CHARS = 150_000
