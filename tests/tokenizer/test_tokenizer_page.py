@@ -12,7 +12,7 @@ from chejil.cli import app
 
 PAGE = (Path(__file__).parents[2] / "docs" / "tokenizer.md").read_text("utf-8")
 COMMANDS = re.findall(r"^\$ chejil (tokenizer (?:train|extend) .+)$", PAGE, re.MULTILINE)
-CODE = [code for code in re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL) if "tokenizer" in code]
+CODE = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
 
 # "the sea is blue, the sky is high"; "members of the council talked in the hall"
 TEXTS = (
@@ -59,4 +59,4 @@ def test_the_python_runs(folder, monkeypatch):
         else:
             exec(code, names)
 
-    assert said == 2
+    assert said == 6
