@@ -388,6 +388,18 @@ def test_smaller_vocabularies_are_the_first_merges(tmp_path, school):
     assert opening.named(sizes.sweep(["a/t", "b/u"], "1k,2k"))[0] == ("a/t@1k", "t@1k")
 
 
+def test_what_a_size_cuts_off_is_no_special_token(tmp_path):
+    """The specials stay as many as they were."""
+    whole = write(tmp_path / "t", SCHOOL)
+    told = [
+        vocabulary(one, np.zeros(len(one.token_bytes), np.int64))
+        for one in (opening.open_tokenizer(whole), opening.open_tokenizer(f"{whole}@260"))
+    ]
+
+    assert [one["special"] for one in told] == [1, 1]
+    assert told[1]["tokens"] == 259 < told[0]["tokens"]
+
+
 @pytest.mark.parametrize("size", ["256", "100k"])
 def test_sizes_that_it_has_not(size, tmp_path):
     """Are refused."""

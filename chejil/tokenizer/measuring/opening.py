@@ -47,6 +47,7 @@ class Opened:
     Args:
         name: what it is called in tables, different for each.
         token_bytes: bytes of each id; None of special tokens and of ids that stand for nothing.
+        num_absent: ids that stand for nothing, as in a vocabulary that was cut.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Opened:
     model: Model = field(repr=False)
     token_bytes: Sequence[bytes | None] = field(repr=False)
     pattern: str | None = None
+    num_absent: int = 0
 
     @property
     def num_tokens(self) -> int:
@@ -118,7 +120,8 @@ def of_file(file: TokenizerFile, name: str) -> Opened:
         pattern = byte_level.pattern_of(file.content)
     except byte_level.NotKnown:
         pattern = None
-    return Opened(name, kind, model, _json_tokens(file), pattern)
+    found, num_absent = _json_tokens(file)
+    return Opened(name, kind, model, found, pattern, num_absent)
 
 
 class _HuggingFace:
@@ -140,8 +143,8 @@ class _HuggingFace:
         return np.array([end for _, end in found.offsets], np.int64)
 
 
-def _json_tokens(file: TokenizerFile) -> list[bytes | None]:
-    """Bytes of each id: by the byte alphabet where the tokenizer is byte-level, else as SentencePiece spells them."""
+def _json_tokens(file: TokenizerFile) -> tuple[list[bytes | None], int]:
+    """Bytes of each id, by the byte alphabet or as SentencePiece spells them; and how many ids stand for nothing."""
     content: Mapping[str, Any] = file.content
     vocab = content["model"].get("vocab")
     if isinstance(vocab, list):  # Unigram: pairs of token and score
@@ -155,7 +158,7 @@ def _json_tokens(file: TokenizerFile) -> list[bytes | None]:
         found[number] = byte_alphabet.read(token) if is_bytes else _FALLBACK.get(token, _unblanked(token))
     for number, one in added.items():
         found[number] = None if one["special"] else one["content"].encode()
-    return found
+    return found, len(found) - len({*vocab.values(), *added})
 
 
 def _unblanked(token: str) -> bytes:

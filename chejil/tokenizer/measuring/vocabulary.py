@@ -40,7 +40,7 @@ def vocabulary(opened: Opened, used: np.ndarray) -> dict[str, Any]:
     return {
         "ids": len(texts),
         "tokens": opened.num_tokens,
-        "special": int((~real).sum()),
+        "special": int((~real).sum()) - opened.num_absent,
         "hangul": len(hangul),
         "partial": len(partial),
         "unreachable": len(unreachable),
