@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from chejil.curation import settings_file
 from chejil.errors import ChejilError
 from chejil.tokenizer.sampling.quotas import Quota, SampleSettings, Stratum, allot
 
@@ -81,6 +82,26 @@ def test_what_a_whole_quota_lacks_is_spread_over_all_others():
     allotted = allot({KO: 40, EN: 1000}, settings(quotas=quotas))
 
     assert [allotted[s].given for s in (KO, EN)] == [40, 160]
+
+
+def test_a_quota_of_nothing_takes_nothing():
+    """Not even what the others lack; it need not match a stratum."""
+    quotas = [{"lang": "ko", "amount": 60}, {"lang": "en", "amount": 0}, {"lang": "other", "amount": 0}]
+
+    with pytest.raises(ChejilError, match="the sample asks for 60"):
+        allot({KO: 50, EN: 1000}, settings(quotas=quotas))
+
+
+def test_the_sample_that_ships_is_that_of_the_published_tokenizer():
+    """Ten million Korean and ten million English documents, and no others."""
+    path = next(str(path) for path in settings_file.shipped() if path.stem == "tokenizer-sample")
+    sizes = {KO: 30_000_000, LAW: 100_000, EN: 90_000_000, Stratum("web", "mixed"): 10_000_000}
+
+    allotted = allot(sizes, settings_file.load(SampleSettings, path))
+
+    assert [allotted[s].given for s in (EN, Stratum("web", "mixed"))] == [10_000_000, 0]
+    assert allotted[KO].given + allotted[LAW].given == 10_000_000
+    assert allotted[LAW].given == 100_000
 
 
 @pytest.mark.parametrize(

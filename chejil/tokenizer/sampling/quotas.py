@@ -117,7 +117,8 @@ def allot(sizes: Mapping[Stratum, int], settings: SampleSettings) -> dict[Stratu
     if settings.shortfall == "refuse" and given != asked:
         raise _too_small(sizes, asked, settings)
     if settings.shortfall == "spread":
-        for amount, strata in [*groups, (sum(asked.values()), list(sizes))]:
+        wanted = [stratum for amount, strata in groups if amount for stratum in strata]
+        for amount, strata in [*groups, (sum(asked.values()), wanted)]:
             _spread(given, amount, strata, sizes, settings.temperature)
         if sum(given.values()) < sum(asked.values()):
             raise _corpus_too_small(sizes, asked, settings)
@@ -137,7 +138,7 @@ def _groups(sizes: Mapping[Stratum, int], settings: SampleSettings) -> list[tupl
         for quota in settings.quotas
     ]
     for quota, strata in zip(settings.quotas, of.values(), strict=False):
-        if not strata:
+        if not strata and (quota.amount or quota.share):
             there = ", ".join(map(str, sorted(sizes)))
             mend = f"the strata are: {there}"
             raise ChejilError(f"a quota for {quota.source}/{quota.lang} that takes no stratum", mend=mend)

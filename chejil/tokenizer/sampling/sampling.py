@@ -8,8 +8,6 @@ how they were chosen.
 
     OUT/documents/00000.parquet …    id, text (cut after `max_chars`), source, lang; a file a piece of the corpus
     OUT/sample.json                  settings, strata with quotas asked and met, inputs, files with hashes; written last
-
-Measured: see docs/log.md.
 """
 
 from __future__ import annotations
