@@ -6,7 +6,7 @@ import sys
 import pytest
 
 
-@pytest.mark.parametrize("module", ["compute_plan", "plan_view", "config", "memory", "epochs", "model_sizes"])
+@pytest.mark.parametrize("module", ["compute_plan", "plan_view", "config", "memory", "epochs", "model_sizes", "schedules"])
 def test_planning_does_not_load_torch(module):
     """A plan is made on a laptop that has neither torch nor transformers."""
     code = (
