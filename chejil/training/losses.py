@@ -26,7 +26,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
+from transformers import LlamaForCausalLM
 
+from chejil.training import attention
 from chejil.training.attention import hidden_states
 from chejil.training.config import Loss
 from chejil.training.rows import IGNORED
@@ -123,14 +125,26 @@ class ModelWithLoss(nn.Module):
     and then to this.
     """
 
-    def __init__(self, model: nn.Module, settings: Loss) -> None:
+    def __init__(self, model: LlamaForCausalLM, settings: Loss) -> None:
         super().__init__()
         self.model, self.settings = model, settings
 
-    def forward(self, ids_BT: torch.Tensor, positions_BT: torch.Tensor, labels_BT: torch.Tensor) -> LossSums:
-        """Sums of the loss of a micro-batch; arrays as `Rows` has them."""
-        hidden_BTD = hidden_states(self.model, ids_BT, positions_BT)  # type: ignore[arg-type]
-        head: torch.Tensor = self.model.lm_head.weight  # type: ignore[union-attr, assignment]
+    def forward(
+        self, ids_BT: torch.Tensor, positions_BT: torch.Tensor, labels_BT: torch.Tensor | None = None
+    ) -> LossSums | torch.Tensor:
+        """See `sums`; without labels (B, T, D) hidden states. One method, as FSDP hooks into no other."""
+        hidden_BTD = hidden_states(self.model, ids_BT, positions_BT)
+        if labels_BT is None:
+            return hidden_BTD
+        head_VD = self.model.lm_head.weight
         return loss_sums(
-            hidden_BTD, head, labels_BT, z_loss=self.settings.z_loss, chunks=self.settings.chunks
+            hidden_BTD, head_VD, labels_BT, z_loss=self.settings.z_loss, chunks=self.settings.chunks
         )
+
+    def sums(self, ids_BT: torch.Tensor, positions_BT: torch.Tensor, labels_BT: torch.Tensor) -> LossSums:
+        """Sums of the loss of a micro-batch; arrays as `Rows` has them."""
+        return self(ids_BT, positions_BT, labels_BT)
+
+    def refuse_leaks(self) -> None:
+        """See attention.refuse_leaks; all ranks have to call it, at start, with the precision that trains."""
+        attention.refuse_leaks(self.model, lambda _, ids_BT, positions_BT: self(ids_BT, positions_BT))

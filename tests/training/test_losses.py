@@ -153,7 +153,7 @@ def test_a_model_with_loss_is_the_model_and_its_loss(tied):
         logits.view(-1, V), labels.view(-1).long(), ignore_index=-100, reduction="sum"
     )
 
-    sums = ModelWithLoss(model, Loss(chunks=4))(ids, positions, labels)
+    sums = ModelWithLoss(model, Loss(chunks=4)).sums(ids, positions, labels)
 
     torch.testing.assert_close(sums.total, expected)
     weights = list(model.parameters())
