@@ -12,9 +12,7 @@ from chejil.training.losses import ModelWithLoss
 from chejil.training.model_sizes import ModelSize
 
 
-def main(rank, store, tied):
-    torch.set_num_threads(1)
-    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+def compare(rank, tied):
     size = ModelSize(layers=2, hidden=16, heads=2, ffn=24, vocab=50, context_tokens=16, tied=tied)
     whole = models.materialise(models.shape_of(size), 7, "cpu")
     model = models.shape_of(size)
@@ -47,8 +45,15 @@ def main(rank, store, tied):
             shard.grad.full_tensor(), theirs.grad, atol=1e-6, rtol=1e-4, msg=lambda m, n=name: f"{n}: {m}"
         )
     sharded.refuse_leaks()
+
+
+def main(rank, store):
+    torch.set_num_threads(1)
+    dist.init_process_group("gloo", init_method=f"file://{store}", rank=rank, world_size=2)
+    for tied in (False, True):
+        compare(rank, tied)
     dist.destroy_process_group()
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], sys.argv[3] == "tied")
+    main(int(sys.argv[1]), sys.argv[2])
