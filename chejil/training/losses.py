@@ -8,8 +8,9 @@ its whole batch before the first forward pass, so it divides by the count over a
 
 Logits of a batch in fp32 are the largest tensor of a small model's training (8 rows of 4,096 tokens and 50,304 ids:
 6.6 GB, and as much again for their gradient). With `chunks` they exist for one chunk at a time: made, reduced to a
-number a token, thrown away, and made again in the backward pass. That is a fourth product beside the head's three: 0.51
-s instead of 0.28 s for head and loss of 512 tokens, width 256 and 16,000 ids (CPU, fp32, one thread). Products are in the precision of autocast or of the weights; softmax and sums are fp32.
+number a token, thrown away, and made again in the backward pass. That is a fourth product beside the head's three:
+0.51 s instead of 0.28 s for head and loss of 512 tokens, width 256 and 16,000 ids (CPU, fp32, one thread). Products
+are in the precision of autocast or of the weights; softmax and sums are fp32.
 
 z-loss is log²Z a token, times its weight (Chowdhery et al. 2022, PaLM, section 5). It is trained on, but not part of
 `cross_entropy_B`, which bits per byte are made of.

@@ -165,8 +165,8 @@ def _grow(model: LlamaForCausalLM, old: int, new: int, pieces: Sequence[Sequence
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
     """Groups for AdamW: weight decay on matrices of the body and an untied head; none on norms, biases and embedding.
 
-    A row of the embedding moves only when its token occurs, decay would shrink rare ones all the time. Works before
-    and after sharding and compiling, which change names, but neither dimensions nor which module holds a weight.
+    A row of the embedding moves only when its token occurs, decay would shrink rare ones all the time. Call it
+    after sharding, which replaces weights and keeps their dimensions and modules; names do not matter.
     """
     embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
     weights = [weight for weight in model.parameters() if weight.requires_grad]
