@@ -1,0 +1,179 @@
+"""The model: transformers' LlamaForCausalLM, built from a config or loaded from a Hugging Face folder.
+
+Weights begin as transformers' own do: all matrices, embedding and head too, normal with mean 0 and `init_std` of the
+size, norms 1, biases 0; nothing is scaled by depth. But each weight is drawn on the CPU in fp32 from a generator of its
+own, seeded by the training's seed and the weight's name. So they are the same bits on a CPU, a GPU and any number of
+ranks, and a model of another depth or vocabulary shares its other weights. It costs each rank the drawing of the whole
+model (0.18 G weights a second on one core, so 8 s for 1.44 G), once a training.
+
+`materialise` also fills what `to_empty` leaves as garbage and no state dict holds: the frequencies of the rotary
+positions. Weights are fp32; bf16 is of the products (precision in the config).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import xxhash
+from torch import nn
+from torch.distributed.tensor import DTensor, distribute_tensor
+from transformers import LlamaConfig, LlamaForCausalLM
+from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+
+from chejil.errors import ChejilError
+from chejil.training import model_sizes
+from chejil.training.attention import IMPLEMENTATION
+from chejil.training.config import PretrainConfig
+from chejil.training.model_sizes import ModelSize
+
+
+def build(config: PretrainConfig, device: str | torch.device = "cpu") -> LlamaForCausalLM:
+    """The model of a config: new weights, or those of `start_from`.
+
+    Args:
+        device: `meta` gives shapes without weights, to be sharded and then materialised.
+
+    Raises:
+        ChejilError: see `load`.
+    """
+    start_from = config.model.start_from
+    if start_from is not None and torch.device(device).type != "meta":
+        return load(start_from, config.model.resolved()).to(device)  # type: ignore[arg-type]
+    model = shape_of(config.model.resolved())
+    return model if torch.device(device).type == "meta" else materialise(model, config.seed, device)
+
+
+def shape_of(size: ModelSize) -> LlamaForCausalLM:
+    """A model on the meta device: shapes without weights.
+
+    Ids of special tokens are those of a tokenizer that is not known here, so there are none until the export.
+    """
+    more: dict[str, Any] = {"attn_implementation": IMPLEMENTATION, "bos_token_id": None, "eos_token_id": None}
+    config = LlamaConfig(**size.llama_config(), **more)
+    with torch.device("meta"):
+        return LlamaForCausalLM(config)
+
+
+def materialise(model: LlamaForCausalLM, seed: int, device: str | torch.device) -> LlamaForCausalLM:
+    """Give a model of the meta device its weights, sharded (DTensor) or whole; see the module for which."""
+    model.to_empty(device=device)
+    model.tie_weights()
+    _fill_rotary(model)
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            _fill(weight, _first_weight(name, weight.shape, model.config.initializer_range, seed))
+    return model
+
+
+def _first_weight(name: str, shape: torch.Size, std: float, seed: int) -> torch.Tensor:
+    """The weight that a training of this seed begins with, whole, on the CPU."""
+    if name.endswith("norm.weight"):
+        return torch.ones(shape, device="cpu")
+    if name.endswith(".bias"):
+        return torch.zeros(shape, device="cpu")
+    # CPU generators keep 32 bits of a seed.
+    mixed = xxhash.xxh32_intdigest(f"{seed} {name}".encode())
+    generator = torch.Generator("cpu").manual_seed(mixed)
+    return torch.empty(shape, device="cpu").normal_(0.0, std, generator=generator)
+
+
+def _fill(weight: torch.Tensor, whole: torch.Tensor) -> None:
+    if isinstance(weight, DTensor):
+        # Every rank has drawn the same, so each takes its part and nothing is sent (src_data_rank=None).
+        whole = whole.to(weight.device)
+        weight.copy_(distribute_tensor(whole, weight.device_mesh, weight.placements, src_data_rank=None))
+    else:
+        weight.copy_(whole)
+
+
+def _fill_rotary(model: LlamaForCausalLM) -> None:
+    for module in model.modules():
+        if isinstance(module, LlamaRotaryEmbedding):
+            filled = LlamaRotaryEmbedding(model.config)
+            module.inv_freq.copy_(filled.inv_freq)
+            module.original_inv_freq.copy_(filled.original_inv_freq)
+
+
+def load(
+    folder: str, size: ModelSize | None = None, pieces: Sequence[Sequence[int]] = ()
+) -> LlamaForCausalLM:
+    """A model with the weights of a Hugging Face folder, fp32, on the CPU.
+
+    Args:
+        size: what it grows to: rows of the vocabulary, context, base of the rotary positions; None: as it is.
+        pieces: of each new id, from the folder's vocabulary on, the old ids that spelt it: its row begins as their
+            mean, in the embedding and in the head. Ids behind those given begin as the mean of all old rows.
+
+    Raises:
+        ChejilError: no Llama, weights that cannot be read or are incomplete, a vocabulary that would shrink.
+    """
+    before = model_sizes.size_of_folder(folder)
+    size = size or before
+    if size.vocab < before.vocab:
+        what = f"a vocabulary of {size.vocab} is smaller than the {before.vocab} rows of the model"
+        raise ChejilError(what, where=folder, mend="leave out model.vocab, or give a larger one")
+    model = _with_weights(folder)
+    model.config.max_position_embeddings = size.context_tokens
+    if size.rope_theta != before.rope_theta:
+        rope = model.config.rope_parameters or {"rope_type": "default"}
+        model.config.rope_parameters = {**rope, "rope_theta": size.rope_theta}
+        _fill_rotary(model)
+    if size.vocab > before.vocab:
+        _grow(model, before.vocab, size.vocab, pieces)
+    return model
+
+
+def _with_weights(folder: str) -> LlamaForCausalLM:
+    mend = "give a folder with config.json and complete *.safetensors, as save_pretrained writes it"
+    try:
+        loaded: Any = LlamaForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, attn_implementation=IMPLEMENTATION, local_files_only=True,
+            use_safetensors=True, output_loading_info=True,
+        )  # fmt: skip
+    except Exception as error:  # safetensors, json and transformers each raise their own
+        raise ChejilError(
+            f"weights cannot be read: {str(error).splitlines()[0]}", where=folder, mend=mend
+        ) from error
+    model, told = loaded
+    # transformers draws what is missing anew and only logs it: the training would begin from noise.
+    wrong = sorted({*told["missing_keys"], *(str(key) for key in told["mismatched_keys"])})
+    if wrong:
+        shown = ", ".join(wrong[:3])
+        raise ChejilError(
+            f"{len(wrong)} weights are missing or of another shape: {shown}", where=folder, mend=mend
+        )
+    return model
+
+
+def _grow(model: LlamaForCausalLM, old: int, new: int, pieces: Sequence[Sequence[int]]) -> None:
+    """New rows of the vocabulary, as means of old ones."""
+    if len(pieces) > new - old:
+        raise ChejilError(
+            f"pieces of {len(pieces)} new ids for {new - old} new rows", mend="raise model.vocab"
+        )
+    model.resize_token_embeddings(new, mean_resizing=False)
+    matrices = {model.get_input_embeddings().weight, model.get_output_embeddings().weight}
+    with torch.no_grad():
+        for matrix in matrices:
+            matrix[old:] = matrix[:old].mean(0)
+            for row, ids in enumerate(pieces, old):
+                matrix[row] = matrix[list(ids)].mean(0)
+
+
+def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:
+    """Groups for AdamW: weight decay on matrices of the body and an untied head; none on norms, biases and embedding.
+
+    A row of the embedding moves only when its token occurs, decay would shrink rare ones all the time. Call it
+    after sharding, which replaces weights and keeps their dimensions and modules; names do not matter.
+    """
+    embeddings = {id(m.weight) for m in model.modules() if isinstance(m, nn.Embedding)}
+    weights = [weight for weight in model.parameters() if weight.requires_grad]
+    decayed = [weight for weight in weights if weight.ndim >= 2 and id(weight) not in embeddings]
+    chosen = {id(weight) for weight in decayed}
+    others = [weight for weight in weights if id(weight) not in chosen]
+    return [
+        {"params": decayed, "weight_decay": weight_decay},
+        {"params": others, "weight_decay": 0.0},
+    ]
