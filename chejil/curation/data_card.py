@@ -15,7 +15,6 @@ from importlib.resources import files
 from typing import Any
 
 import polars as pl
-import pyarrow.dataset as ds
 import yaml
 
 from chejil.curation import lookup, manifest, shards
@@ -62,13 +61,12 @@ def data_card(root: str) -> str:
 
 def licences(root: str) -> Counter[tuple[str, str]]:
     """Documents that are kept, by source and licence (empty where a record names none)."""
-    storage, path = shards.file_system(shards.join(root, "clean"))
     found: Counter[tuple[str, str]] = Counter()
-    names = [file for file in storage.find(path) if file.endswith(".parquet")] if storage.exists(path) else []
-    for name in names:
-        table = ds.dataset(name, filesystem=storage, format="parquet").to_table(columns=["source", "license"])
-        groups = pl.DataFrame(pl.from_arrow(table)).group_by("source", "license").len()
-        found.update({(source, licence or ""): number for source, licence, number in groups.iter_rows()})
+    for path in shards.below(root, "clean"):
+        if path.endswith(".parquet"):
+            table = shards.read_shard(shards.join(root, path), ["source", "license"])
+            groups = pl.DataFrame(pl.from_arrow(table)).group_by("source", "license").len()
+            found.update({(source, licence or ""): number for source, licence, number in groups.iter_rows()})
     return found
 
 

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from chejil.curation import lookup, manifest, shards
 from chejil.curation.browsing.readings import Reading
@@ -63,10 +62,8 @@ class RunDocuments:
         own = {name: DOCUMENTS.field(name).type for name in _OF_DOCUMENTS}
         first = next((name for name in self.shards if self._has("signals", name)), None)
         if first is not None:
-            files, path = shards.file_system(self._url("signals", first))
-            with files.open(path, "rb") as stream:
-                schema = pq.read_schema(stream)
-            own |= {field.name: field.type for field in schema}
+            with shards.opened(self._url("signals", first)) as parquet:
+                own |= {field.name: field.type for field in parquet.schema_arrow}
         own |= {field.name: field.type for field in DECISIONS}
         return {name: pl.Series(pl.from_arrow(pa.array([], kind))).dtype for name, kind in own.items()}
 

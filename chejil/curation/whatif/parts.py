@@ -7,15 +7,14 @@ counts, and the sampled ones with the smallest hash of their id, so that a sampl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from fsspec.implementations.local import LocalFileSystem
 from numba import njit
 
 from chejil.curation import shards
@@ -194,7 +193,7 @@ def _batches(part: Part) -> Iterator[tuple[int, Columns]]:
     }
     with ExitStack() as files:
         tables = {
-            folder: (files.enter_context(opened(part.url(folder), names & {"lang"})), sorted(names))
+            folder: (_opened(files, part.url(folder), names), sorted(names))
             for folder, names in wanted.items()
             if names
         }
@@ -209,26 +208,23 @@ def _batches(part: Part) -> Iterator[tuple[int, Columns]]:
             low = end
 
 
+def _opened(files: ExitStack, url: str, names: set[str]) -> pq.ParquetFile:
+    """A table, languages as codes."""
+    return files.enter_context(shards.opened(url, read_dictionary=sorted(names & {"lang"})))
+
+
 def _columns(part: Part, tables: dict[str, tuple[pq.ParquetFile, list[str]]], groups: range) -> Columns:
     found: dict[str, pa.ChunkedArray] = {}
     sizes = set()
-    for file, names in tables.values():
-        table = file.read_row_groups(list(groups), columns=names, use_threads=False)
+    for folder, (file, names) in tables.items():
+        with shards.reading(part.url(folder)):
+            table = file.read_row_groups(list(groups), columns=names, use_threads=False)
         found |= {name: table[name] for name in names if name not in found}
         sizes.add(table.num_rows)
     if len(sizes) > 1:
         what = "its signals, documents and decisions do not have the same rows"
         raise RunError(what, where=part.shard, mend=f"chejil verify {part.root} names what changed")
     return found
-
-
-@contextmanager
-def opened(url: str, coded: Iterable[str]) -> Iterator[pq.ParquetFile]:
-    """A table, with some columns as codes; a local file is read by Arrow itself, not through Python."""
-    files, path = shards.file_system(url)
-    with ExitStack() as stack:
-        stream = path if isinstance(files, LocalFileSystem) else stack.enter_context(files.open(path, "rb"))
-        yield stack.enter_context(pq.ParquetFile(stream, pre_buffer=False, read_dictionary=list(coded)))
 
 
 @dataclass(frozen=True)
