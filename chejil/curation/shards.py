@@ -233,24 +233,28 @@ def read_json(url: str) -> Any | None:
         raise RunError(f"not JSON: {error}", where=url, mend="remove the file and run again") from None
 
 
+_DAMAGED = (
+    "`chejil verify RUN` names every damaged or missing file of a run; run its recipe again with the same --out, "
+    "or restore the file from a copy"
+)
+
+
 @contextmanager
 def reading(url: str) -> Iterator[None]:
-    """Arrow's complaint about a file as an error that names it; only what Arrow does belongs in the block.
+    """A Parquet file that is damaged or missing as an error that names it; only what reads it belongs in the block.
 
     Raises:
-        RunError: the file is damaged. What the system says (no such file, no permission) stays an OSError.
+        RunError: it cannot be read. Whatever else the system says (no permission, no answer) stays an OSError.
     """
     try:
         yield
+    except FileNotFoundError:
+        raise RunError("this file is missing", where=url, mend=_DAMAGED) from None
     except (pa.ArrowException, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise
         said = str(error).strip().split("\n")[0].rstrip(".")
-        mend = (
-            "`chejil verify RUN` names every damaged file of a run; run its recipe again with the same --out, "
-            "or restore the file from a copy"
-        )
-        raise RunError(f"cannot be read as Parquet: {said}", where=url, mend=mend) from None
+        raise RunError(f"cannot be read as Parquet: {said}", where=url, mend=_DAMAGED) from None
 
 
 @contextmanager
@@ -261,12 +265,14 @@ def opened(url: str, **options: Any) -> Iterator[pq.ParquetFile]:
         options: of `pyarrow.parquet.ParquetFile`.
 
     Raises:
-        RunError: it is damaged.
+        RunError: it is damaged or missing.
     """
     files, path = file_system(url)
     with ExitStack() as stack:
-        stream = path if isinstance(files, LocalFileSystem) else stack.enter_context(files.open(path, "rb"))
         with reading(url):
+            stream = (
+                path if isinstance(files, LocalFileSystem) else stack.enter_context(files.open(path, "rb"))
+            )
             parquet = stack.enter_context(pq.ParquetFile(stream, pre_buffer=False, **options))
         yield parquet
 
@@ -314,7 +320,7 @@ def rows_between(url: str, key: str, low: int, high: int) -> pa.Table:
 def read_shard(url: str, columns: Sequence[str] | None = None) -> pa.Table:
     """A whole shard; for side tables, whose rows are small."""
     files, path = file_system(url)
-    with files.open(path, "rb") as stream, reading(url):
+    with reading(url), files.open(path, "rb") as stream:
         return pq.read_table(stream, columns=columns, use_threads=False, partitioning=None)
 
 

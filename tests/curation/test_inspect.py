@@ -279,7 +279,7 @@ def test_a_value_that_a_cast_does_not_stand_is_an_error(changed_run):
 def test_an_unfinished_run_is_no_run_yet(tmp_path):
     """It says to finish it."""
     (tmp_path / "UNFINISHED").touch()
-    with pytest.raises(ChejilError, match="not finished"):
+    with pytest.raises(ChejilError, match="no finished run here: it was interrupted"):
         documents_of(str(tmp_path))
 
 

@@ -24,7 +24,7 @@ from chejil.curation.changes.row_edits import Layers
 from chejil.curation.decisions import SCHEMA as DECISIONS
 from chejil.curation.edits import row_groups as edited
 from chejil.curation.reading.documents import SCHEMA as DOCUMENTS
-from chejil.errors import ChejilError, RunError
+from chejil.errors import RunError
 from chejil.filters.bounds import LANGUAGES
 
 _OF_DOCUMENTS = ("url", "timestamp", "license", "meta", "text")
@@ -254,10 +254,10 @@ def is_run(path: str) -> bool:
     """True for the folder of a run, finished or not.
 
     Raises:
-        ChejilError: a run that was not finished.
+        RunError: a run that was not finished.
     """
     if shards.size(shards.join(path, manifest.PATH)) is not None:
         return True
     if shards.size(shards.join(path, manifest.UNFINISHED)) is not None:
-        raise ChejilError("this run is not finished", where=path, mend="run its recipe again with this --out")
+        raise manifest.unfinished(path)
     return False
