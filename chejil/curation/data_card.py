@@ -80,12 +80,12 @@ def front_matter(run: Manifest, kept: Mapping[tuple[str, str], int]) -> dict[str
     configs += [{"config_name": lang, "data_files": f"clean/*/{lang}/**/*.parquet"} for lang in langs]
     return {
         "pretty_name": run.name,
-        "language": langs,
+        **({"language": langs} if langs else {}),
         **licence,
         "size_categories": [next((name for limit, name in _SIZES if run.kept < limit), _LARGEST)],
         "task_categories": ["text-generation"],
         "tags": ["chejil", "pretraining"],
-        "configs": configs,
+        **({"configs": configs} if run.kept else {}),
     }
 
 
@@ -117,9 +117,10 @@ def _contents(run: Manifest, recipe: Recipe, tokens: Tokens) -> Iterator[str]:
     kept = totals(run.funnel, "source", "lang", where=_is_kept)
     every = totals(run.funnel, "source")
     num_bytes = sum(counts["bytes"] for counts in kept.values())
+    edited = " before spans were masked or cut" if recipe.transforms() else ""
     yield "## What is in it"
     yield (
-        f"{run.kept:,} documents, {megabytes(num_bytes)} of text: {share(run.kept, run.documents)} of the "
+        f"{run.kept:,} documents, {megabytes(num_bytes)} of text{edited}: {share(run.kept, run.documents)} of the "
         f"{run.documents:,} documents that were read. Columns: id, text (UTF-8, NFC), source, lang, url, timestamp, "
         f"license, meta (JSON of what the record carried), cluster_size{weight}."
     )

@@ -74,7 +74,7 @@ class RunDocuments:
             ChejilError: a condition, a signal or a reason that the run does not have.
         """
         wanted = selection.check(self.columns)
-        reasons = matching(selection.dropped, self._all_reasons()) if selection.dropped is not None else []
+        reasons = matching(selection.dropped, self.all_reasons()) if selection.dropped is not None else []
         if selection.bound is not None:
             self._check_bound(*selection.bound)
         chosen = self._chosen(selection, wanted, reasons)
@@ -82,7 +82,8 @@ class RunDocuments:
             return self._streamed(chosen, selection)
         return self._placed(self._ordered(chosen, selection), selection)
 
-    def _all_reasons(self) -> set[str]:
+    def all_reasons(self) -> set[str]:
+        """Reasons that any document has."""
         every = (
             lookup.table(self.root, f"decisions/{shard}", ["reasons"])["reasons"] for shard in self.shards
         )
