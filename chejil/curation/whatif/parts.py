@@ -15,9 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numba import njit
 
 from chejil.curation import shards
+from chejil.curation.browsing.selection import id_hashes
 from chejil.curation.whatif import deciders
 from chejil.curation.whatif.counting import (
     Effects,
@@ -28,7 +28,6 @@ from chejil.curation.whatif.counting import (
 )
 from chejil.curation.whatif.judging import Columns, Judge, language_codes, set_bit
 from chejil.errors import RunError
-from chejil.filters.buffers import TextBuffers
 from chejil.filters.tokens import NUM_TOKENS
 
 DOCUMENTS_A_PART = 1 << 20
@@ -261,23 +260,9 @@ def join_samples(sampled: Sampled, other: Sampled, samples: int) -> None:
 
 
 def _hashes(url: str, rows: np.ndarray, seed: int) -> np.ndarray:
-    """Hash of the id of each of these rows, (num_rows) uint64."""
+    """Hash of the id of each of these rows, (num_rows) uint64: that of every other sample, 0.3 µs each."""
     found = []
     for table, places in shards.groups_of(url, rows, ["id"]):
-        ids = TextBuffers.of(table["id"].take(pa.array(places)))
-        hashes = np.empty(len(places), np.uint64)
-        hash_ids(ids.data, ids.offsets, np.uint64(seed), hashes)
-        found.append(hashes)
+        ids = table["id"].take(pa.array(places)).to_pylist()
+        found.append(id_hashes(ids, seed).to_numpy())
     return np.concatenate(found)
-
-
-@njit(cache=True, nogil=True)
-def hash_ids(data, offsets, seed, hashes):
-    """FNV-1a of each text, begun with the seed and stirred (MurmurHash3's finaliser), into (num_texts) uint64."""
-    for text in range(len(hashes)):
-        key = np.uint64(0xCBF29CE484222325) ^ (seed * np.uint64(0x9E3779B97F4A7C15))
-        for at in range(offsets[text], offsets[text + 1]):
-            key = (key ^ np.uint64(data[at])) * np.uint64(0x100000001B3)
-        key ^= key >> np.uint64(33)
-        key *= np.uint64(0xFF51AFD7ED558CCD)
-        hashes[text] = key ^ key >> np.uint64(33)
