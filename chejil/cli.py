@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import unicodedata
 from pathlib import Path
@@ -251,8 +253,22 @@ def root(
     """Chejil (체질, sifting): from raw Korean and English text to clean, deduplicated, explained shards."""
 
 
+_CREDENTIALS = "give the storage's own, e.g. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE"
+
+
+def _open_streams() -> None:
+    """Print UTF-8 whatever the locale says, and into nothing where a stream was closed (`>&-`)."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", encoding="utf-8"))
+        elif isinstance(stream, io.TextIOWrapper) and stream.encoding.lower().replace("-", "") != "utf8":
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; an error that the user can mend is printed without a traceback, exit code 2."""
+    _open_streams()
     try:
         return app(arguments)
     except SystemExit as ended:
@@ -267,4 +283,6 @@ def main(arguments: list[str] | None = None) -> Any:
         sys.exit(0)
     except OSError as error:  # no space, no permission, no such folder: the system's word says what to mend
         print(f"{error.filename or 'chejil'}: {error.strerror or error}", file=sys.stderr)
+        if "credentials" in str(error).lower():
+            print(f"  mend: {_CREDENTIALS}", file=sys.stderr)
         sys.exit(2)

@@ -1,6 +1,7 @@
 """The command line: results to stdout, errors with a cure and exit code 2, JSON where a program reads."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -191,3 +192,18 @@ def test_the_version_is_the_package_version():
     from importlib.metadata import version
 
     assert chejil("--version").stdout.strip() == f"chejil {version('chejil')}"
+
+
+@pytest.mark.parametrize("closed", ["", " >&-"])
+def test_results_are_utf8_in_any_locale_and_a_closed_stream_is_no_bug(tmp_path, closed):
+    """A locale that knows only ASCII does not end a command half way."""
+    text = "체로 친다"  # "one sifts"
+    (tmp_path / "a.jsonl").write_text(f'{{"text": "{text}"}}\n', "utf-8")
+    words = f"{sys.executable} -m chejil inspect {tmp_path / 'a.jsonl'}{closed}"
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONIOENCODING": "ascii"}
+
+    done = subprocess.run(words, shell=True, capture_output=True, env=environment, check=False)
+
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == b""
+    assert (text.encode() in done.stdout) == (not closed)

@@ -13,7 +13,10 @@ def diff(
     run: RunArgument,
     other: Annotated[str | None, typer.Argument(help="Another run's folder or URL.")] = None,
     samples: Annotated[
-        int, typer.Option("--samples", min=0, metavar="N", help="Documents shown of each change and reason.")
+        int,
+        typer.Option(
+            "--samples", min=0, max=10**6, metavar="N", help="Documents shown of each change and reason."
+        ),
     ] = 3,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**64 - 1, help="Of the samples.")] = 0,
     json: JsonOption = False,

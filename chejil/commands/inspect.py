@@ -11,6 +11,9 @@ import typer
 if TYPE_CHECKING:
     from chejil.curation.browsing.readings import Reading
 
+MAX_SAMPLE = 10**9
+"""More are held by no machine."""
+
 
 def inspect(
     path: Annotated[
@@ -22,7 +25,13 @@ def inspect(
     ] = None,
     sample: Annotated[
         int | None,
-        typer.Option("--sample", min=1, metavar="N", help="So many documents, drawn by hash of their ids."),
+        typer.Option(
+            "--sample",
+            min=1,
+            max=MAX_SAMPLE,
+            metavar="N",
+            help="So many documents, drawn by hash of their ids.",
+        ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", min=0, max=2**64 - 1, help="Of the sample.")] = 0,
     dropped: Annotated[

@@ -53,6 +53,12 @@ def stats(
         raise ChejilError("--by names no column", mend="--by source,lang")
     if not 0 < tokenizer_sample <= 1:
         raise ChejilError(f"--tokenizer-sample {tokenizer_sample:g} is no share", mend="above 0, at most 1")
+    if tokenizer_sample != 1 and tokenizer is None:
+        raise ChejilError(
+            "--tokenizer-sample is for --tokenizer", mend="name a tokenizer.json, or leave it out"
+        )
+    if html is not None and html.is_dir():
+        raise ChejilError("a folder", where=str(html), mend=f"name a file, e.g. {html / 'stats.html'}")
     settings = Settings(names, tokenizer, tokenizer_sample, not no_text)
     with progress(after="nothing was written", log_json=log_json) as bars:
         found = collect(paths, settings, workers or terminal.cores(), bars)

@@ -51,7 +51,9 @@ def whatif(
     if write:
         from chejil.curation import run as runs
 
-        with progress() as bars:
+        with progress(
+            after=f"chejil run {run.rstrip('/')}/recipe.yaml --out {run} goes on where it stopped"
+        ) as bars:
             content = runs.run(question.wanted, run, number, bars)
         if content.funnel != found.funnel_after:
             mend = "the sources or models have changed since; chejil explain tells why of each document"

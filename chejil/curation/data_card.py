@@ -15,7 +15,6 @@ from importlib.resources import files
 from typing import Any
 
 import polars as pl
-import pyarrow.dataset as ds
 import yaml
 
 from chejil.curation import lookup, manifest, shards
@@ -62,13 +61,12 @@ def data_card(root: str) -> str:
 
 def licences(root: str) -> Counter[tuple[str, str]]:
     """Documents that are kept, by source and licence (empty where a record names none)."""
-    storage, path = shards.file_system(shards.join(root, "clean"))
     found: Counter[tuple[str, str]] = Counter()
-    names = [file for file in storage.find(path) if file.endswith(".parquet")] if storage.exists(path) else []
-    for name in names:
-        table = ds.dataset(name, filesystem=storage, format="parquet").to_table(columns=["source", "license"])
-        groups = pl.DataFrame(pl.from_arrow(table)).group_by("source", "license").len()
-        found.update({(source, licence or ""): number for source, licence, number in groups.iter_rows()})
+    for path in shards.below(root, "clean"):
+        if path.endswith(".parquet"):
+            table = shards.read_shard(shards.join(root, path), ["source", "license"])
+            groups = pl.DataFrame(pl.from_arrow(table)).group_by("source", "license").len()
+            found.update({(source, licence or ""): number for source, licence, number in groups.iter_rows()})
     return found
 
 
@@ -82,12 +80,12 @@ def front_matter(run: Manifest, kept: Mapping[tuple[str, str], int]) -> dict[str
     configs += [{"config_name": lang, "data_files": f"clean/*/{lang}/**/*.parquet"} for lang in langs]
     return {
         "pretty_name": run.name,
-        "language": langs,
+        **({"language": langs} if langs else {}),
         **licence,
         "size_categories": [next((name for limit, name in _SIZES if run.kept < limit), _LARGEST)],
         "task_categories": ["text-generation"],
         "tags": ["chejil", "pretraining"],
-        "configs": configs,
+        **({"configs": configs} if run.kept else {}),
     }
 
 
@@ -119,9 +117,10 @@ def _contents(run: Manifest, recipe: Recipe, tokens: Tokens) -> Iterator[str]:
     kept = totals(run.funnel, "source", "lang", where=_is_kept)
     every = totals(run.funnel, "source")
     num_bytes = sum(counts["bytes"] for counts in kept.values())
+    edited = " before spans were masked or cut" if recipe.transforms() else ""
     yield "## What is in it"
     yield (
-        f"{run.kept:,} documents, {megabytes(num_bytes)} of text: {share(run.kept, run.documents)} of the "
+        f"{run.kept:,} documents, {megabytes(num_bytes)} of text{edited}: {share(run.kept, run.documents)} of the "
         f"{run.documents:,} documents that were read. Columns: id, text (UTF-8, NFC), source, lang, url, timestamp, "
         f"license, meta (JSON of what the record carried), cluster_size{weight}."
     )

@@ -8,12 +8,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import polars as pl
+from pydantic import ValidationError
 
-from chejil.curation import edits, marked_yaml, shards
+from chejil.curation import edits, finished_files, marked_yaml, shards
 from chejil.curation.decisions import SCHEMA as DECISIONS
 from chejil.curation.manifest import Manifest
 from chejil.curation.recipe import Recipe
-from chejil.errors import RunError, did_you_mean
+from chejil.errors import RecipeError, RunError, did_you_mean
 
 
 def find(root: str, content: Manifest, document: str) -> tuple[str, int, dict[str, Any]] | None:
@@ -50,7 +51,8 @@ def near_id(root: str, content: Manifest, document: str) -> str:
     source = re.split("[/:]", document, maxsplit=1)[0]
     shard = next((s for s in shards_of(content) if s.split("/")[0] == source), None)
     if shard is None:
-        return did_you_mean(source, {s.split("/")[0] for s in shards_of(content)})
+        names = sorted({s.split("/")[0] for s in shards_of(content)})
+        return f"give an id as `chejil inspect` prints them, or SOURCE:FILE#LINE; sources: {', '.join(names)}"
     ids = table(root, f"decisions/{shard}", ["id"])["id"].head(2000).to_list()
     return did_you_mean(document, difflib.get_close_matches(document, ids, n=3, cutoff=0) or ids[:3])
 
@@ -66,14 +68,22 @@ def table(root: str, path: str, columns: list[str] | None) -> pl.DataFrame:
 
 
 def recipe_of(root: str) -> Recipe:
-    """The recipe that a run was made by, every default written out."""
+    """The recipe that a run was made by, every default written out.
+
+    Raises:
+        RunError: it is missing or damaged.
+    """
     files, path = shards.file_system(shards.join(root, "recipe.yaml"))
     try:
         text = files.read_text(path, encoding="utf-8")
     except FileNotFoundError as error:
         mend = f"run the recipe again with --out {root}"
         raise RunError("recipe.yaml is missing", where=root, mend=mend) from error
-    return Recipe.model_validate(marked_yaml.read(text, path).data)
+    try:
+        return Recipe.model_validate(marked_yaml.read(text, path).data)
+    except (RecipeError, ValidationError, UnicodeDecodeError) as error:
+        said = str(error).splitlines()[0]
+        raise RunError(f"recipe.yaml is damaged: {said}", where=root, mend=finished_files.RESTORE) from None
 
 
 def text_of(root: str, shard: str, row: int, transforms: Iterable[str] = ()) -> str:

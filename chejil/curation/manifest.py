@@ -195,12 +195,24 @@ def read(root: str) -> Manifest:
     """
     content = finished_files.manifest_content(root)
     if content is None:
-        raise RunError("no finished run here", where=root, mend="run the recipe (again) with this --out")
+        raise unfinished(root)
     try:
         return Manifest(**content)
     except TypeError:
         what = f"{PATH} is not one that this version of Chejil wrote"
         raise RunError(what, where=root, mend="run the recipe again with a new --out") from None
+
+
+def unfinished(root: str) -> RunError:
+    """What to say of a folder without a manifest: a run that was interrupted is finished by the recipe in it."""
+    own = shards.join(root, "recipe.yaml")
+    if shards.size(shards.join(root, UNFINISHED)) is None:
+        return RunError("no finished run here", where=root, mend=f"chejil run RECIPE --out {root}")
+    what = "no finished run here: it was interrupted, or is under way"
+    if shards.size(own) is None:
+        return RunError(what, where=root, mend=f"chejil run RECIPE --out {root}, with its recipe, goes on")
+    mend = f"chejil run {own} --out {root} goes on where it stopped, by the recipe that was interrupted"
+    return RunError(what, where=root, mend=mend)
 
 
 def verify(root: str) -> list[str]:

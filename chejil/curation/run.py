@@ -37,10 +37,11 @@ from chejil.errors import ChejilError, RunError
 
 @dataclass
 class Run:
-    """Where a run stands: records by stage and unit, shards that stopped."""
+    """Where a run stands: records by stage and unit, shards that stopped; `recipe` as it is written out."""
 
     root: str
     plan: Plan
+    recipe: str = ""
     records: dict[str, dict[str, Record]] = field(default_factory=dict)
     failed: dict[str, ChejilError] = field(default_factory=dict)
     done: int = 0
@@ -125,7 +126,7 @@ def run(recipe: Recipe, root: str, workers: int = 1, progress: Progress | None =
     progress = progress or Silent()
     with locked(root, progress.say) as hold:
         # Tasks elsewhere do not run where this process does.
-        state = Run(absolute(root), plan(recipe), workers=workers)
+        state = Run(absolute(root), plan(recipe), recipe.resolved(), workers=workers)
         _refuse_own_files(state)
         with started(recipe.executor, root, workers, progress.say) as executor:
             for stage in state.plan.stages:
@@ -187,14 +188,20 @@ def _weight(state: Run, stage: Stage, name: str) -> int:
 
 
 def _open_again(state: Run) -> None:
-    """From here on the run is not complete, whatever happens, and whatever an earlier one left in clean/."""
+    """From here on the run is not complete, whatever happens, and whatever an earlier one left in clean/.
+
+    The recipe stands there first, so that what was interrupted can be finished by it, and not by the one before.
+    """
     for name in (manifest.PATH, report.PATH):
         shards.remove(shards.join(state.root, name))
+    if state.recipe and not state.done:
+        shards.write_bytes(state.root, "recipe.yaml", state.recipe.encode())
     shards.write_bytes(state.root, manifest.UNFINISHED, _UNFINISHED.encode())
 
 
 _UNFINISHED = """This run is under way or was interrupted: what lies here may be of two recipes.
-Run its recipe again with this folder as --out: it goes on where it stopped, and removes this file at its end.
+`chejil run recipe.yaml`, with the one that lies here and this folder as --out, goes on where it stopped, and removes
+this file at its end.
 """
 
 

@@ -187,6 +187,16 @@ class Sense:
             self.faulty.add(name)
             raise
 
+    def _written(self, path: Path) -> bool:
+        """Whether something stands there, right or wrong."""
+        value = self.marked.data
+        for step in path:
+            try:
+                value = value[step]
+            except (LookupError, TypeError):
+                return False
+        return value is not None
+
     def _limits(self, path: Path, name: str, limits: Limits | None) -> Iterator[ChejilError]:
         yield from self._unknown(path, name, SIGNALS, "signal")
         yield from self._unscored(path, name)
@@ -195,7 +205,10 @@ class Sense:
         if SIGNALS[name].kind == "label":
             yield self._problem(path, f"'{name}' is a label, it has no interval", "write a rule")
         elif (limits.low, limits.high) == (None, None):
-            yield self._problem(path, f"'{name}' has neither low nor high", "give one, or leave it out")
+            # An end that is written but wrong is said to be wrong already.
+            if not any(self._written((*path, end)) for end in ("low", "high")):
+                mend = f"give one, or leave it out; '{name}: null' lifts the bound of a preset"
+                yield self._problem(path, f"'{name}' has neither low nor high", mend)
         else:
             try:
                 preset_bounds.check_range(name, limits.low, limits.high)

@@ -233,41 +233,86 @@ def read_json(url: str) -> Any | None:
         raise RunError(f"not JSON: {error}", where=url, mend="remove the file and run again") from None
 
 
+_DAMAGED = (
+    "`chejil verify RUN` names every damaged or missing file of a run; run its recipe again with the same --out, "
+    "or restore the file from a copy"
+)
+
+
+@contextmanager
+def reading(url: str) -> Iterator[None]:
+    """A Parquet file that is damaged or missing as an error that names it; only what reads it belongs in the block.
+
+    Raises:
+        RunError: it cannot be read. Whatever else the system says (no permission, no answer) stays an OSError.
+    """
+    try:
+        yield
+    except FileNotFoundError:
+        raise RunError("this file is missing", where=url, mend=_DAMAGED) from None
+    except (pa.ArrowException, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        said = str(error).strip().split("\n")[0].rstrip(".")
+        raise RunError(f"cannot be read as Parquet: {said}", where=url, mend=_DAMAGED) from None
+
+
+@contextmanager
+def opened(url: str, **options: Any) -> Iterator[pq.ParquetFile]:
+    """A shard, its footer read; a local file is read by Arrow itself, not through Python.
+
+    Args:
+        options: of `pyarrow.parquet.ParquetFile`.
+
+    Raises:
+        RunError: it is damaged or missing.
+    """
+    files, path = file_system(url)
+    with ExitStack() as stack:
+        with reading(url):
+            stream = (
+                path if isinstance(files, LocalFileSystem) else stack.enter_context(files.open(path, "rb"))
+            )
+            parquet = stack.enter_context(pq.ParquetFile(stream, pre_buffer=False, **options))
+        yield parquet
+
+
 def row_groups(url: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """The row groups of a shard, one at a time, with the columns asked for."""
-    files, path = file_system(url)
-    with files.open(path, "rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as parquet:
+    with opened(url) as parquet:
         for number in range(parquet.num_row_groups):
-            yield parquet.read_row_group(number, columns=columns, use_threads=False)
+            with reading(url):
+                table = parquet.read_row_group(number, columns=columns, use_threads=False)
+            yield table
 
 
 def groups_of(
     url: str, rows: np.ndarray, columns: Sequence[str] | None = None
 ) -> Iterator[tuple[pa.Table, np.ndarray]]:
     """Row groups of a shard that hold any of some sorted rows, each with the places of those rows in it."""
-    files, path = file_system(url)
-    with files.open(path, "rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as parquet:
+    with opened(url) as parquet:
         first = 0
         for number in range(parquet.num_row_groups):
             end = first + parquet.metadata.row_group(number).num_rows
             low, high = np.searchsorted(rows, [first, end])
             if high > low:
-                table = parquet.read_row_group(number, columns=columns, use_threads=False)
+                with reading(url):
+                    table = parquet.read_row_group(number, columns=columns, use_threads=False)
                 yield table, rows[low:high] - first
             first = end
 
 
 def rows_between(url: str, key: str, low: int, high: int) -> pa.Table:
     """Rows of a shard whose key lies from `low` to `high`; of the others only whole row groups are read."""
-    files, path = file_system(url)
-    with files.open(path, "rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as parquet:
+    with opened(url) as parquet:
         number = parquet.schema_arrow.get_field_index(key)
         wanted = []
         for group in range(parquet.num_row_groups):
             bounds = parquet.metadata.row_group(group).column(number).statistics
             if bounds.min <= high and bounds.max >= low:
                 wanted.append(group)
-        table = parquet.read_row_groups(wanted, use_threads=False)
+        with reading(url):
+            table = parquet.read_row_groups(wanted, use_threads=False)
     first, last = (pa.scalar(bound, table.schema.field(key).type) for bound in (low, high))
     return table.filter(pc.and_(pc.greater_equal(table[key], first), pc.less_equal(table[key], last)))
 
@@ -275,7 +320,7 @@ def rows_between(url: str, key: str, low: int, high: int) -> pa.Table:
 def read_shard(url: str, columns: Sequence[str] | None = None) -> pa.Table:
     """A whole shard; for side tables, whose rows are small."""
     files, path = file_system(url)
-    with files.open(path, "rb") as stream:
+    with reading(url), files.open(path, "rb") as stream:
         return pq.read_table(stream, columns=columns, use_threads=False, partitioning=None)
 
 
@@ -293,8 +338,7 @@ def is_folder(url: str) -> bool:
 
 def num_rows(url: str) -> int:
     """Rows of a shard, from its footer."""
-    files, path = file_system(url)
-    with files.open(path, "rb") as stream, pq.ParquetFile(stream) as parquet:
+    with opened(url) as parquet:
         return parquet.metadata.num_rows
 
 

@@ -209,11 +209,35 @@ _REPEATED = both(
 )
 _DUPLICATES: tuple[tuple[str, Unit, str, str, str, float, float], ...] = (
     # name, unit, part, whole, what of the whole, highest Korean, highest English
-    ("dup_line_share", "line", "dup_lines", "lines", "Lines that came before", 0.6, 0.6),
-    ("dup_line_char_share", "char", "dup_line_chars", "text_chars", "Characters of such lines", 0.3, 0.3),
-    ("dup_paragraph_share", "paragraph", "dup_paragraphs", "paragraphs", "Ones that came before", 0.6, 0.6),
-    ("dup_paragraph_char_share", "char", "dup_paragraph_chars", "text_chars", "Characters of such ones", 0.3, 0.3),
-)  # fmt: skip
+    ("dup_line_share", "line", "dup_lines", "lines", "Lines that stood in the document before", 0.6, 0.6),
+    (
+        "dup_line_char_share",
+        "char",
+        "dup_line_chars",
+        "text_chars",
+        "Characters of lines that stood in the document before",
+        0.3,
+        0.3,
+    ),
+    (
+        "dup_paragraph_share",
+        "paragraph",
+        "dup_paragraphs",
+        "paragraphs",
+        "Paragraphs that stood in the document before",
+        0.6,
+        0.6,
+    ),
+    (
+        "dup_paragraph_char_share",
+        "char",
+        "dup_paragraph_chars",
+        "text_chars",
+        "Characters of paragraphs that stood there before",
+        0.3,
+        0.3,
+    ),
+)
 for _name, _unit, _part, _whole, _about, _korean, _english in _DUPLICATES:
     add_signal(
         Signal(

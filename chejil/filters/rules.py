@@ -99,7 +99,10 @@ def _check_type(condition: str, known: Mapping[str, pl.DataType]) -> None:
     try:
         result = empty.select(pl.sql_expr(condition).alias("holds")).to_series().dtype
     except pl.exceptions.PolarsError as error:
-        raise ChejilError(f"'{condition}' cannot be evaluated: {str(error).splitlines()[0]}") from None
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        said = lines[0] if len(lines) == 1 else f"{lines[0]} {lines[-1]}"
+        mend = "compare numbers with numbers and texts with 'texts'; in a regular expression \\( is a bracket"
+        raise ChejilError(f"'{condition}' cannot be evaluated: {said}", mend=mend) from None
     if result != pl.Boolean:
         raise ChejilError(f"'{condition}' is a {result}, not a condition", mend="compare it with a value")
 

@@ -235,7 +235,8 @@ def test_clusters_are_those_of_the_decisions(root):
     }
     assert all(row["kept"] == sum(doc["kept"] for doc in wanted[row["cluster"]]) for row in found)
     assert [row["documents"] for row in found] == sorted((row["documents"] for row in found), reverse=True)
-    members = clusters.members(root, content, "near", found[0]["cluster"])
+    members, total = clusters.members(root, content, "near", found[0]["cluster"])
+    assert total == len(members) == found[0]["documents"]
     assert {m["id"] for m in members} == {m["id"] for m in wanted[found[0]["cluster"]]}
     one, other, diff = clusters.compared(root, lookup.recipe_of(root), *members[:2])
     assert diff == word_diff(one, other)

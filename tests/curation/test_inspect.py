@@ -276,10 +276,29 @@ def test_a_value_that_a_cast_does_not_stand_is_an_error(changed_run):
         read(changed_run, where="CAST(url AS INT) > 3")
 
 
+@pytest.mark.parametrize("where", ["lang = 'unknown'", "lang IN ('unknown')", "lang IS NULL"])
+def test_a_language_that_is_unknown_goes_by_that_name(changed_run, where):
+    """All tables print it; the column is null."""
+    rows = decisions(changed_run).to_dicts()
+    wanted = {row["id"] for row in rows if row["lang"] is None}
+    assert {found.id for found in read(changed_run, where=where)} == wanted
+    known = {row["id"] for row in rows if row["lang"] == "ko"}
+    assert {found.id for found in read(changed_run, where="lang = 'ko' AND text <> 'unknown'")} == known
+
+
+def test_a_column_of_the_file_is_not_measured_again(tmp_path):
+    """What is called like a signal and stands in the file is the file's own."""
+    path = tmp_path / "own.jsonl"
+    path.write_text('{"text": "abcdef", "num_chars": 1}\n{"text": "ab", "num_chars": 9}\n', "utf-8")
+
+    assert [one.text for one in read(path, where="num_chars > 2")] == ["ab"]
+    assert [one.text for one in read(path, where="num_chars > 2 AND num_words = 1")] == ["ab"]
+
+
 def test_an_unfinished_run_is_no_run_yet(tmp_path):
     """It says to finish it."""
     (tmp_path / "UNFINISHED").touch()
-    with pytest.raises(ChejilError, match="not finished"):
+    with pytest.raises(ChejilError, match="no finished run here: it was interrupted"):
         documents_of(str(tmp_path))
 
 

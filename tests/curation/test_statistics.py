@@ -550,6 +550,8 @@ def test_a_torn_file_stops_alone(tmp_path, capsys):
         (["{here}/unfinished"], "no finished run here"),
         (["{here}", "--tokenizer", "{here}/none.json"], "tokenizer"),
         (["{here}", "--tokenizer-sample", "0"], "no share"),
+        (["{here}", "--tokenizer-sample", "0.5"], "is for --tokenizer"),
+        (["{here}", "--html", "{here}"], "name a file"),
     ],
 )
 def test_what_the_user_can_mend_is_said(tmp_path, capsys, arguments, said):

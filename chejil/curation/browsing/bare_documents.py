@@ -1,12 +1,14 @@
 """Documents of files that no run has read: text, its other columns, and signals measured when they are asked for.
 
 What the sources of a recipe can read can be looked at. A condition may name a column of the document, a field of its
-`meta` (any other column that the file has), or a signal; signals are measured for the batch at hand.
+`meta` (any other column that the file has), or a signal; signals are measured for the batch at hand. A column of the
+file that is called like a signal is read and not measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -72,13 +74,21 @@ class BareDocuments:
             )
         known = dict[str, pl.DataType](_COLUMNS)
         if self._fields_named(selection):
-            known |= self._first_fields()
-        selection.check(known | {name: signal_type(name) for name in SIGNALS})
+            known |= self._first_fields
+        selection.check({name: signal_type(name) for name in SIGNALS} | known)
 
     def _fields_named(self, selection: Selection) -> list[str]:
-        named = columns_of(selection.where) if selection.where is not None else []
-        return [name for name in named if name not in _COLUMNS and name not in SIGNALS]
+        """Columns of the file that are asked for. One that is called like a signal is the file's own, not measured."""
+        named = self._named(selection)
+        own = self._first_fields if any(name in SIGNALS for name in named) else {}
+        return [name for name in named if name not in _COLUMNS and (name not in SIGNALS or name in own)]
 
+    @staticmethod
+    def _named(selection: Selection) -> list[str]:
+        named = columns_of(selection.where) if selection.where is not None else []
+        return list(dict.fromkeys([*named, *selection.by_signals]))
+
+    @cached_property
     def _first_fields(self) -> dict[str, pl.DataType]:
         """Fields of `meta` in the first batch that has documents, with their types."""
         for batch in self._batches():
@@ -103,14 +113,15 @@ class BareDocuments:
                 yield rows.filter(evaluated(rows, selection.holds(), selection.where))
 
     def _signals(self, selection: Selection) -> list[str]:
-        named = columns_of(selection.where) if selection.where is not None else []
-        return [name for name in dict.fromkeys([*named, *selection.by_signals]) if name in SIGNALS]
+        own = self._fields_named(selection)
+        return [name for name in self._named(selection) if name in SIGNALS and name not in own]
 
     def _sampled(self, selection: Selection, sample: int) -> Iterator[Reading]:
         """The documents of the smallest hashes; as many are held, and their texts."""
         held: pl.DataFrame | None = None
         for rows in self._chosen(selection):
-            rows = rows.select("id", "text", "url", "timestamp", "license", "meta", *selection.by_signals)
+            columns = ("id", "text", "url", "timestamp", "license", "meta", *selection.by_signals)
+            rows = rows.select(dict.fromkeys(columns))
             rows = rows.with_columns(id_hashes(rows["id"], selection.seed))
             best = rows.sort("hash", maintain_order=True).head(sample)
             held = (

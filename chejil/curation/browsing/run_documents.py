@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from chejil.curation import lookup, manifest, shards
 from chejil.curation.browsing.readings import Reading
@@ -25,7 +24,7 @@ from chejil.curation.changes.row_edits import Layers
 from chejil.curation.decisions import SCHEMA as DECISIONS
 from chejil.curation.edits import row_groups as edited
 from chejil.curation.reading.documents import SCHEMA as DOCUMENTS
-from chejil.errors import ChejilError, RunError
+from chejil.errors import RunError
 from chejil.filters.bounds import LANGUAGES
 
 _OF_DOCUMENTS = ("url", "timestamp", "license", "meta", "text")
@@ -63,10 +62,8 @@ class RunDocuments:
         own = {name: DOCUMENTS.field(name).type for name in _OF_DOCUMENTS}
         first = next((name for name in self.shards if self._has("signals", name)), None)
         if first is not None:
-            files, path = shards.file_system(self._url("signals", first))
-            with files.open(path, "rb") as stream:
-                schema = pq.read_schema(stream)
-            own |= {field.name: field.type for field in schema}
+            with shards.opened(self._url("signals", first)) as parquet:
+                own |= {field.name: field.type for field in parquet.schema_arrow}
         own |= {field.name: field.type for field in DECISIONS}
         return {name: pl.Series(pl.from_arrow(pa.array([], kind))).dtype for name, kind in own.items()}
 
@@ -77,7 +74,7 @@ class RunDocuments:
             ChejilError: a condition, a signal or a reason that the run does not have.
         """
         wanted = selection.check(self.columns)
-        reasons = matching(selection.dropped, self._all_reasons()) if selection.dropped is not None else []
+        reasons = matching(selection.dropped, self.all_reasons()) if selection.dropped is not None else []
         if selection.bound is not None:
             self._check_bound(*selection.bound)
         chosen = self._chosen(selection, wanted, reasons)
@@ -85,7 +82,8 @@ class RunDocuments:
             return self._streamed(chosen, selection)
         return self._placed(self._ordered(chosen, selection), selection)
 
-    def _all_reasons(self) -> set[str]:
+    def all_reasons(self) -> set[str]:
+        """Reasons that any document has."""
         every = (
             lookup.table(self.root, f"decisions/{shard}", ["reasons"])["reasons"] for shard in self.shards
         )
@@ -257,10 +255,10 @@ def is_run(path: str) -> bool:
     """True for the folder of a run, finished or not.
 
     Raises:
-        ChejilError: a run that was not finished.
+        RunError: a run that was not finished.
     """
     if shards.size(shards.join(path, manifest.PATH)) is not None:
         return True
     if shards.size(shards.join(path, manifest.UNFINISHED)) is not None:
-        raise ChejilError("this run is not finished", where=path, mend="run its recipe again with this --out")
+        raise manifest.unfinished(path)
     return False

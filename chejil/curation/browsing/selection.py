@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -83,13 +84,28 @@ class Selection:
         """
         columns = check_condition(self.where, known) if self.where is not None else []
         for name in self.shown_signals:
+            if not numeric(known):
+                mend = "put 'score' into the run's recipe, before 'write'"
+                raise ChejilError(f"nothing was measured, so not '{name}' to sort by", mend=mend)
             if name not in numeric(known):
                 raise ChejilError(f"no signal '{name}' to sort by", mend=did_you_mean(name, numeric(known)))
         return list(dict.fromkeys([*columns, *self.shown_signals]))
 
     def holds(self) -> pl.Expr:
-        """The condition; unknown is false."""
-        return pl.lit(True) if self.where is None else pl.sql_expr(self.where).fill_null(False)
+        """The condition; what it cannot tell is false. A language that is null also goes by its name, 'unknown'."""
+        if self.where is None:
+            return pl.lit(True)
+        said = pl.sql_expr(self.where).fill_null(False)
+        if "'unknown'" not in self.where:
+            return said
+        return said | pl.sql_expr(_LANG.sub(_named, self.where)).fill_null(False)
+
+
+_LANG = re.compile(r"""'[^']*'|"lang"|\blang\b""")
+
+
+def _named(found: re.Match[str]) -> str:
+    return found[0] if found[0].startswith("'") else "COALESCE(lang, 'unknown')"
 
 
 def numeric(names: Iterable[str]) -> list[str]:

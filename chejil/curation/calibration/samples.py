@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from chejil.curation import manifest, marked_yaml, shards
 from chejil.curation.filtering import Filter
@@ -97,8 +96,7 @@ class Documents:
         return keys
 
     def _names(self, url: str) -> list[str]:
-        files, path = shards.file_system(url)
-        with files.open(path, "rb") as stream, pq.ParquetFile(stream) as parquet:
+        with shards.opened(url) as parquet:
             return parquet.schema_arrow.names
 
     def has(self, name: str) -> bool:
@@ -195,8 +193,7 @@ def _numbers(column: pa.ChunkedArray) -> Column:
 def _scored(path: str, folder: str, names: list[str]) -> Iterator[tuple[None, str]]:
     """Score the Parquet shards of a path into a folder, a row group at a time."""
     for number, url in enumerate(_text_shards(path)):
-        files, at = shards.file_system(url)
-        with files.open(at, "rb") as stream, pq.ParquetFile(stream) as parquet:
+        with shards.opened(url) as parquet:
             columns = parquet.schema_arrow.names
         if "text" not in columns:
             mend = f"rename the column that holds the text; there are: {', '.join(columns[:8])}"

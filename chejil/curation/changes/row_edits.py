@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from chejil.curation import edits, shards
 from chejil.curation.changes.pieces import Mark, Span
@@ -81,12 +80,12 @@ def _apart(spans: list[Span]) -> list[Span]:
 
 def rows_of(url: str, rows: np.ndarray, extents: Sequence[Extent] | None = None) -> pa.Table:
     """Rows of a side table whose column `row` is one of some sorted rows; its row groups are looked at if not known."""
-    files, path = shards.file_system(url)
-    with files.open(path, "rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as parquet:
+    with shards.opened(url) as parquet:
         tables = [parquet.schema_arrow.empty_table()]
         for number, (first, last) in enumerate(_extents(url) if extents is None else extents):
             if np.searchsorted(rows, first) < np.searchsorted(rows, last, "right"):
-                table = parquet.read_row_group(number, use_threads=False)
+                with shards.reading(url):
+                    table = parquet.read_row_group(number, use_threads=False)
                 tables.append(table.filter(pc.is_in(table["row"], pa.array(rows, pa.int32()))))
         return pa.concat_tables(tables)
 

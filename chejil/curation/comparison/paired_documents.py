@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
-import pyarrow.parquet as pq
 
 from chejil.curation import lookup, manifest, shards
 from chejil.curation.changes.text_hashes import Texts, changed_texts
@@ -110,10 +109,9 @@ def _aligned(one: Side, other: Side, shard: str) -> bool:
 
 
 def _group_rows(side: Side, shard: str) -> list[int]:
-    files, path = shards.file_system(side.url("decisions", shard))
-    with files.open(path, "rb") as stream:
-        metadata = pq.read_metadata(stream)
-    return [metadata.row_group(number).num_rows for number in range(metadata.num_row_groups)]
+    with shards.opened(side.url("decisions", shard)) as parquet:
+        groups = parquet.metadata
+        return [groups.row_group(number).num_rows for number in range(groups.num_row_groups)]
 
 
 def _side_by_side(one: Side, other: Side, shard: str) -> Iterator[Pairs]:

@@ -82,10 +82,9 @@ class Samples:
             for reason in reading.reasons:
                 if reason.reason not in others:
                     yield self._moved(reason, one, other)
-        for name in ("duplicate_of",):
-            stands = [reading.marks.get(name) for reading in (one, other)]
-            if stands[0] != stands[1]:
-                yield f"{name} {stands[0] or 'none'} → {stands[1] or 'none'}"
+        stands = [reading.marks.get("duplicate_of") for reading in (one, other)]
+        if stands[0] != stands[1]:
+            yield f"duplicate_of {stands[0] or 'none'} → {stands[1] or 'none'}"
 
     def _moved(self, reason: Reason, one: Reading, other: Reading) -> str:
         signal, _, side = reason.reason.partition(":")

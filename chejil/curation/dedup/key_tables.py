@@ -12,7 +12,6 @@ from typing import Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from chejil.curation import shards
 from chejil.curation.dedup.hash_order import sorted_order
@@ -89,14 +88,14 @@ class KeyWriter(RunWriter):
 def rows_with(url: str, keys: np.ndarray) -> np.ndarray:
     """Rows that have one of some sorted keys, in the order of the table; of it only row groups that may hold one are
     read."""
-    files, path = shards.file_system(url)
-    with files.open(path, "rb") as stream, pq.ParquetFile(stream, pre_buffer=False) as parquet:
+    with shards.opened(url) as parquet:
         wanted = []
         for group in range(parquet.num_row_groups):
             bounds = parquet.metadata.row_group(group).column(0).statistics
             first = np.searchsorted(keys, np.uint64(bounds.min))
             if first < len(keys) and keys[first] <= np.uint64(bounds.max):
                 wanted.append(group)
-        table = parquet.read_row_groups(wanted, use_threads=False)
+        with shards.reading(url):
+            table = parquet.read_row_groups(wanted, use_threads=False)
     rows: np.ndarray = table["row"].to_numpy()[np.isin(table["key"].to_numpy(), keys)]
     return rows

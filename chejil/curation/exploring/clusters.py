@@ -43,17 +43,18 @@ def largest(root: str, content: Manifest, kind: str, most: int = 200) -> pl.Data
     )
 
 
-def members(root: str, content: Manifest, kind: str, cluster: Any) -> list[dict[str, Any]]:
-    """Decisions of a cluster's documents with `shard` and `row`, kept ones first, at most MAX_MEMBERS."""
+def members(root: str, content: Manifest, kind: str, cluster: Any) -> tuple[list[dict[str, Any]], int]:
+    """Decisions of a cluster's documents with `shard` and `row`, kept ones first, at most MAX_MEMBERS; and how many
+    documents the cluster has."""
     parts = []
     for shard in lookup.shards_of(content):
         rows = lookup.table(root, f"decisions/{shard}", [*_MARKS, f"{kind}_cluster"]).with_row_index("row")
         own = rows.filter(pl.col(f"{kind}_cluster") == cluster)
         parts.append(own.with_columns(shard=pl.lit(shard)))
     if not parts:
-        return []
+        return [], 0
     order = pl.concat(parts).sort(~pl.col("kept"), maintain_order=True)
-    return order.head(MAX_MEMBERS).to_dicts()
+    return order.head(MAX_MEMBERS).to_dicts(), len(order)
 
 
 def compared(root: str, recipe: Recipe, one: dict[str, Any], other: dict[str, Any]) -> tuple[str, str, Diff]:

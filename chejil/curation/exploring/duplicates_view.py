@@ -38,17 +38,18 @@ def show(run: Opened) -> None:
 
 
 def _cluster(run: Opened, kind: str, cluster: Any) -> None:
-    members = clusters.members(run.root, run.documents.content, kind, cluster)
+    members, total = clusters.members(run.root, run.documents.content, kind, cluster)
     if len(members) < 2:
         st.session_state["cluster"] = None
         st.info("Choose a cluster.")
         return
-    st.html(marked_text.line(f"Cluster {cluster}", "cj-small"))
+    listed = f": the first {len(members):,} of {total:,} documents are listed" if len(members) < total else ""
+    st.html(marked_text.line(f"Cluster {cluster}{listed}", "cj-small"))
     names = [f"{'kept' if doc['kept'] else 'dropped'} · {doc['id']}" for doc in members]
     picked, columns = [], st.columns(2)
     for at, column in enumerate(columns):
         number = column.selectbox(
-            f"{'One' if at == 0 else 'Other'} of {len(members):,} documents", range(len(members)), index=at,
+            f"{'One' if at == 0 else 'Other'} of {total:,} documents", range(len(members)), index=at,
             format_func=names.__getitem__, key=f"member {at} {kind} {cluster}",
         )  # fmt: skip
         picked.append(members[number])

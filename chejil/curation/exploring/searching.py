@@ -11,7 +11,6 @@ from chejil.curation.browsing.readings import Reading
 from chejil.curation.browsing.run_documents import RunDocuments
 from chejil.curation.browsing.selection import Selection
 from chejil.curation.exploring.moved_bounds import Scope
-from chejil.errors import ChejilError
 
 _SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$#&~-]")  # what a regular expression takes for more than itself
 
@@ -63,8 +62,7 @@ def near(
     own = [f"lang = {quoted(scope.lang)}" if scope.lang != "unknown" else "lang IS NULL"]
     own += [f"source = {quoted(scope.source)}"] if scope.source else []
     reason = f"{signal}:{side}"
-    try:
-        selection = Selection(" AND ".join(own), None if kept else reason, kept, near=reason)
-        return list(found(documents, selection, most))
-    except ChejilError:  # a bound that drops no document
+    if not kept and reason not in documents.all_reasons():
         return []
+    selection = Selection(" AND ".join(own), None if kept else reason, kept, near=reason)
+    return list(found(documents, selection, most))

@@ -71,15 +71,12 @@ def _mover(run: Opened, scope: Scope, signal: str) -> None:
         on_change=_slid,
         args=(run, scope, signal),
     )
-    most = 1.0 if about.kind in ("share", "score") else None
     for column, side in zip(st.columns(2), ("low", "high"), strict=True):
         column.number_input(
             f"{side.capitalize()}, exactly",
-            min_value=0.0,
-            max_value=most,
             value=None,
             step=1.0 if about.kind == "count" else 0.01,
-            format="%.0f" if about.kind == "count" else "%.4g",
+            format="%.10g",
             placeholder="none",
             key=f"{side} {key}",
             on_change=_typed,
@@ -126,6 +123,12 @@ def _slid(run: Opened, scope: Scope, signal: str) -> None:
 
 def _typed(run: Opened, scope: Scope, signal: str) -> None:
     low, high = (st.session_state[f"{side} {scope} {signal}"] for side in ("low", "high"))
+    most = 1.0 if SIGNALS[signal].kind in ("share", "score") else math.inf
+    outside = [edge for edge in (low, high) if edge is not None and not 0 <= edge <= most]
+    if outside:
+        top = " and at most 1" if most == 1 else ""
+        st.session_state.problem = f"{outside[0]:g} is no bound of {signal}, which is at least 0{top}"
+        return
     if low is not None and high is not None and low > high:
         st.session_state.problem = f"low {low:g} is above high {high:g}: nothing would pass"
         return

@@ -7,6 +7,7 @@ from typing import Any
 
 from chejil.curation.reporting.charts import number
 from chejil.curation.reporting.layout import code, details, excerpt, say, text
+from chejil.curation.reporting.samples import TEXT_CHARS
 
 _MAX_REASONS = 4
 
@@ -27,7 +28,8 @@ def listed(rows: Iterable[Mapping[str, Any]], limit: int) -> str:
 
 
 def _item(row: Mapping[str, Any], limit: int) -> str:
-    body = excerpt(row["text"] or "", limit) or say("(no text is left)")
+    raw = row["text"] or ""
+    body = excerpt(raw, limit, len(raw) > TEXT_CHARS) or say("(no text is left)")
     tag = language_tag(row["lang"])
     return f'<li><p class=from>{_origin(row)}</p><p class=text dir=auto lang="{tag}">{body}</p></li>'
 

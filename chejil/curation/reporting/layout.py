@@ -57,15 +57,18 @@ def text(value: object, limit: int = _MAX_NAME) -> str:
     return html.escape(_INVISIBLE.sub("\ufffd", plain))
 
 
-def excerpt(value: str, limit: int) -> str:
+def excerpt(value: str, limit: int, is_cut: bool = False) -> str:
     """The beginning of a text; runs of blank lines are one.
 
-    >>> excerpt("a  \\n\\n\\n b\\nccc", 6)
-    'a\\n\\nb\\nc…'
+    Args:
+        is_cut: the text goes on behind `value`; what blank lines leave of it may be short enough.
+
+    >>> excerpt("a  \\n\\n\\n b\\nccc", 6), excerpt("a\\n\\n\\n\\nb", 6, is_cut=True)
+    ('a\\n\\nb\\nc…', 'a\\n\\nb…')
     """
     plain = _BLANK.sub(lambda match: "\n\n" if match.group().count("\n") > 1 else "\n", value.strip())
     cut = "\n".join(plain[:limit].split("\n")[:_MAX_LINES])
-    return html.escape(_INVISIBLE.sub("\ufffd", cut)) + ("…" if len(plain) > len(cut) else "")
+    return html.escape(_INVISIBLE.sub("\ufffd", cut)) + ("…" if is_cut or len(plain) > len(cut) else "")
 
 
 @cache

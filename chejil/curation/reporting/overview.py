@@ -179,7 +179,8 @@ def reasons(run: Manifest, found: Iterable[Mapping[str, Any]], samples: Mapping[
     heads = (say("reason"), f">{say('first')}", f">{say('of all')}", "|", f">{say('text')}")
     note = say(
         "A document may have many reasons. First: it is counted here in the funnel. At all: it has this reason, "
-        "whatever else. Alone: it has no other, and would be kept without it."
+        "whatever else. Alone: it has no other. What would be kept without it, chejil whatif says: survivors of "
+        "duplicates are then chosen again."
     )
     body = table(note, (*heads, f">{say('at all')}", f">{say('alone')}"), rows)
     shown = "".join(samples.get(reason, "") for reason in order[:MAX_ROWS])

@@ -30,7 +30,7 @@ from chejil.filters.buffers import TextBuffers
 from chejil.filters.tokens import TOKEN_SIZES
 
 PARTS, SUMMARY = "report/parts", "report/summary"
-VERSION = 2
+VERSION = 3
 """Raised when the page or what it shows changes: a finished run's page is then written again."""
 
 SIZES = ("num_chars", "num_words", *TOKEN_SIZES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -16,6 +17,9 @@ from chejil.filters.catalogue import LANGUAGES, SIGNALS
 Limits = Mapping[str, Mapping[str, Mapping[str, float | None]]]
 """Bounds by language and signal."""
 
+
+_CODE = re.compile(r"`([^`]*)`")
+"""Names of files in a description."""
 
 _MAX_OWN = 12
 """Bounds of single sources that are drawn of a language: more would be a wall."""
@@ -127,7 +131,7 @@ def _figure(
         f">{say('below')}",
         f">{say('above')}",
     )
-    about = text(SIGNALS[name].about, 300) if name in SIGNALS else ""
+    about = _CODE.sub(r"<code>\1</code>", text(SIGNALS[name].about, 300)) if name in SIGNALS else ""
     own = _by_source(name, judged["by_source"])
     samples = details(say("Documents at the bounds"), shown)
     return (

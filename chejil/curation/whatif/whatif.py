@@ -29,6 +29,9 @@ from chejil.curation.whatif.question import Question
 from chejil.curation.whatif.totals import Counts, Lifted, funnel_rows
 from chejil.errors import RunError
 
+_MAX_LATE_REASONS = 64
+"""A document's late reasons are bits of one word."""
+
 
 def predict(question: Question, workers: int = 1) -> Answer:
     """What the run would be with the recipe asked about.
@@ -52,8 +55,9 @@ def predict(question: Question, workers: int = 1) -> Answer:
 
 @contextmanager
 def _said_again(question: Question, executor: Executor) -> Iterator[str | None]:
-    """The folder with the later deciders' new verdicts where they cannot be asked by themselves, else None."""
-    if deciders.change_text(question.own) or len(question.late) > 60:
+    """The folder with the later deciders' verdicts where they are read from files: the run's own where nothing changes,
+    else one in which they were done again. None where they can be asked by themselves."""
+    if deciders.change_text(question.own) or len(question.late) > _MAX_LATE_REASONS:
         if not question.is_changed:
             yield question.root
             return

@@ -106,7 +106,7 @@ def _rules(found: Answer) -> Iterator[RenderableType]:
             "rule alone", "language", "bound>", "fails>", "only it>", "kept without>", "near, dropped>", "near, kept>",
         )  # fmt: skip
         yield table(columns, rows)
-    if len(ranked) > _MAX_RULES:
+    if rows and len(ranked) > _MAX_RULES:
         yield f"{len(ranked) - _MAX_RULES} more rules, which alone drop no more than these: --json has all"
 
 
