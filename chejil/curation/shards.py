@@ -55,7 +55,7 @@ NAME_A_PATH = "name a file, folder or URL, '.' for this folder (is a variable un
 
 
 def refuse_empty(path: str) -> None:
-    """Refuse the path that an unset variable of the shell leaves, which would name the root of the disk, or this folder.
+    """Refuse what an unset variable of the shell leaves: it would name the root of the disk, or this folder.
 
     Raises:
         RunError: it is empty.

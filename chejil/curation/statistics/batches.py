@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import fsspec
@@ -36,12 +36,17 @@ KEPT = "kept"
 
 @dataclass
 class Rows:
-    """Some rows: columns of numbers, columns of words, and the text where it is needed."""
+    """Some rows: columns of numbers, columns of words, and the text where it is needed.
+
+    Args:
+        kept: of a run, (num_rows) whether each document was kept; None of bare shards, whatever columns they have.
+    """
 
     num_rows: int
     numbers: dict[str, pa.Array] = field(default_factory=dict)
     words: dict[str, pa.Array] = field(default_factory=dict)
     text: pa.Array | None = None
+    kept: pa.Array | None = None
     quarantined: list[str] = field(default_factory=list)
 
 
@@ -190,10 +195,10 @@ def of_run(root: str, shard: str, wanted: Wanted) -> Iterator[Rows]:
         }
         place = {name: f for f in reversed(FOLDERS) if f in found for name in found[f].schema_arrow.names}
         words = {kind: next((n for n in names if n in place), "") for kind, names in wanted.words.items()}
-        words = {**{k: n for k, n in words.items() if n}, KEPT: KEPT, "reason": "reason"}
+        words = {**{k: n for k, n in words.items() if n}, "reason": "reason"}
         numbers = ["num_bytes", *CLUSTER_SIZES.values(), *_signals(found.get("signals"), words.values())]
         columns: dict[str, list[str]] = {folder: [] for folder in found}
-        for name in dict.fromkeys([*numbers, *words.values()]):
+        for name in dict.fromkeys([KEPT, *numbers, *words.values()]):
             columns[place[name]].append(name)
         streams = [
             _tables(found[f], range(found[f].num_row_groups), some) for f, some in columns.items() if some
@@ -202,7 +207,8 @@ def of_run(root: str, shard: str, wanted: Wanted) -> Iterator[Rows]:
             streams.append(edits.row_groups(root, shard, [TEXT], lookup.recipe_of(root).transforms()))
         for tables in in_step(streams, f"{root}: {shard}"):
             table = pa.table({name: table[name] for table in tables for name in table.column_names})
-            yield _rows(table, numbers, words, TEXT if wanted.text_of_runs else None)
+            rows = _rows(table, numbers, words, TEXT if wanted.text_of_runs else None)
+            yield replace(rows, kept=_flat(table[KEPT]))
 
 
 FOLDERS = ("decisions", "signals", "documents")
@@ -269,7 +275,7 @@ def of_records(one: Input, wanted: Wanted) -> Iterator[Rows]:
             {},
             {kind: column for kind, column in words.items() if column is not None},
             _flat(table[TEXT]) if wanted.text else None,
-            batch.quarantine["reason"].to_pylist(),
+            quarantined=batch.quarantine["reason"].to_pylist(),
         )
 
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 from chejil.curation import decisions, shards
 from chejil.curation.dedup.shingles import content_hashes
 from chejil.curation.statistics import batches, footers, tallies
-from chejil.curation.statistics.batches import CLUSTER_SIZES, KEPT, Rows, Wanted
+from chejil.curation.statistics.batches import CLUSTER_SIZES, Rows, Wanted
 from chejil.curation.statistics.columns import Columns
 from chejil.curation.statistics.footers import File
 from chejil.curation.statistics.groups import group_rows, plain
@@ -143,18 +143,17 @@ def count_rows(part: Part, rows: Rows, settings: Settings) -> None:
     part.quarantined.update(rows.quarantined)
     if rows.text is not None:
         numbers |= _of_text(part, rows, settings)
-    for kind, name in CLUSTER_SIZES.items():
-        if KEPT in rows.words:
+    if rows.kept is not None:
+        for kind, name in CLUSTER_SIZES.items():
             found = numbers.pop(name).value_counts().to_pylist()
             part.clusters.update(
                 {(kind, row["values"]): row["counts"] for row in found if row["values"] is not None}
             )
-    if KEPT in rows.words:
         part.funnel = decisions.added_up([*part.funnel, *_funnel(rows)])
     for name in tallies.ALIASES:
         if name in rows.words:
             part.tallies.setdefault(name, Counter()).update(tallies.tally(name, rows.words[name]))
-    keys, groups = group_rows([rows.words.get(name) for name in (*settings.by, KEPT)], rows.num_rows)
+    keys, groups = group_rows([*map(rows.words.get, settings.by), rows.kept], rows.num_rows)
     keys, places, starts = part.columns.ordered(keys, groups)
     part.columns.add(list(numbers), map(_plain_numbers, numbers.values()), keys, starts, places)
 
@@ -173,10 +172,9 @@ def _of_text(part: Part, rows: Rows, settings: Settings) -> dict[str, Any]:
     """Columns that the text gives, where they are not stored; hashes of bare shards go into the part."""
     assert rows.text is not None
     texts = TextBuffers.of(rows.text)
-    of_run = KEPT in rows.words
     columns: dict[str, Any] = {}
     hashes = content_hashes(texts)[:, 0]
-    if not of_run:
+    if rows.kept is None:
         part.hashes.append(hashes)
         columns |= {name: size for name, size in text_sizes(texts).items() if name not in rows.numbers}
     if settings.tokenizer is not None:
@@ -191,8 +189,8 @@ def _of_text(part: Part, rows: Rows, settings: Settings) -> dict[str, Any]:
 def _sampled(rows: Rows, hashes: np.ndarray, share: float) -> np.ndarray:
     """Rows whose tokens are counted: what was kept, and of it those whose hash says so."""
     chosen = hashes <= np.uint64(min(2**64 - 1, int(share * 2**64)))
-    if KEPT in rows.words:
-        chosen &= rows.words[KEPT].to_numpy(zero_copy_only=False).astype(bool)
+    if rows.kept is not None:
+        chosen &= rows.kept.to_numpy(zero_copy_only=False).astype(bool)
     return np.flatnonzero(chosen)
 
 

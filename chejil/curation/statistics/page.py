@@ -18,6 +18,7 @@ from chejil.curation.statistics.view import (
     GROUPS,
     by_year,
     ends,
+    kept_of,
     listings,
     middle,
     nulls,
@@ -52,7 +53,7 @@ def _head(found: Statistics) -> str:
     total = found.total
     tiles = [(f"{total.documents:,}", "documents")]
     if total.kept is not None:
-        tiles.append((f"{total.kept:,}", f"kept ({share(total.kept, total.documents)})"))
+        tiles.append((f"{total.kept:,}", kept_of(total)))
     tiles += [(megabytes(total.bytes), "of text")] if total.bytes is not None else []
     tiles += [(f"{total.words:,}", "words (eojeol)")] if total.words is not None else []
     if total.bytes_per_token is not None:
@@ -82,7 +83,7 @@ def _groups(found: Statistics) -> str:
 def _duplicates(found: Statistics) -> str:
     rows = [
         (kind, d["clusters"], d["documents"], d["copies"], f"{d['share']:.2%}", d["dropped"], d["largest"])
-        for kind, d in found.duplicates.items()
+        for kind, d in ((kind.replace("_", " "), d) for kind, d in found.duplicates.items())
     ]
     heads = ("", "clusters>", "documents>", "more than one>", "share>", "dropped>", "largest cluster>")
     return _section("Duplicates", heads, rows)

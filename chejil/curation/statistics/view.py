@@ -42,7 +42,7 @@ def headline(found: Statistics) -> str:
     total = found.total
     parts = [f"{total.documents:,} documents"]
     if total.kept is not None:
-        parts.append(f"{total.kept:,} kept ({share(total.kept, total.documents)})")
+        parts.append(f"{total.kept:,} {kept_of(total)}")
     if total.bytes is not None:
         parts.append(f"{megabytes(total.bytes)} of text")
     if total.kept_bytes is not None:
@@ -57,6 +57,13 @@ def headline(found: Statistics) -> str:
         )
         parts.append(f"{total.tokens:,} tokens, {total.bytes_per_token:.3f} bytes a token{said}")
     return ", ".join(parts)
+
+
+def kept_of(total: Group) -> str:
+    """What stands behind the number of the kept: their share, of what a run judged."""
+    judged = total.judged or 0
+    of = f" of {judged:,} in runs" if judged < total.documents else ""
+    return f"kept{of} ({share(total.kept or 0, judged)})"
 
 
 def size_columns(found: Statistics) -> list[tuple[str, str]]:
@@ -90,7 +97,7 @@ def shown(value: str | None, name: str) -> str:
 def _duplicates(found: Statistics) -> Iterator[RenderableType]:
     rows = [
         (
-            kind,
+            kind.replace("_", " "),
             one["clusters"],
             one["documents"],
             one["copies"],
