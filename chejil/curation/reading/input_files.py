@@ -86,6 +86,8 @@ def _matches(path: str, data_root: str, ignore: list[str]) -> Iterator[InputFile
     root = _fixed_root(pattern)
     try:
         found: Any = files.glob(pattern, detail=True)
+        if not found and files.isfile(pattern):  # a name with brackets, which no one has escaped
+            found = {pattern: files.info(pattern)}
     except OSError as error:
         raise unreadable(path, error) from error
     kept = [
