@@ -61,8 +61,10 @@ def _head(found: Statistics) -> str:
         said = "tokens" if sample >= 1 else f"tokens, from a sample of {sample:.2%}"
         tiles += [(f"{total.tokens:,}", said), (f"{total.bytes_per_token:.3f}", "bytes a token")]
     cells = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in tiles)
+    stopped_files = [(row["file"], row["what"]) for row in found.failed]
+    stopped_files += [(name, "its compressed stream ends or breaks too early") for name in found.torn]
     failed = "".join(
-        f"<li><code>{html.escape(r['file'])}</code> {html.escape(r['what'])}</li>" for r in found.failed
+        f"<li><code>{html.escape(file)}</code> {html.escape(what)}</li>" for file, what in stopped_files
     )
     stopped = (
         f'<section class="stopped"><h2>Files that stopped</h2><ul>{failed}</ul></section>' if failed else ""

@@ -85,6 +85,11 @@ class Statistics:
         return self.kind != "shards"
 
     @property
+    def torn(self) -> list[str]:
+        """Files of records that end or break too early, by name."""
+        return sorted(self.part.torn)
+
+    @property
     def names(self) -> list[str]:
         """Columns of numbers, in the order of the files that were first by name."""
         return self.part.columns.names
@@ -210,6 +215,7 @@ class Statistics:
             "schema_differences": footers.differences(self.part.files),
             "tokenizer": {"path": self.settings.tokenizer, "sample": self.settings.tokenizer_sample},
             "failed": self.failed,
+            "torn": self.torn,
         }
 
     def _column(self, name: str) -> dict[str, Any]:
@@ -263,7 +269,7 @@ def collect(
         try:
             calls += [(name, count_piece, (*piece, here)) for name, piece in pieces(one)]
         except SourceError as error:
-            failed.append({"file": one.name, "what": error.what, "where": error.where})
+            failed.append(_failure(one.name, error))
     part = Part()
     progress.start("stats", len(calls), 0, {name: _weight(*arguments) for name, _, arguments in calls})
     with Executor(min(workers, max(1, len(calls)))) as executor:
@@ -274,14 +280,27 @@ def collect(
             if stopped is None:
                 part.add(outcome.result)
             else:
-                failed.append({"file": outcome.name, "what": stopped.what, "where": stopped.where})
+                failed.append(_failure(outcome.name, stopped))
     progress.finish("stats")
+    _require_fields(settings.by, found, part)
     part.files.sort(key=lambda file: file.name)
     kinds = {"run" if one.kind == "run" else "shards" for one in found}
     return Statistics(
         tuple(paths), kinds.pop() if len(kinds) == 1 else "mixed", settings, part,
         sorted(failed, key=lambda row: row["file"]),
     )  # fmt: skip
+
+
+def _failure(name: str, error: ChejilError) -> dict[str, Any]:
+    return {"file": name, "what": error.what, "where": error.where, "mend": error.mend}
+
+
+def _require_fields(by: Sequence[str], found: Sequence[Input], part: Part) -> None:
+    """Refuse a field of records that not one of them has; of what has columns they are known before (`_require`)."""
+    missing = set(by) - {"source", "lang"} - part.fields
+    if missing and part.columns.rows() and all(one.kind == "records" for one in found):
+        mend = "--by source,lang, or a field of the records (chejil inspect shows one)"
+        raise ChejilError(f"no record has '{min(missing)}' to group by", where=found[0].url, mend=mend)
 
 
 def _on_this_machine(settings: Settings) -> Settings:

@@ -1,7 +1,7 @@
 """What is known of one column of numbers: counts, extremes, mean, and a sketch that answers quantiles and histograms.
 
-Summaries add up: the sum of two is that of both their rows, whatever the order. The mean is exact for that reason: the
-sums of batches are added as fractions.
+Summaries add up: the sum of two is that of both their rows, whatever the order. The mean does not depend on it for
+that reason: the sums of batches, float64 each, are added as fractions.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Summary:
 
     @property
     def mean(self) -> float | None:
-        """Exactly rounded."""
+        """Exactly rounded, of the float64 sums of the batches."""
         return float(self.total / self.count) if self.count else None
 
     def quantile(self, share: float) -> float | None:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
 
+from chejil.curation.reading.documents import REASONS
 from chejil.curation.report import megabytes, share
 from chejil.curation.statistics import footers, tallies
 from chejil.curation.statistics.statistics import Group, Statistics
 from chejil.curation.statistics.summary import Summary
 from chejil.curation.statistics.tallies import ALIASES
+from chejil.errors import ChejilError
 from chejil.filters.catalogue import SIGNALS
 from chejil.terminal import table
 
@@ -29,12 +31,25 @@ def statistics(found: Statistics) -> Iterator[RenderableType]:
     yield f"{', '.join(found.paths)}: {headline(found)}"
     if found.groups:
         yield by_group(found)
+    yield from _quarantined(found)
     yield from _duplicates(found)
     yield from _words(found)
     yield from _files(found)
     if found.names:
         yield columns(found)
-    yield from (f"stopped: {row['where'] or row['file']}: {row['what']}" for row in found.failed)
+    yield from (f"stopped: {_stopped(row)}" for row in found.failed)
+    yield from (f"torn: {name}: its compressed stream ends or breaks too early" for name in found.torn)
+
+
+def _stopped(row: Mapping[str, Any]) -> str:
+    return str(ChejilError(row["what"], where=row["where"] or row["file"], mend=row["mend"]))
+
+
+def _quarantined(found: Statistics) -> Iterator[RenderableType]:
+    counts = tallies.most_common(Counter(found.part.quarantined), len(REASONS))
+    if counts:
+        rows = [(reason, number, REASONS.get(reason or "", "")) for reason, number in counts]
+        yield table(("quarantined", "records>", ""), rows)
 
 
 def headline(found: Statistics) -> str:
@@ -205,9 +220,11 @@ def unit(name: str) -> str:
 
 
 def nulls(summary: Summary) -> str:
-    """Share of rows without a value, whether it is null or the file has no such column."""
+    """Share of rows without a value, whether it is null or the file has no such column; and that of infinite values."""
     without = summary.nulls + summary.missing
-    return f"{without / (summary.count + without + summary.infinite):.1%}" if without else ""
+    rows = summary.count + without + summary.infinite
+    said = [f"{without / rows:.1%}"] if without else []
+    return ", ".join([*said, f"±∞ {summary.infinite / rows:.1%}"] if summary.infinite else said)
 
 
 def middle(summary: Summary) -> tuple[float | int | None, ...]:
