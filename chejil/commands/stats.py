@@ -11,7 +11,7 @@ from chejil.commands.options import JsonOption, LogJsonOption, WorkersOption, pr
 from chejil.errors import ChejilError
 
 EXIT_INCOMPLETE = 3
-"""Some files could not be read; the others were counted."""
+"""Some files could not be read, or not to their end; the others were counted."""
 
 
 def stats(
@@ -40,7 +40,7 @@ def stats(
 
     Of a run, the stored signals and decisions are counted and no text is read. Of other shards (Parquet, JSON lines)
     the text is read for characters, words and exact duplicates; --no-text is many times as fast.
-    The exit code is 3 if files stopped that could not be read (the others were counted).
+    The exit code is 3 if files could not be read, or not to their end (the others were counted).
     """
     from chejil import terminal
     from chejil.curation import shards
@@ -67,5 +67,5 @@ def stats(
     terminal.show(found, json, view.statistics)
     if html:
         terminal.STDERR.print(f"written: {html}", highlight=False, markup=False, soft_wrap=True)
-    if found.failed:
+    if found.failed or found.torn:
         raise typer.Exit(EXIT_INCOMPLETE)

@@ -15,10 +15,11 @@ def manifest_content(root: str) -> Any | None:
     """The manifest's JSON, None where there is none.
 
     Raises:
-        RunError: it is damaged. Not to be removed: without it a run counts as none.
+        RunError: an empty path; or it is damaged. Not to be removed: without it a run counts as none.
     """
+    path = shards.join(root, "manifest.json")
     try:
-        return shards.read_json(shards.join(root, "manifest.json"))
+        return shards.read_json(path)
     except RunError as error:
         raise RunError(f"manifest.json is damaged: {error.what}", where=root, mend=RESTORE) from None
 

@@ -5,6 +5,7 @@ The terminal's tables and the pages say numbers alike because they take them fro
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -26,12 +27,17 @@ def totals(
     return dict(sorted(sums.items(), key=lambda item: (-item[1]["bytes"], str(item[0]))))
 
 
+_LEAST_KB = 100  # below, a kB would have one digit, or none
+
+
 def megabytes(number: float) -> str:
     """Bytes as people read them.
 
-    >>> megabytes(1_234_567), megabytes(999)
-    ('1.2 MB', '1.0 kB')
+    >>> megabytes(1_234_567), megabytes(49), megabytes(0)
+    ('1.2 MB', '49 B', '0 B')
     """
+    if number < _LEAST_KB:
+        return f"{number:.0f} B"
     for unit, size in (("GB", 1e9), ("MB", 1e6)):
         if number >= size:
             return f"{number / size:,.1f} {unit}"
@@ -39,12 +45,16 @@ def megabytes(number: float) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """A percentage, a dash of nothing.
+    """A percentage, a dash of nothing; what there is is more than 0.
 
-    >>> share(1, 8), share(0, 0)
-    ('12.5 %', '–')
+    >>> share(1, 8), share(1, 3000), share(0, 3000), share(0, 0)
+    ('12.5 %', '0.03 %', '0.0 %', '–')
     """
-    return f"{100 * part / whole:.1f} %" if whole else "–"
+    if not whole:
+        return "–"
+    percent = 100 * part / whole
+    places = 1 if percent <= 0 else max(1, -math.floor(math.log10(percent)))
+    return f"{percent:.{places}f} %"
 
 
 def ratio(num_bytes: float, things: float) -> str:

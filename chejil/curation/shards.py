@@ -51,8 +51,26 @@ class FileRecord:
         return asdict(self)
 
 
+NAME_A_PATH = "name a file, folder or URL, '.' for this folder (is a variable unset?)"
+
+
+def refuse_empty(path: str) -> None:
+    """Refuse what an unset variable of the shell leaves: it would name the root of the disk, or this folder.
+
+    Raises:
+        RunError: it is empty.
+    """
+    if not path.strip():
+        raise RunError("an empty path", mend=NAME_A_PATH)
+
+
 def join(root: str, *parts: str) -> str:
-    """Path below a folder or URL."""
+    """Path below a folder or URL.
+
+    Raises:
+        RunError: the root is empty: what stands below it would stand at the root of the disk.
+    """
+    refuse_empty(root)
     return "/".join([root.rstrip("/"), *parts])
 
 
@@ -66,7 +84,12 @@ def address(path: str, root: str) -> str:
 
 
 def file_system(url: str) -> tuple[fsspec.AbstractFileSystem, str]:
-    """The file system of a URL and the path on it; what has no `://` is a local path, whatever it looks like."""
+    """The file system of a URL and the path on it; what has no `://` is a local path, whatever it looks like.
+
+    Raises:
+        RunError: an empty path, an unknown protocol, or one whose package is not installed.
+    """
+    refuse_empty(url)
     if "://" not in url:
         return LocalFileSystem(), str(Path(url).expanduser().absolute())
     try:

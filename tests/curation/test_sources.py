@@ -12,8 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from chejil.curation import manifest
+from chejil.curation.browsing.bare_documents import documents_of
+from chejil.curation.quality.examples import inputs as example_inputs
 from chejil.curation.reading.sources import InputFile, Source, expand, read, shard_name
-from chejil.errors import SourceError
+from chejil.curation.statistics import inputs as statistics_inputs
+from chejil.errors import ChejilError, SourceError
 
 from .source_rows import documents, lines
 
@@ -140,6 +144,21 @@ def test_a_path_without_files_says_what_is_there(folder):
         names(folder, "*/*.jsonl", "book/02.jsonl")
     with pytest.raises(SourceError, match="there is no folder"):
         names(folder, "books/*.jsonl")
+
+
+@pytest.mark.parametrize(("path", "root"), [("", "."), (" ", "."), ("*.jsonl", "")])
+def test_an_empty_path_is_refused(path, root):
+    """Of an unset variable; `/*.jsonl` or `/**` would be looked for on the whole disk."""
+    with pytest.raises(SourceError, match=r"(?s)an empty path.*mend: name a file") as refused:
+        expand(Source(format="jsonl", paths=[path]), root)
+    assert refused.value.mend
+
+
+@pytest.mark.parametrize("look", [statistics_inputs.find, example_inputs, documents_of, manifest.read])
+def test_every_command_refuses_an_empty_path(look):
+    """Shards, examples, documents, runs."""
+    with pytest.raises(ChejilError, match=r"^an empty path\n  mend:"):
+        look("" if look is not statistics_inputs.find else [""])
 
 
 def test_an_unknown_protocol_is_refused(folder):

@@ -19,7 +19,7 @@ import fsspec
 import xxhash
 
 from chejil.curation.reading.streams import unreadable
-from chejil.curation.shards import file_system
+from chejil.curation.shards import file_system, refuse_empty
 from chejil.errors import RunError, SourceError, did_you_mean
 
 _FINGERPRINTS = (
@@ -86,6 +86,8 @@ def _matches(path: str, data_root: str, ignore: list[str]) -> Iterator[InputFile
     root = _fixed_root(pattern)
     try:
         found: Any = files.glob(pattern, detail=True)
+        if not found and files.isfile(pattern):  # a name with brackets, which no one has escaped
+            found = {pattern: files.info(pattern)}
     except OSError as error:
         raise unreadable(path, error) from error
     kept = [
@@ -106,8 +108,10 @@ def _matches(path: str, data_root: str, ignore: list[str]) -> Iterator[InputFile
 def _file_system(path: str, data_root: str) -> tuple[fsspec.AbstractFileSystem, str]:
     absolute = "://" in path or path.startswith("/")
     try:
+        for named in (path,) if absolute else (path, data_root):  # `/*.gz` of no root would be the disk's
+            refuse_empty(named)
         return file_system(path if absolute else f"{glob.escape(data_root.rstrip('/'))}/{path}")
-    except RunError as error:  # an unknown protocol, or one whose package is not installed
+    except RunError as error:  # nothing, an unknown protocol, or one whose package is not installed
         raise SourceError(error.what, mend=error.mend) from error
 
 

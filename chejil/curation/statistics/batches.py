@@ -8,18 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import fsspec
-import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.implementations.local import LocalFileSystem
 
 from chejil.curation import edits, lookup, shards
 from chejil.curation.reading import sources
-from chejil.curation.statistics.inputs import Input
+from chejil.curation.reading.tables import unique_names
+from chejil.curation.statistics import values
+from chejil.curation.statistics.inputs import TABLES, Input
 from chejil.curation.statistics.tallies import ALIASES
 from chejil.errors import RunError, SourceError
 
@@ -36,12 +37,17 @@ KEPT = "kept"
 
 @dataclass
 class Rows:
-    """Some rows: columns of numbers, columns of words, and the text where it is needed."""
+    """Some rows: columns of numbers, columns of words, and the text where it is needed.
+
+    Args:
+        kept: of a run, (num_rows) whether each document was kept; None of bare shards, whatever columns they have.
+    """
 
     num_rows: int
     numbers: dict[str, pa.Array] = field(default_factory=dict)
     words: dict[str, pa.Array] = field(default_factory=dict)
     text: pa.Array | None = None
+    kept: pa.Array | None = None
     quarantined: list[str] = field(default_factory=list)
 
 
@@ -88,6 +94,10 @@ def opened(url: str, buffer_bytes: int = 0, coded: Iterable[str] = ()) -> Iterat
                 read_dictionary=sorted(there.intersection(coded)),
             )  # fmt: skip
             yield stack.enter_context(parquet)
+    except FileNotFoundError as error:
+        raise SourceError(
+            "the file is gone", where=url, mend="restore it from a copy, or run again"
+        ) from error
     except (pa.ArrowException, OSError) as error:
         what = (str(error).splitlines() or [type(error).__name__])[0]
         raise SourceError(f"not a whole Parquet file: {what}", where=url, mend="write it again") from error
@@ -103,15 +113,23 @@ def is_number(kind: pa.DataType) -> bool:
     return any(check(kind) for check in numeric)
 
 
-def of_parquet(parquet: pq.ParquetFile, groups: Sequence[int], wanted: Wanted) -> Iterator[Rows]:
-    """Rows of some row groups of a Parquet file: all numbers, and the words that are wanted."""
+def of_parquet(
+    parquet: pq.ParquetFile, groups: Sequence[int], wanted: Wanted, url: str = ""
+) -> Iterator[Rows]:
+    """Rows of some row groups of a Parquet file: all numbers, and the words that are wanted.
+
+    Raises:
+        SourceError: a column stands twice.
+    """
     schema = parquet.schema_arrow
+    unique_names(schema.names, url)
     words = _present(schema, wanted)
-    numbers = [f.name for f in schema if is_number(f.type) and f.name not in words.values()]
+    numbers = [f.name for f in schema if is_number(f.type) and f.name not in (*words.values(), TEXT)]
     has_text = TEXT in schema.names and not set(SIZES) <= set(numbers)
     text = [TEXT] if wanted.text and has_text else []
     for table in _tables(parquet, groups, [*numbers, *dict.fromkeys(words.values()), *text]):
-        yield _rows(table, numbers, words, TEXT if text else None)
+        table, quarantined = values.documents(table, TEXT) if text else (table, [])
+        yield replace(_rows(table, numbers, words, TEXT if text else None), quarantined=quarantined)
 
 
 def _present(schema: pa.Schema, wanted: Wanted) -> dict[str, str]:
@@ -119,7 +137,7 @@ def _present(schema: pa.Schema, wanted: Wanted) -> dict[str, str]:
     found = {}
     for kind, names in wanted.words.items():
         name = next((name for name in names if name in schema.names), None)
-        if name is not None and not pa.types.is_nested(schema.field(name).type):
+        if name is not None and values.holds_words(schema.field(name).type, kind):
             found[kind] = name
     return found
 
@@ -166,7 +184,7 @@ def _rows(table: pa.Table, numbers: Sequence[str], words: dict[str, str], text: 
     return Rows(
         table.num_rows,
         {name: _flat(table[name]) for name in numbers},
-        {kind: _flat(table[name]) for kind, name in words.items()},
+        {kind: values.words(_flat(table[name])) for kind, name in words.items()},
         _flat(table[text]) if text else None,
     )
 
@@ -175,25 +193,27 @@ def _flat(column: pa.ChunkedArray) -> pa.Array:
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
-def of_run(root: str, shard: str, wanted: Wanted) -> Iterator[Rows]:
+def of_run(one: Input, wanted: Wanted) -> Iterator[Rows]:
     """Rows of a shard of a run: its decisions, its stored signals, and what its documents say of themselves.
 
     The text, where it is wanted, is that of the clean shards: with all edits.
 
     Raises:
+        SourceError: one of the tables that the manifest names is gone or torn.
         RunError: its tables have different numbers of rows.
     """
+    root, shard = one.url, one.name
     with ExitStack() as open_files:
         found = {
             folder: open_files.enter_context(opened(url, coded=wanted.coded))
-            for folder, url in _tables_of(root, shard)
+            for folder, url in _tables_of(one)
         }
-        place = {name: f for f in reversed(FOLDERS) if f in found for name in found[f].schema_arrow.names}
+        place = {name: f for f in reversed(TABLES) if f in found for name in found[f].schema_arrow.names}
         words = {kind: next((n for n in names if n in place), "") for kind, names in wanted.words.items()}
-        words = {**{k: n for k, n in words.items() if n}, KEPT: KEPT, "reason": "reason"}
+        words = {**{k: n for k, n in words.items() if n}, "reason": "reason"}
         numbers = ["num_bytes", *CLUSTER_SIZES.values(), *_signals(found.get("signals"), words.values())]
         columns: dict[str, list[str]] = {folder: [] for folder in found}
-        for name in dict.fromkeys([*numbers, *words.values()]):
+        for name in dict.fromkeys([KEPT, *numbers, *words.values()]):
             columns[place[name]].append(name)
         streams = [
             _tables(found[f], range(found[f].num_row_groups), some) for f, some in columns.items() if some
@@ -202,23 +222,19 @@ def of_run(root: str, shard: str, wanted: Wanted) -> Iterator[Rows]:
             streams.append(edits.row_groups(root, shard, [TEXT], lookup.recipe_of(root).transforms()))
         for tables in in_step(streams, f"{root}: {shard}"):
             table = pa.table({name: table[name] for table in tables for name in table.column_names})
-            yield _rows(table, numbers, words, TEXT if wanted.text_of_runs else None)
-
-
-FOLDERS = ("decisions", "signals", "documents")
-"""Tables of a run that are counted; a column that several have is taken from the first."""
+            rows = _rows(table, numbers, words, TEXT if wanted.text_of_runs else None)
+            yield replace(rows, kept=_flat(table[KEPT]))
 
 
 CLUSTER_SIZES = {"exact": "exact_cluster_size", "near": "near_cluster_size"}
 """Columns of decisions/ that say how many documents are in a document's cluster."""
 
 
-def _tables_of(root: str, shard: str) -> Iterator[tuple[str, str]]:
-    """Folders and URLs of those tables of a shard; a run without `score` has no signals."""
-    for folder in FOLDERS:
-        url = shards.join(root, f"{folder}/{shard}.parquet")
-        if folder != "signals" or shards.size(url) is not None:
-            yield folder, url
+def _tables_of(one: Input) -> Iterator[tuple[str, str]]:
+    """Folders and URLs of those tables of a shard that the manifest names: without `score` there are no signals."""
+    for folder in TABLES:
+        if folder in one.tables:
+            yield folder, shards.join(one.url, f"{folder}/{one.name}.parquet")
 
 
 def _signals(parquet: pq.ParquetFile | None, without: Iterable[str]) -> list[str]:
@@ -227,11 +243,11 @@ def _signals(parquet: pq.ParquetFile | None, without: Iterable[str]) -> list[str
 
 
 def columns_of(one: Input) -> Iterator[str]:
-    """Names of the columns of a file, or of those tables of a shard of a run."""
-    urls = [url for _, url in _tables_of(one.url, one.name)] if one.kind == "run" else [one.url]
+    """Names of the columns of a file, or of those tables of a shard of a run, that one can group by."""
+    urls = [url for _, url in _tables_of(one)] if one.kind == "run" else [one.url]
     for url in urls:
         with opened(url) as parquet:
-            yield from parquet.schema_arrow.names
+            yield from (f.name for f in parquet.schema_arrow if values.holds_words(f.type, ""))
 
 
 def in_step(streams: Sequence[Iterator[pa.Table]], where: str) -> Iterator[list[pa.Table]]:
@@ -263,28 +279,11 @@ def of_records(one: Input, wanted: Wanted) -> Iterator[Rows]:
     assert one.file is not None
     for batch in sources.read(one.file.name, one.source, one.file):
         table = batch.documents.drop_columns(["source"])  # what we called it, not what the record says
-        words = {kind: _field(table, names) for kind, names in wanted.words.items()}
+        words = {kind: values.field(table, names) for kind, names in wanted.words.items()}
         yield Rows(
             table.num_rows,
             {},
-            {kind: column for kind, column in words.items() if column is not None},
+            words,
             _flat(table[TEXT]) if wanted.text else None,
-            batch.quarantine["reason"].to_pylist(),
+            quarantined=batch.quarantine["reason"].to_pylist(),
         )
-
-
-def _field(table: pa.Table, names: Sequence[str]) -> pa.Array | None:
-    """A column of the batch if it says anything, else a field of `meta`."""
-    for name in names:
-        if name in table.column_names and table[name].null_count < table.num_rows:
-            return _flat(table[name])
-    meta = pl.Series(pl.from_arrow(table["meta"]))
-    for name in names:
-        found = (
-            meta.str.json_path_match(f"$.{name}")
-            if name.isidentifier()
-            else pl.Series([None], dtype=pl.String)
-        )
-        if found.null_count() < len(found):
-            return found.to_arrow().cast(pa.string())
-    return None

@@ -50,6 +50,11 @@ def _fixed(value: float) -> int:
     return whole << shift if shift >= 0 else whole >> -shift  # no bit is lost: a small number has few
 
 
+def _exact_sum(values: np.ndarray) -> int:
+    """The same of the sum of a batch that is beyond the largest float."""
+    return sum(map(_fixed, values[np.isfinite(values)].tolist()))
+
+
 class Columns:
     """Summaries by column and group; columns and groups are numbered as they are met."""
 
@@ -113,7 +118,7 @@ class Columns:
         tallies, sums = np.zeros((3, *shape), np.int64), np.zeros(shape)
         extremes, whole = np.zeros((2, *shape)), np.ones(len(names), bool)
         codes, counts, at = np.empty(4096, np.int64), np.empty(4096, np.int64), 0
-        by_group = np.empty(int(starts[-1]))
+        by_group, exact = np.empty(int(starts[-1])), dict[tuple[int, int], int]()
         for number, column in enumerate(values):
             if places is None:
                 by_group[:] = column
@@ -123,14 +128,17 @@ class Columns:
                 by_group, starts, self._scratch, tallies[:, number], extremes[:, number], sums[number],
                 codes, counts, at, columns[number], groups,
             )  # fmt: skip
+            for group in np.flatnonzero(~np.isfinite(sums[number])).tolist():
+                exact[number, group] = _exact_sum(by_group[starts[group] : starts[group + 1]])
         self._rows[groups] += np.diff(starts)
         self._merge(columns, groups, tallies, extremes, whole)
         self._append(codes[:at], counts[:at])
         for position, name in enumerate(names):
             self._position[name] = min(position, self._position.get(name, position))
-        for column, row in zip(columns.tolist(), sums.tolist(), strict=True):
-            for group, value in zip(groups.tolist(), row, strict=True):
-                self._add_sum(column, group, _fixed(value))
+        for number, group in np.ndindex(*shape):
+            total = exact.get((number, group))
+            value = _fixed(float(sums[number, group])) if total is None else total
+            self._add_sum(int(columns[number]), int(groups[group]), value)
 
     def merge(self, other: Columns) -> None:
         """Add all that another has counted."""

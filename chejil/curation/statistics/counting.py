@@ -13,13 +13,15 @@ import pyarrow as pa
 
 from chejil.curation import decisions, shards
 from chejil.curation.dedup.shingles import content_hashes
+from chejil.curation.reading.documents import REASONS
 from chejil.curation.statistics import batches, footers, tallies
-from chejil.curation.statistics.batches import CLUSTER_SIZES, KEPT, Rows, Wanted
+from chejil.curation.statistics.batches import CLUSTER_SIZES, Rows, Wanted
 from chejil.curation.statistics.columns import Columns
 from chejil.curation.statistics.footers import File
 from chejil.curation.statistics.groups import group_rows, plain
 from chejil.curation.statistics.inputs import PIECE_ROW_GROUPS, Input
 from chejil.curation.statistics.text_counts import text_sizes
+from chejil.errors import SourceError
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.tokens import NUM_TOKENIZED_BYTES, NUM_TOKENS, count_tokens
 
@@ -59,6 +61,8 @@ class Part:
         columns: summaries by `by` and, last, whether the document was kept ("true", "false"; None of bare shards).
         funnel: documents and bytes by source, language and first reason; of runs.
         clusters: documents by kind and size of their cluster; of runs.
+        fields: columns of `by` that had a value in some row of records.
+        torn: files whose compressed stream ends or breaks too early: what stands behind the tear is lost.
         hashes: 64 bits of each document's content without white space, 8 bytes a document; of bare shards.
     """
 
@@ -69,6 +73,8 @@ class Part:
     hashes: list[np.ndarray] = field(default_factory=list)
     files: list[File] = field(default_factory=list)
     quarantined: Counter[str] = field(default_factory=Counter)
+    fields: set[str] = field(default_factory=set)
+    torn: list[str] = field(default_factory=list)
 
     def add(self, other: Part) -> None:
         """Add what another has counted."""
@@ -80,6 +86,8 @@ class Part:
         self.hashes += other.hashes
         self.files += other.files
         self.quarantined.update(other.quarantined)
+        self.fields |= other.fields
+        self.torn += other.torn
 
 
 def pieces(one: Input) -> Iterator[tuple[str, tuple[Input, tuple[int, ...] | None]]]:
@@ -104,12 +112,14 @@ def count_piece(one: Input, groups: tuple[int, ...] | None, settings: Settings) 
     """Count an input, or some row groups of a Parquet file; the first ones bring what the footer says.
 
     Raises:
-        SourceError: the file cannot be read.
+        SourceError: the file cannot be read, or not one of its records.
     """
     part = Part()
     for rows in _rows(one, groups, settings.wanted, part):
         count_rows(part, rows, settings)
     if one.kind == "records":
+        _refuse_unreadable(one, part)
+        part.torn += [one.name] if part.quarantined[TORN] else []
         part.files.append(File(one.name, one.bytes, part.columns.rows()))
     if one.kind == "run":
         part.files += _clean_files(one)
@@ -117,9 +127,24 @@ def count_piece(one: Input, groups: tuple[int, ...] | None, settings: Settings) 
     return part
 
 
+TORN = "torn_stream"
+NO_RECORDS = (TORN, "bad_json", "not_an_object", "bad_row", "invalid_utf8", "broken_record")
+"""Reasons of the quarantine that say of a file without any document that it is not what its name says."""
+
+
+def _refuse_unreadable(one: Input, part: Part) -> None:
+    """A file of another kind is one that could not be read, and not one of so many flawed records."""
+    wrong = {reason: part.quarantined[reason] for reason in NO_RECORDS if part.quarantined[reason]}
+    if part.columns.rows() or not wrong:
+        return
+    said = ", ".join(f"{number:,} {reason}: {REASONS[reason]}" for reason, number in wrong.items())
+    mend = "JSON lines have an object a line (jq -c '.[]' makes them of an array); FORMAT:PATH names a format"
+    raise SourceError(f"not one record could be read ({said})", where=one.url, mend=mend)
+
+
 def _rows(one: Input, groups: tuple[int, ...] | None, wanted: Wanted, part: Part) -> Iterator[Rows]:
     if one.kind == "run":
-        yield from batches.of_run(one.url, one.name, wanted)
+        yield from batches.of_run(one, wanted)
     elif one.kind == "records":
         yield from batches.of_records(one, wanted)
     else:
@@ -127,7 +152,7 @@ def _rows(one: Input, groups: tuple[int, ...] | None, wanted: Wanted, part: Part
             if not groups or groups[0] == 0:
                 part.files.append(footers.of_parquet(one.name, one.bytes, parquet))
             groups = tuple(range(parquet.num_row_groups)) if groups is None else groups
-            yield from batches.of_parquet(parquet, groups, wanted)
+            yield from batches.of_parquet(parquet, groups, wanted, one.url)
 
 
 def _clean_files(one: Input) -> Iterator[File]:
@@ -139,22 +164,24 @@ def _clean_files(one: Input) -> Iterator[File]:
 
 def count_rows(part: Part, rows: Rows, settings: Settings) -> None:
     """Add a batch to a part."""
+    part.fields |= {
+        name for name in settings.by if name in rows.words and rows.words[name].null_count < rows.num_rows
+    }
     numbers: dict[str, Any] = dict(rows.numbers)
     part.quarantined.update(rows.quarantined)
     if rows.text is not None:
         numbers |= _of_text(part, rows, settings)
-    for kind, name in CLUSTER_SIZES.items():
-        if KEPT in rows.words:
+    if rows.kept is not None:
+        for kind, name in CLUSTER_SIZES.items():
             found = numbers.pop(name).value_counts().to_pylist()
             part.clusters.update(
                 {(kind, row["values"]): row["counts"] for row in found if row["values"] is not None}
             )
-    if KEPT in rows.words:
         part.funnel = decisions.added_up([*part.funnel, *_funnel(rows)])
     for name in tallies.ALIASES:
         if name in rows.words:
             part.tallies.setdefault(name, Counter()).update(tallies.tally(name, rows.words[name]))
-    keys, groups = group_rows([rows.words.get(name) for name in (*settings.by, KEPT)], rows.num_rows)
+    keys, groups = group_rows([*map(rows.words.get, settings.by), rows.kept], rows.num_rows)
     keys, places, starts = part.columns.ordered(keys, groups)
     part.columns.add(list(numbers), map(_plain_numbers, numbers.values()), keys, starts, places)
 
@@ -173,10 +200,9 @@ def _of_text(part: Part, rows: Rows, settings: Settings) -> dict[str, Any]:
     """Columns that the text gives, where they are not stored; hashes of bare shards go into the part."""
     assert rows.text is not None
     texts = TextBuffers.of(rows.text)
-    of_run = KEPT in rows.words
     columns: dict[str, Any] = {}
     hashes = content_hashes(texts)[:, 0]
-    if not of_run:
+    if rows.kept is None:
         part.hashes.append(hashes)
         columns |= {name: size for name, size in text_sizes(texts).items() if name not in rows.numbers}
     if settings.tokenizer is not None:
@@ -191,8 +217,8 @@ def _of_text(part: Part, rows: Rows, settings: Settings) -> dict[str, Any]:
 def _sampled(rows: Rows, hashes: np.ndarray, share: float) -> np.ndarray:
     """Rows whose tokens are counted: what was kept, and of it those whose hash says so."""
     chosen = hashes <= np.uint64(min(2**64 - 1, int(share * 2**64)))
-    if KEPT in rows.words:
-        chosen &= rows.words[KEPT].to_numpy(zero_copy_only=False).astype(bool)
+    if rows.kept is not None:
+        chosen &= rows.kept.to_numpy(zero_copy_only=False).astype(bool)
     return np.flatnonzero(chosen)
 
 

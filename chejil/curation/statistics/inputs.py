@@ -30,6 +30,9 @@ RECORDS = tuple(
 PLAIN = "jikji"
 """The format by which records are read whose format is not named: any JSON lines with a text."""
 
+TABLES = ("decisions", "signals", "documents")
+"""Tables of a run that are counted; a column that several have is taken from the first."""
+
 PIECE_ROW_GROUPS = 64
 """Row groups of a Parquet file that are counted at a time."""
 
@@ -40,6 +43,7 @@ class Input:
 
     Args:
         url: of a run, its folder; `name` is the shard then, as the manifest has it.
+        tables: of a run, those of the folders of `TABLES` that hold the shard, by its manifest.
         clean: of a run, the files that it wrote of this shard, and their bytes.
         quarantined: of a run, records of the shard that were no documents, by reason.
     """
@@ -50,6 +54,7 @@ class Input:
     bytes: int
     source: Source | None = None
     file: InputFile | None = None
+    tables: tuple[str, ...] = ()
     clean: tuple[tuple[str, int], ...] = ()
     quarantined: Mapping[str, int] = field(default_factory=dict)
 
@@ -88,7 +93,9 @@ def _of_format(name: str, path: str) -> Iterator[Input]:
 
 
 def _of_files(path: str) -> Iterator[Input]:
-    for file in _mended(lambda: input_files.find([path], ".", [])):
+    files, name = shards.file_system(path)
+    named = glob.escape(path) if files.isfile(name) else path  # a shell has put names in the place of its `*`
+    for file in _mended(lambda: input_files.find([named], ".", [])):
         kind = _kind(file.name)
         if kind is None:
             mend = (
@@ -121,11 +128,18 @@ def _of_run(root: str) -> Iterator[Input]:
             clean[f"{source}/{name.removesuffix('.parquet')}"].append((path, entry["bytes"]))
     for entry in content.inputs:
         shard = entry["shard"]
-        read = (f"{folder}/{shard}.parquet" for folder in ("documents", "decisions", "signals"))
-        num_bytes = sum(content.files[path]["bytes"] for path in read if path in content.files)
+        read = {folder: content.files.get(f"{folder}/{shard}.parquet") for folder in TABLES}
+        tables = tuple(folder for folder, file in read.items() if file is not None)
+        num_bytes = sum(file["bytes"] for file in read.values() if file is not None)
         written = tuple(sorted(clean[shard]))
         yield Input(
-            "run", shard, root.rstrip("/"), num_bytes, clean=written, quarantined=entry["quarantined"]
+            "run",
+            shard,
+            root.rstrip("/"),
+            num_bytes,
+            tables=tables,
+            clean=written,
+            quarantined=entry["quarantined"],
         )
 
 

@@ -18,6 +18,7 @@ from chejil.curation.statistics.view import (
     GROUPS,
     by_year,
     ends,
+    kept_of,
     listings,
     middle,
     nulls,
@@ -52,7 +53,7 @@ def _head(found: Statistics) -> str:
     total = found.total
     tiles = [(f"{total.documents:,}", "documents")]
     if total.kept is not None:
-        tiles.append((f"{total.kept:,}", f"kept ({share(total.kept, total.documents)})"))
+        tiles.append((f"{total.kept:,}", kept_of(total)))
     tiles += [(megabytes(total.bytes), "of text")] if total.bytes is not None else []
     tiles += [(f"{total.words:,}", "words (eojeol)")] if total.words is not None else []
     if total.bytes_per_token is not None:
@@ -60,8 +61,10 @@ def _head(found: Statistics) -> str:
         said = "tokens" if sample >= 1 else f"tokens, from a sample of {sample:.2%}"
         tiles += [(f"{total.tokens:,}", said), (f"{total.bytes_per_token:.3f}", "bytes a token")]
     cells = "".join(f"<div><b>{value}</b><span>{label}</span></div>" for value, label in tiles)
+    stopped_files = [(row["file"], row["what"]) for row in found.failed]
+    stopped_files += [(name, "its compressed stream ends or breaks too early") for name in found.torn]
     failed = "".join(
-        f"<li><code>{html.escape(r['file'])}</code> {html.escape(r['what'])}</li>" for r in found.failed
+        f"<li><code>{html.escape(file)}</code> {html.escape(what)}</li>" for file, what in stopped_files
     )
     stopped = (
         f'<section class="stopped"><h2>Files that stopped</h2><ul>{failed}</ul></section>' if failed else ""
@@ -82,7 +85,7 @@ def _groups(found: Statistics) -> str:
 def _duplicates(found: Statistics) -> str:
     rows = [
         (kind, d["clusters"], d["documents"], d["copies"], f"{d['share']:.2%}", d["dropped"], d["largest"])
-        for kind, d in found.duplicates.items()
+        for kind, d in ((kind.replace("_", " "), d) for kind, d in found.duplicates.items())
     ]
     heads = ("", "clusters>", "documents>", "more than one>", "share>", "dropped>", "largest cluster>")
     return _section("Duplicates", heads, rows)

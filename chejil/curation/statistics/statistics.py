@@ -20,7 +20,6 @@ from chejil.curation import model_files
 from chejil.curation.executors.local import Executor
 from chejil.curation.progress import NO_WORK, Progress, Silent, Work
 from chejil.curation.statistics import batches, footers, inputs, tallies
-from chejil.curation.statistics.batches import KEPT
 from chejil.curation.statistics.columns import Key
 from chejil.curation.statistics.counting import Part, Settings, count_piece, pieces
 from chejil.curation.statistics.inputs import Input
@@ -31,21 +30,24 @@ from chejil.filters.tokens import NUM_TOKENIZED_BYTES, NUM_TOKENS, open_tokenize
 TOP = 20
 """Domains, licences and so on that are listed."""
 
-KEPT_VALUE = "true"
-
 Values = Mapping[str, str | None]
 """What the rows of a group have in the columns of `by`, or in some of them."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """Sizes of a group; None is what nothing tells. `kept` are of runs, `tokens` of what was kept there."""
+    """Sizes of a group; None is what nothing tells.
+
+    Args:
+        judged: documents of runs, of which `kept` were kept; `tokens` are without those that fell.
+    """
 
     values: Values
     documents: int
     bytes: int | None
     chars: int | None
     words: int | None
+    judged: int | None
     kept: int | None
     kept_bytes: int | None
     tokens: int | None
@@ -79,8 +81,13 @@ class Statistics:
 
     @property
     def is_run(self) -> bool:
-        """Whether documents were kept or dropped."""
-        return bool(self.part.funnel)
+        """Whether any were kept or dropped; of a group, those whose key ends in no null."""
+        return self.kind != "shards"
+
+    @property
+    def torn(self) -> list[str]:
+        """Files of records that end or break too early, by name."""
+        return sorted(self.part.torn)
 
     @property
     def names(self) -> list[str]:
@@ -89,12 +96,11 @@ class Statistics:
 
     def keys(self, values: Values | None = None, kept: bool | None = None) -> list[Key]:
         """Groups of these values, and of what was kept or dropped alone."""
-        wanted = {**(values or {}), **({} if kept is None else {KEPT: KEPT_VALUE if kept else "false"})}
-        by = (*self.settings.by, KEPT)
-        return [
-            key for key in self.part.columns.keys
-            if all(key[by.index(name)] == value for name, value in wanted.items())
-        ]  # fmt: skip
+        wanted = {self.settings.by.index(name): value for name, value in (values or {}).items()}
+        if kept is not None:  # beside the columns of `by`, one of which may be called so
+            wanted[len(self.settings.by)] = "true" if kept else "false"
+        keys = self.part.columns.keys
+        return [key for key in keys if all(key[place] == value for place, value in wanted.items())]
 
     def summary(self, name: str, values: Values | None = None, kept: bool | None = None) -> Summary:
         """Of a column: of all documents, of a group (`{"lang": "ko"}`), of those that were kept or dropped."""
@@ -115,15 +121,17 @@ class Statistics:
     def group(self, values: Values) -> Group:
         """Sizes of the documents that have these values."""
         keys, kept = self.keys(values), self.keys(values, True)
-        ratio, tokens = self._tokens(kept if self.is_run else keys)
+        judged = [key for key in keys if key[-1] is not None]
+        ratio, tokens = self._tokens([key for key in keys if key[-1] != "false"])
         return Group(
             values=values,
             documents=self.part.columns.rows(keys),
             bytes=self._sum("num_bytes", keys),
             chars=self._sum("num_chars", keys),
             words=self._sum("num_words", keys),
-            kept=self.part.columns.rows(kept) if self.is_run else None,
-            kept_bytes=self._sum("num_bytes", kept) if self.is_run else None,
+            judged=self.part.columns.rows(judged) if judged else None,
+            kept=self.part.columns.rows(kept) if judged else None,
+            kept_bytes=self._sum("num_bytes", kept) if judged else None,
             tokens=tokens,
             bytes_per_token=ratio,
         )
@@ -155,16 +163,21 @@ class Statistics:
 
     @cached_property
     def duplicates(self) -> dict[str, dict[str, Any]]:
-        """By kind (exact, near): documents in clusters, clusters, documents above one a cluster, the share of those."""
-        if self.is_run:
-            kinds: dict[str, Counter[int]] = {kind: Counter() for kind, _ in self.part.clusters}
-            for (kind, size), documents in self.part.clusters.items():
-                kinds[kind][size] += documents
-        else:
-            kinds = {"exact": _cluster_sizes(self.part.hashes)} if self.part.hashes else {}
-        return {kind: self._duplicates(kind, sizes) for kind, sizes in sorted(kinds.items())}
+        """By kind (exact, near): documents in clusters, clusters, documents above one a cluster, the share of those.
 
-    def _duplicates(self, kind: str, sizes: Counter[int]) -> dict[str, Any]:
+        Beside a run, the copies among shards that are no run's are a kind of their own: no one has compared the two.
+        """
+        kinds: dict[str, Counter[int]] = {kind: Counter() for kind, _ in self.part.clusters}
+        for (kind, size), documents in self.part.clusters.items():
+            kinds[kind][size] += documents
+        found = {kind: self._duplicates(kind, sizes, self.total.judged) for kind, sizes in kinds.items()}
+        if self.part.hashes:
+            own = "exact_of_shards" if self.is_run else "exact"
+            read = sum(map(len, self.part.hashes))
+            found[own] = {**self._duplicates(own, _cluster_sizes(self.part.hashes), read), "dropped": None}
+        return dict(sorted(found.items()))
+
+    def _duplicates(self, kind: str, sizes: Counter[int], among: int | None) -> dict[str, Any]:
         clustered = {size: documents for size, documents in sorted(sizes.items()) if size > 1}
         clusters = {size: -(-documents // size) for size, documents in clustered.items()}
         copies = sum(clustered.values()) - sum(clusters.values())
@@ -173,8 +186,8 @@ class Statistics:
             "documents": sum(clustered.values()),
             "clusters": sum(clusters.values()),
             "copies": copies,
-            "share": copies / self.documents if self.documents else 0.0,
-            "dropped": dropped if self.is_run else None,
+            "share": copies / among if among else 0.0,
+            "dropped": dropped,
             "largest": max(clustered, default=0),
             "cluster_sizes": {str(size): number for size, number in clusters.items()},
         }
@@ -202,6 +215,7 @@ class Statistics:
             "schema_differences": footers.differences(self.part.files),
             "tokenizer": {"path": self.settings.tokenizer, "sample": self.settings.tokenizer_sample},
             "failed": self.failed,
+            "torn": self.torn,
         }
 
     def _column(self, name: str) -> dict[str, Any]:
@@ -255,7 +269,7 @@ def collect(
         try:
             calls += [(name, count_piece, (*piece, here)) for name, piece in pieces(one)]
         except SourceError as error:
-            failed.append({"file": one.name, "what": error.what, "where": error.where})
+            failed.append(_failure(one.name, error))
     part = Part()
     progress.start("stats", len(calls), 0, {name: _weight(*arguments) for name, _, arguments in calls})
     with Executor(min(workers, max(1, len(calls)))) as executor:
@@ -266,14 +280,27 @@ def collect(
             if stopped is None:
                 part.add(outcome.result)
             else:
-                failed.append({"file": outcome.name, "what": stopped.what, "where": stopped.where})
+                failed.append(_failure(outcome.name, stopped))
     progress.finish("stats")
+    _require_fields(settings.by, found, part)
     part.files.sort(key=lambda file: file.name)
     kinds = {"run" if one.kind == "run" else "shards" for one in found}
     return Statistics(
         tuple(paths), kinds.pop() if len(kinds) == 1 else "mixed", settings, part,
         sorted(failed, key=lambda row: row["file"]),
     )  # fmt: skip
+
+
+def _failure(name: str, error: ChejilError) -> dict[str, Any]:
+    return {"file": name, "what": error.what, "where": error.where, "mend": error.mend}
+
+
+def _require_fields(by: Sequence[str], found: Sequence[Input], part: Part) -> None:
+    """Refuse a field of records that not one of them has; of what has columns they are known before (`_require`)."""
+    missing = set(by) - {"source", "lang"} - part.fields
+    if missing and part.columns.rows() and all(one.kind == "records" for one in found):
+        mend = "--by source,lang, or a field of the records (chejil inspect shows one)"
+        raise ChejilError(f"no record has '{min(missing)}' to group by", where=found[0].url, mend=mend)
 
 
 def _on_this_machine(settings: Settings) -> Settings:

@@ -1,7 +1,7 @@
 """What is known of one column of numbers: counts, extremes, mean, and a sketch that answers quantiles and histograms.
 
-Summaries add up: the sum of two is that of both their rows, whatever the order. The mean is exact for that reason: the
-sums of batches are added as fractions.
+Summaries add up: the sum of two is that of both their rows, whatever the order. The mean does not depend on it for
+that reason: the sums of batches, float64 each, are added as fractions.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 BINS = 24
 _LOG_SPREAD = 20.0  # a 99 % quantile that many times the median is drawn on a logarithmic scale
 _HALF_WAY = 0.5
+_ONE_BY_ONE = 2.0**53  # beyond, the next integer is no float
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ class Summary:
 
     @property
     def mean(self) -> float | None:
-        """Exactly rounded."""
+        """Exactly rounded, of the float64 sums of the batches."""
         return float(self.total / self.count) if self.count else None
 
     def quantile(self, share: float) -> float | None:
@@ -113,7 +114,7 @@ class Summary:
         if not self.count:
             return (), "linear"
         low, high = self._middle_range()
-        if self.whole and high - low < bins:
+        if self.whole and high - low < bins and max(-low, high) < _ONE_BY_ONE:
             return tuple(np.arange(low, high + 2).tolist()), "integer"
         if low == high:
             return (low, math.nextafter(high, math.inf)), "linear"
@@ -121,7 +122,8 @@ class Summary:
         if low >= 0 and positive is not None and high / max(self._typical(), positive) > _LOG_SPREAD:
             edges = np.geomspace(max(low, positive), high, bins + 1)
             return (low, *edges[1:].tolist()), "log"  # zeros stand in the first bin
-        return tuple(np.linspace(low, high, bins + 1).tolist()), "linear"
+        # In halves: between the largest floats of both signs there is more than a float can hold.
+        return tuple((2 * np.linspace(low / 2, high / 2, bins + 1)).tolist()), "linear"
 
     def _middle_range(self) -> tuple[float, float]:
         low, high = self.quantile(0.01), self._at(math.ceil(0.99 * (self.count - 1)))

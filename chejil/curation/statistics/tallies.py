@@ -22,7 +22,10 @@ ALIASES = {
 }
 """What is counted, and what columns are called that hold it; the first that a file has counts."""
 
-_HOST = r"^(?:[A-Za-z][A-Za-z0-9+.\-]*:)?(?://)?(?:[^/?#@]*@)?([^/?#:]+)"
+_HOST = r"^(?:[A-Za-z][A-Za-z0-9+.\-]*:)?//(?:[^/?#@]*@)?(\[[0-9A-Fa-f:.]+\]|[^/?#:@\[\]]+)"
+_BARE_HOST = r"^([^/?#:@\s\[\]]+\.[^/?#:@\s\[\]]+)(?::\d+)?(?:[/?#]|$)"
+"""A host without a scheme has a dot: `javascript:` and numbers name none."""
+
 NO_MONTH = "other"
 """A date that does not begin with a year and a month."""
 
@@ -33,7 +36,12 @@ def tally(name: str, column: pa.Array | pa.ChunkedArray) -> Counter[str | None]:
         return _of_codes(name, column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
     values = pl.Series(pl.from_arrow(_strings(column, name)))
     if name == "url":
-        values = values.str.extract(_HOST).str.to_lowercase().str.strip_chars_end(".")
+        values = (
+            values.str.extract(_HOST)
+            .fill_null(values.str.extract(_BARE_HOST))
+            .str.to_lowercase()
+            .str.strip_chars_end(".")
+        )
     if name == "month":
         month = values.str.extract(r"^\s*(\d{4}-(?:0[1-9]|1[0-2]))")
         values = pl.select(
@@ -58,7 +66,7 @@ def _of_codes(name: str, column: pa.DictionaryArray) -> Counter[str | None]:
 
 
 def _strings(column: pa.Array | pa.ChunkedArray, name: str) -> pa.Array | pa.ChunkedArray:
-    if pa.types.is_temporal(column.type) and name == "month":
+    if name == "month" and (pa.types.is_timestamp(column.type) or pa.types.is_date(column.type)):
         return column.cast(pa.timestamp("us", getattr(column.type, "tz", None))).cast(pa.string())
     return column if pa.types.is_string(column.type) else column.cast(pa.string())
 

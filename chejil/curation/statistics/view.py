@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
 
+from chejil.curation.reading.documents import REASONS
 from chejil.curation.report import megabytes, share
 from chejil.curation.statistics import footers, tallies
 from chejil.curation.statistics.statistics import Group, Statistics
 from chejil.curation.statistics.summary import Summary
 from chejil.curation.statistics.tallies import ALIASES
+from chejil.errors import ChejilError
 from chejil.filters.catalogue import SIGNALS
 from chejil.terminal import table
 
@@ -29,12 +31,25 @@ def statistics(found: Statistics) -> Iterator[RenderableType]:
     yield f"{', '.join(found.paths)}: {headline(found)}"
     if found.groups:
         yield by_group(found)
+    yield from _quarantined(found)
     yield from _duplicates(found)
     yield from _words(found)
     yield from _files(found)
     if found.names:
         yield columns(found)
-    yield from (f"stopped: {row['where'] or row['file']}: {row['what']}" for row in found.failed)
+    yield from (f"stopped: {_stopped(row)}" for row in found.failed)
+    yield from (f"torn: {name}: its compressed stream ends or breaks too early" for name in found.torn)
+
+
+def _stopped(row: Mapping[str, Any]) -> str:
+    return str(ChejilError(row["what"], where=row["where"] or row["file"], mend=row["mend"]))
+
+
+def _quarantined(found: Statistics) -> Iterator[RenderableType]:
+    counts = tallies.most_common(Counter(found.part.quarantined), len(REASONS))
+    if counts:
+        rows = [(reason, number, REASONS.get(reason or "", "")) for reason, number in counts]
+        yield table(("quarantined", "records>", ""), rows)
 
 
 def headline(found: Statistics) -> str:
@@ -42,7 +57,7 @@ def headline(found: Statistics) -> str:
     total = found.total
     parts = [f"{total.documents:,} documents"]
     if total.kept is not None:
-        parts.append(f"{total.kept:,} kept ({share(total.kept, total.documents)})")
+        parts.append(f"{total.kept:,} {kept_of(total)}")
     if total.bytes is not None:
         parts.append(f"{megabytes(total.bytes)} of text")
     if total.kept_bytes is not None:
@@ -57,6 +72,13 @@ def headline(found: Statistics) -> str:
         )
         parts.append(f"{total.tokens:,} tokens, {total.bytes_per_token:.3f} bytes a token{said}")
     return ", ".join(parts)
+
+
+def kept_of(total: Group) -> str:
+    """What stands behind the number of the kept: their share, of what a run judged."""
+    judged = total.judged or 0
+    of = f" of {judged:,} in runs" if judged < total.documents else ""
+    return f"kept{of} ({share(total.kept or 0, judged)})"
 
 
 def size_columns(found: Statistics) -> list[tuple[str, str]]:
@@ -90,7 +112,7 @@ def shown(value: str | None, name: str) -> str:
 def _duplicates(found: Statistics) -> Iterator[RenderableType]:
     rows = [
         (
-            kind,
+            kind.replace("_", " "),
             one["clusters"],
             one["documents"],
             one["copies"],
@@ -198,9 +220,11 @@ def unit(name: str) -> str:
 
 
 def nulls(summary: Summary) -> str:
-    """Share of rows without a value, whether it is null or the file has no such column."""
+    """Share of rows without a value, whether it is null or the file has no such column; and that of infinite values."""
     without = summary.nulls + summary.missing
-    return f"{without / (summary.count + without + summary.infinite):.1%}" if without else ""
+    rows = summary.count + without + summary.infinite
+    said = [f"{without / rows:.1%}"] if without else []
+    return ", ".join([*said, f"±∞ {summary.infinite / rows:.1%}"] if summary.infinite else said)
 
 
 def middle(summary: Summary) -> tuple[float | int | None, ...]:
