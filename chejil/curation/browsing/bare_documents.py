@@ -121,7 +121,7 @@ class BareDocuments:
         held: pl.DataFrame | None = None
         for rows in self._chosen(selection):
             columns = ("id", "text", "url", "timestamp", "license", "meta", *selection.by_signals)
-            rows = rows.select(dict.fromkeys(columns))
+            rows = rows.select(list(dict.fromkeys(columns)))
             rows = rows.with_columns(id_hashes(rows["id"], selection.seed))
             best = rows.sort("hash", maintain_order=True).head(sample)
             held = (
