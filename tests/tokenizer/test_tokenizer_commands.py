@@ -187,12 +187,16 @@ def test_the_table_of_an_extension(tmp_path, sample):
 
 
 def test_the_base_is_not_overwritten(tmp_path, sample):
-    """Its model was trained with its ids."""
+    """Its model was trained with its ids. Another way to write its folder is its folder still."""
     invoke("train", sample, "--vocab-size", 280, "--out", tmp_path / "a")
     before = files(tmp_path / "a")
+    (tmp_path / "link").symlink_to(tmp_path / "a")
 
+    for out in ("a", "sample/../a", "link"):
+        with pytest.raises(ChejilError, match="take the place of the base"):
+            invoke("extend", tmp_path / "a", "--with", sample, "--add", 5, "--out", f"{tmp_path}/{out}")
     with pytest.raises(ChejilError, match="take the place of the base"):
-        invoke("extend", tmp_path / "a", "--with", sample, "--add", 5, "--out", tmp_path / "a")
+        invoke("extend", tmp_path / "link", "--with", sample, "--add", 5, "--out", tmp_path / "a")
 
     assert files(tmp_path / "a") == before
 

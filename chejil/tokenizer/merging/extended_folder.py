@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from fsspec.implementations.local import LocalFileSystem
 
 from chejil import __version__
 from chejil.curation import shards
@@ -62,7 +63,9 @@ def extend(
 
 
 def _require_other_folder(base: Path, out: str) -> None:
-    if "://" not in out and Path(out).absolute() == base.parent.absolute():
+    files, folder = shards.file_system(out)
+    homes = {base.parent.resolve(), base.resolve().parent}
+    if isinstance(files, LocalFileSystem) and Path(folder).resolve() in homes:
         mend = "write to another folder: the base's ids are what its model was trained with"
         raise ChejilError("the extended tokenizer would take the place of the base", where=out, mend=mend)
 
