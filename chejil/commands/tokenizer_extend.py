@@ -44,11 +44,12 @@ def extend(
     """
     from chejil import terminal
     from chejil.curation.settings_file import of_options
-    from chejil.tokenizer.merging import extended_folder, training, training_view
+    from chejil.tokenizer.merging import extended_folder, training_view
     from chejil.tokenizer.merging.extending import ExtensionSettings
+    from chejil.tokenizer.vocabulary_sizes import size_of
 
     options = {
-        "add": training.size_of(add), "min_count": min_count, "character_coverage": coverage,
+        "add": size_of(add), "min_count": min_count, "character_coverage": coverage,
         "pattern": pattern, "multiple": multiple,
     }  # fmt: skip
     settings = of_options(ExtensionSettings, options)

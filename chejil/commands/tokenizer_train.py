@@ -68,10 +68,8 @@ def train(
 
     if bool(paths) == (words is not None):
         raise ChejilError("documents or word counts?", mend="give PATH… to count, or --words FILE, not both")
-    if vocab_size and sizes:
-        raise ChejilError("--vocab-size and --sizes are one too many", mend="--sizes 50k names one size, too")
     options: dict[str, Any] = {
-        "vocab_sizes": [training.size_of(size) for size in (sizes or vocab_size or "").split(",") if size] or None,
+        "vocab_sizes": _sizes(vocab_size, sizes),
         "pattern": pattern, "min_count": min_count, "chat_template": chat_template,
         "model_max_length": max_length, "multiple": multiple, **tokenizer_folder.named_roles(special or ()),
     }  # fmt: skip
@@ -97,3 +95,13 @@ def train(
             terminal.STDERR.print(warning, highlight=False, markup=False, soft_wrap=True)
     if source.failed:
         raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _sizes(vocab_size: str | None, sizes: str | None) -> tuple[int, ...] | None:
+    from chejil.tokenizer import vocabulary_sizes
+
+    if vocab_size is not None and sizes is not None:
+        raise ChejilError("--vocab-size and --sizes are one too many", mend="--sizes 50k names one size, too")
+    if vocab_size is not None:
+        return (vocabulary_sizes.size_of(vocab_size),)
+    return None if sizes is None else vocabulary_sizes.sizes_of(sizes)

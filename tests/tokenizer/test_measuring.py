@@ -405,5 +405,7 @@ def test_sizes_that_it_has_not(size, tmp_path):
     """Are refused."""
     with pytest.raises(ChejilError, match="tokens of 265"):
         opening.open_tokenizer(write(tmp_path / "t", SCHOOL) + f"@{size}")
-    with pytest.raises(ChejilError, match="are no sizes"):
+    with pytest.raises(ChejilError, match="no number of tokens"):
         sizes.sweep(["t"], "small")
+    with pytest.raises(ChejilError, match="names no size"):
+        sizes.sweep(["t"], ",")

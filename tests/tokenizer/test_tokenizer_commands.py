@@ -106,6 +106,12 @@ def test_what_one_should_know_is_said(tmp_path, sample):
     [
         (["--vocab-size", "259"], "no room for 4 special tokens and 256 bytes"),
         (["--vocab-size", "many"], "'many' is no number of tokens"),
+        (["--vocab-size", "nank"], "'nank' is no number of tokens"),
+        (["--vocab-size", "infk"], "'infk' is no number of tokens"),
+        (["--vocab-size", "1e3k"], "'1e3k' is no number of tokens"),
+        (["--vocab-size", ""], "'' is no number of tokens"),
+        (["--sizes", "300,x"], "'x' is no number of tokens"),
+        (["--sizes", ","], "names no size"),
         (["--vocab-size", "300", "--sizes", "300"], "one too many"),
         (["--words", "x.parquet"], "documents or word counts"),
         (["--pattern", "koan"], "no pattern 'koan'"),

@@ -7,8 +7,10 @@ import pytest
 import tokenizers
 
 from chejil.errors import ChejilError
+from chejil.tokenizer import vocabulary_sizes
 from chejil.tokenizer.counting.word_counts import WordCounts
-from chejil.tokenizer.files import tokenizer_file
+from chejil.tokenizer.files import byte_level, tokenizer_file
+from chejil.tokenizer.measuring import sizes
 from chejil.tokenizer.merging import training
 from chejil.tokenizer.merging.training import TrainingSettings
 from chejil.tokenizer.pretokens import patterns
@@ -127,4 +129,30 @@ def test_no_words(tmp_path):
 def test_a_size_that_is_no_number(text):
     """Told with an example."""
     with pytest.raises(ChejilError, match="no number of tokens"):
-        training.size_of(text)
+        vocabulary_sizes.size_of(text)
+
+
+@pytest.mark.parametrize("multiple", [1, 64, 128])
+def test_a_size_of_a_tokenizer_is_what_training_writes_for_it(tmp_path, multiple):
+    """Merge for merge, however many reserved tokens fill the larger one up."""
+    large = TrainingSettings(**{**SMALL, "vocab_sizes": (310,)}, multiple=multiple)
+    training.train(words_of(TEXTS), str(tmp_path / "large"), large)
+    several = TrainingSettings(**{**SMALL, "vocab_sizes": (261, 290, 300, 310)})
+    rows = training.train(words_of(TEXTS), str(tmp_path / "sizes"), several)
+    file = byte_level.read(str(tmp_path / "large"))
+
+    for row in rows:
+        small, written = sizes.shrunk(file, row.asked).content, byte_level.read(row.folder).content
+        assert small["model"]["merges"] == written["model"]["merges"]
+        assert len(small["model"]["merges"]) == row.merges == row.asked - 260
+    with pytest.raises(ChejilError, match="311 tokens of 310"):
+        sizes.shrunk(file, 311)
+
+
+def test_a_size_beyond_what_the_words_can_give(tmp_path):
+    """Takes the memory of the words, not of the number."""
+    settings = TrainingSettings(**{**SMALL, "vocab_sizes": (3_000_000_000,)})
+    (huge,) = training.train(words_of(TEXTS), str(tmp_path / "huge"), settings)
+
+    assert 300 < huge.tokens < 500
+    assert "not 3,000,000,000" in huge.warning

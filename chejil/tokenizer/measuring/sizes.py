@@ -13,11 +13,12 @@ import orjson
 
 from chejil.errors import ChejilError
 from chejil.tokenizer.files.byte_level import TokenizerFile
+from chejil.tokenizer.files.tokenizer_folder import RESERVED
+from chejil.tokenizer.vocabulary_sizes import size_name, size_of, sizes_of
 
-_SIZED = re.compile(r"(.+)@(\d+)(k?)")
-_MEND = (
-    "a number of tokens, special ones among them, that is larger than its bytes and at most its vocabulary"
-)
+_SIZED = re.compile(r"(.+)@([0-9][0-9_.]*[kK]?)")
+_RESERVED = re.compile(re.escape(RESERVED).replace(re.escape("{}"), "[0-9]+"))
+_MEND = "a number of tokens, special ones among them and reserved ones not, that is larger than its bytes and at most its vocabulary"
 
 
 def parsed(spec: str) -> tuple[str, int | None]:
@@ -29,7 +30,7 @@ def parsed(spec: str) -> tuple[str, int | None]:
     found = _SIZED.fullmatch(spec)
     if found is None or Path(spec).exists():
         return spec, None
-    return found[1], int(found[2]) * (1000 if found[3] else 1)
+    return found[1], size_of(found[2])
 
 
 def sweep(specs: Sequence[str], sizes: str) -> list[str]:
@@ -39,16 +40,17 @@ def sweep(specs: Sequence[str], sizes: str) -> list[str]:
     ['t@16k', 't@50304']
 
     Raises:
-        ChejilError: something else than numbers and commas.
+        ChejilError: something else than sizes and commas.
     """
-    wanted = [size.strip() for size in sizes.split(",") if size.strip()]
-    if not wanted or not all(re.fullmatch(r"\d+k?", size) for size in wanted):
-        raise ChejilError(f"--sizes '{sizes}' are no sizes", mend="--sizes 16k,32k,50k")
-    return [f"{spec}@{size}" for spec in specs for size in wanted]
+    wanted = sizes_of(sizes)
+    return [f"{spec}@{size_name(size)}" for spec in specs for size in wanted]
 
 
 def shrunk(file: TokenizerFile, size: int) -> TokenizerFile:
     """A tokenizer.json with the first merges only, so that it has `size` tokens; ids stay.
+
+    It has the merges that `train --sizes` writes for this size: reserved tokens, which fill the vocabulary up, do not
+    count, and stay.
 
     Raises:
         ChejilError: it is no BPE, or has not so many.
@@ -60,11 +62,14 @@ def shrunk(file: TokenizerFile, size: int) -> TokenizerFile:
         )
     pairs = [pair.split(" ", 1) if isinstance(pair, str) else pair for pair in model["merges"]]
     made = {one + other for one, other in pairs}
-    special = {one["content"] for one in file.content.get("added_tokens") or ()}
-    kept = {token for token in model["vocab"] if token not in made}
+    added = {one["content"] for one in file.content.get("added_tokens") or ()}
+    reserved = {token for token in added if _RESERVED.fullmatch(token)}
+    special = added - reserved
+    kept = {token for token in model["vocab"] if token not in made} - reserved
     room = size - len(kept | special)
-    if room < 0 or size > len({*model["vocab"], *special}):
-        said = f"{size:,} tokens of {len({*model['vocab'], *special}):,}, {len(kept | special):,} of them not merged"
+    there = len({*model["vocab"], *special} - reserved)
+    if room < 0 or size > there:
+        said = f"{size:,} tokens of {there:,}, {len(kept | special):,} of them not merged"
         raise ChejilError(said, where=file.path, mend=_MEND)
     merges = []
     for one, other in pairs:
@@ -74,6 +79,7 @@ def shrunk(file: TokenizerFile, size: int) -> TokenizerFile:
         room -= new
         kept.add(one + other)
         merges.append([one, other])
+    kept |= reserved
     vocab = {token: number for token, number in model["vocab"].items() if token in kept}
     content = {**file.content, "model": {**model, "vocab": vocab, "merges": merges}}
     return TokenizerFile(file.path, orjson.dumps(content), content)

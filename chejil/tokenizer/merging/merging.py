@@ -109,6 +109,8 @@ def merge_symbols(
     """
     _check(offsets, counts, len(symbols))
     first_id = max(tokens, default=-1) + 1 if next_id is None else next_id
+    # A merge leaves at least one symbol fewer: what is asked for beyond that takes no memory.
+    num_merges = min(num_merges, int(np.maximum(np.diff(offsets) - 1, 0).sum()))
     width = first_id + num_merges
     hashes, powers = np.zeros(width, np.uint64), np.ones(width, np.uint64)
     numbers = np.fromiter(tokens, np.int64, len(tokens))

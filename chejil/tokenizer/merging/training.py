@@ -27,6 +27,7 @@ from chejil.tokenizer.files.tokenizer_folder import FolderSettings
 from chejil.tokenizer.merging import merging
 from chejil.tokenizer.merging.merging import Merges
 from chejil.tokenizer.pretokens import patterns
+from chejil.tokenizer.vocabulary_sizes import size_name
 
 STAGE = "merge"
 _PARTS = 100
@@ -166,34 +167,6 @@ def described(words: WordCounts) -> dict[str, Any]:
     for array, kind in ((words.data, np.uint8), (words.offsets, np.int64), (words.counts, np.int64)):
         state.update(np.ascontiguousarray(array, kind).data)
     return {"types": len(words.counts), "occurrences": int(words.counts.sum()), "hash": state.hexdigest()}
-
-
-def size_name(size: int) -> str:
-    """A folder's name.
-
-    >>> size_name(50_000), size_name(50_304)
-    ('50k', '50304')
-    """
-    return f"{size // 1000}k" if size % 1000 == 0 else str(size)
-
-
-def size_of(text: str) -> int:
-    """A number of tokens as one types it; k is 1,000.
-
-    >>> size_of("50k"), size_of("50_304"), size_of("0.5k")
-    (50000, 50304, 500)
-
-    Raises:
-        ChejilError: it is none.
-    """
-    number, thousand = text.strip().lower().removesuffix("k"), text.strip().lower().endswith("k")
-    try:
-        found = float(number) * 1000 if thousand else float(int(number))
-    except ValueError:
-        found = -1.0
-    if found < 1 or found != int(found):
-        raise ChejilError(f"'{text}' is no number of tokens", mend="for instance 50k (50,000) or 50304")
-    return int(found)
 
 
 def _written(
