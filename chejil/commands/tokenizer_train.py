@@ -62,7 +62,7 @@ def train(
     from chejil.curation.settings_file import of_options
     from chejil.tokenizer.counting import counting, word_source
     from chejil.tokenizer.files import tokenizer_folder
-    from chejil.tokenizer.merging import training, training_view
+    from chejil.tokenizer.merging import training, training_folder, training_view
     from chejil.tokenizer.merging.training import TrainingSettings
     from chejil.tokenizer.pretokens import patterns
 
@@ -76,7 +76,10 @@ def train(
     settings = of_options(TrainingSettings, options)
     training.require_room(settings)
     how = patterns.pattern(settings.pattern)
-    with progress(log_json=log_json) as bars:
+    with (
+        progress(log_json=log_json) as bars,
+        training_folder.held(out, settings.vocab_sizes, bars.say, words),
+    ):
         if words is not None:
             source, name = word_source.kept(words, how if pattern else None)
             settings = settings.model_copy(update={"pattern": name or settings.pattern})

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from chejil.cli import app
 from chejil.errors import ChejilError
+from chejil.tokenizer import held_folder
 from chejil.tokenizer.files import tokenizer_file
 
 # "the sky is blue, the sea is blue", "members talked about the ferry in the hall", an AI in March
@@ -79,6 +80,75 @@ def test_word_counts_are_kept(tmp_path, sample):
         tmp_path / "t" / "tokenizer.json"
     ).read_bytes()
     assert (tmp_path / "s" / "280" / "tokenizer.json").exists()
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path, sample):
+    """The input's own, one with other files, one with a tokenizer of somebody else, a file."""
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "tokenizer.json").write_text("{}", "utf-8")
+    (tmp_path / "file").write_text("", "utf-8")
+    before = files(sample)
+
+    for out, message in (
+        (sample, "something else"),
+        (tmp_path, "something else"),
+        (mine, "no training wrote"),
+        (tmp_path / "file", "not a folder"),
+    ):
+        with pytest.raises(ChejilError, match=message):
+            invoke("train", sample, "--vocab-size", 280, "--out", out)
+
+    assert files(sample) == before
+    assert [path.name for path in mine.iterdir()] == ["tokenizer.json"]
+
+
+def test_one_tokenizer_and_several_sizes_are_never_mixed(tmp_path, sample):
+    """Another single size takes the place of the first; sizes stay among themselves."""
+    one, several, counts = (
+        tmp_path / "one",
+        tmp_path / "several",
+        tmp_path / "one" / "words" / "words.parquet",
+    )
+    invoke("train", sample, "--vocab-size", 280, "--out", one)
+    invoke("train", "--words", counts, "--sizes", "270,280", "--out", several)
+
+    with pytest.raises(ChejilError, match="holds a single tokenizer"):
+        invoke("train", sample, "--sizes", "270,280", "--out", one)
+    with pytest.raises(ChejilError, match=r"holds other sizes.*: 270, 280"):
+        invoke("train", "--words", counts, "--vocab-size", 280, "--out", several)
+    with pytest.raises(ChejilError, match=r"holds other sizes.*: 280"):
+        invoke("train", "--words", counts, "--sizes", "270,290", "--out", several)
+    invoke("train", sample, "--vocab-size", 280, "--out", tmp_path / "other")
+    with pytest.raises(ChejilError, match="words of another count"):
+        invoke("train", "--words", counts, "--vocab-size", 280, "--out", tmp_path / "other")
+
+    assert (
+        invoke("train", sample, "--vocab-size", 290, "--chat-template", "none", "--out", one).exit_code == 0
+    )
+    assert set(files(one)) == {
+        "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "tokenizer_manifest.json",
+    }  # fmt: skip
+
+
+def test_a_folder_in_use_is_refused(tmp_path, sample):
+    """By each command that writes one; afterwards nothing is left of the lock."""
+    invoke("train", sample, "--vocab-size", 280, "--out", tmp_path / "base")
+    calls = (
+        ("train", sample, "--vocab-size", 280),
+        ("extend", tmp_path / "base", "--with", sample, "--add", 5),
+        ("sample", sample, "--docs", 2),
+    )
+    for number, call in enumerate(calls):
+        out = tmp_path / f"out{number}"
+        with (
+            held_folder.held(str(out), print, lambda there: None),
+            pytest.raises(ChejilError, match="another call works in this folder"),
+        ):
+            invoke(*call, "--out", out)
+        assert not out.exists()
+        assert invoke(*call, "--out", out).exit_code == 0
+        assert not (out / ".lock").exists()
 
 
 def test_special_tokens_and_roles_are_settings(tmp_path, sample):

@@ -18,7 +18,10 @@ from chejil.tokenizer.vocabulary_sizes import size_name, size_of, sizes_of
 
 _SIZED = re.compile(r"(.+)@([0-9][0-9_.]*[kK]?)")
 _RESERVED = re.compile(re.escape(RESERVED).replace(re.escape("{}"), "[0-9]+"))
-_MEND = "a number of tokens, special ones among them and reserved ones not, that is larger than its bytes and at most its vocabulary"
+_MEND = (
+    "a number of tokens, special ones among them and reserved ones not, that is larger than its bytes "
+    "and at most its vocabulary"
+)
 
 
 def parsed(spec: str) -> tuple[str, int | None]:

@@ -21,7 +21,7 @@ from chejil.tokenizer import corpus
 from chejil.tokenizer.counting import counting, word_source
 from chejil.tokenizer.files import tokenizer_file, tokenizer_folder
 from chejil.tokenizer.files.tokenizer_file import TokenizerFile
-from chejil.tokenizer.merging import base_words, extending, fertility, training
+from chejil.tokenizer.merging import base_words, extending, fertility, training, training_folder
 from chejil.tokenizer.merging.extending import Extension, ExtensionSettings
 
 COPIED = ("tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja", "generation_config.json")
@@ -49,11 +49,12 @@ def extend(
     _require_other_folder(path, out)
     base = tokenizer_file.read(path)
     pattern = base_words.pattern_of(base, settings.pattern)
-    source = word_source.count(paths, pattern, out, workers, counting.Settings(), progress)
-    with training.told(settings.add, progress) as tell:
-        made = extending.extend(base, source.words, settings, tell)
-    provenance = {"words": training.described(source.words), "pattern": pattern.name, **source.provenance}
-    write(out, path, made, settings, provenance)
+    with training_folder.held(out, (), progress.say, copied=COPIED):
+        source = word_source.count(paths, pattern, out, workers, counting.Settings(), progress)
+        with training.told(settings.add, progress) as tell:
+            made = extending.extend(base, source.words, settings, tell)
+        provenance = {"words": training.described(source.words), "pattern": pattern.name, **source.provenance}
+        write(out, path, made, settings, provenance)
     rows = max(base.size, model_rows(path) or 0)
     return {
         **made.as_dict(), "folder": out, "model_rows": rows, "new_rows": max(0, made.size - rows),

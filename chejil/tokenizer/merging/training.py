@@ -114,6 +114,8 @@ def train(
     folders = {size: shards.join(out, size_name(size)) for size in settings.vocab_sizes}
     if len(folders) == 1:
         folders = dict.fromkeys(folders, out)
+    for folder in folders.values():  # all manifests first: sizes of two trainings never stand side by side
+        shards.remove(shards.join(folder, tokenizer_folder.MANIFEST))
     return [
         _written(folder, size, pairs[: size - first], found, pattern.regex, settings, made_of)
         for size, folder in folders.items()

@@ -24,11 +24,11 @@ import pyarrow.compute as pc
 import xxhash
 
 from chejil import __version__
-from chejil.curation import shards
+from chejil.curation import object_lock, shards
 from chejil.curation.executors.local import Executor
 from chejil.curation.progress import Progress, Silent
 from chejil.errors import ChejilError
-from chejil.tokenizer import corpus
+from chejil.tokenizer import corpus, held_folder
 from chejil.tokenizer.corpus import Piece
 from chejil.tokenizer.sampling import quotas, sample_keys
 from chejil.tokenizer.sampling.quotas import SampleSettings, Stratum
@@ -65,6 +65,23 @@ def sample(
     """
     pieces = corpus.pieces(paths)
     progress = progress or Silent()
+    with held_folder.held(out, progress.say, _foreign):
+        return _sampled(paths, pieces, settings, out, workers, progress)
+
+
+def _foreign(there: set[str]) -> str | None:
+    other = held_folder.but(there, (MANIFEST, "documents", "work"))
+    return f"this folder holds something else: {', '.join(other[:3])}" if other else None
+
+
+def _sampled(
+    paths: Sequence[str],
+    pieces: Sequence[Piece],
+    settings: SampleSettings,
+    out: str,
+    workers: int,
+    progress: Progress,
+) -> dict[str, Any]:
     key = _key(pieces, settings)
     done = _begun(out, key)
     if done is not None:
@@ -127,7 +144,7 @@ def _begun(out: str, key: str) -> dict[str, Any] | None:
     if done is not None and done.get("key") == key:
         return done
     plan = shards.read_json(shards.join(out, PLAN))
-    if done is None and plan is None and shards.is_folder(out) and shards.below(out, ""):
+    if done is None and plan is None and set(shards.below(out, "")) - {object_lock.NAME}:
         raise ChejilError("this folder holds something else", where=out, mend="choose another --out")
     if done is not None or (plan is not None and plan.get("key") != key):
         for name in (MANIFEST, "documents", WORK):  # the manifest first: half a sample never looks whole
