@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from chejil.commands.options import JsonOption, LogJsonOption, SetOption, WorkersOption, progress
+from chejil.errors import ChejilError
 
 
 def sample(
@@ -17,7 +18,7 @@ def sample(
         ),
     ],
     out: Annotated[str, typer.Option(help="Folder or URL for the sample.")],
-    docs: Annotated[int | None, typer.Option(min=0, help="Documents, exactly.")] = None,
+    docs: Annotated[int | None, typer.Option(min=1, help="Documents, exactly.")] = None,
     config: Annotated[
         str | None, typer.Option(metavar="FILE", help="Settings (YAML): quotas and more.")
     ] = None,
@@ -36,6 +37,9 @@ def sample(
     from chejil.tokenizer.sampling import sample_view, sampling
     from chejil.tokenizer.sampling.quotas import SampleSettings
 
+    if docs is None and config is None and not set_:
+        mend = "--docs 100000, --set bytes=1000000000, or quotas in a file: --config FILE"
+        raise ChejilError("how large shall the sample be?", mend=mend)
     given = [f"docs={docs}"] if docs is not None else []
     settings = settings_file.load(SampleSettings, config, [*given, *(set_ or ())])
     with progress(log_json=log_json) as bars:

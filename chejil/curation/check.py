@@ -56,7 +56,7 @@ def check(marked: MarkedYaml, settings: Sequence[str] = (), only: Collection[str
             marked_yaml.override(marked, setting, written_out)
         except ChejilError as error:
             problems.append(error)
-    recipe, faults = settings_file.form(Recipe, marked, {"executor": EXECUTORS})
+    recipe, faults = settings_file.form(Recipe, marked, {"executor": EXECUTORS}, "the recipe")
     problems += faults
     problems += _sense(marked, only)
     if problems:

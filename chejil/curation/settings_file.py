@@ -33,7 +33,9 @@ def load(model: type[Model], path: str | None, settings: Sequence[str] = ()) -> 
         RecipeError: everything that is wrong, in the order of the file.
         ChejilError: it cannot be read.
     """
-    marked = marked_yaml.read(text_of(path), path) if path else MarkedYaml("--set", {})
+    marked = (
+        marked_yaml.read(text_of(path), path) if path else MarkedYaml("--set" if settings else "settings", {})
+    )
     marked.data = {} if marked.data is None else marked.data
     for setting in settings:
         marked_yaml.override(marked, setting)
@@ -86,18 +88,19 @@ def shipped() -> list[File]:
 
 
 def form(
-    model: type[Model], marked: MarkedYaml, kinds: Kinds | None = None
+    model: type[Model], marked: MarkedYaml, kinds: Kinds | None = None, whole: str = "the settings"
 ) -> tuple[Model | None, list[ChejilError]]:
     """The model, or every fault of its form.
 
     Args:
         kinds: fields of the model that hold one of several models.
+        whole: what a fault of no single field is a fault of.
     """
     try:
         return model.model_validate(marked.data), []
     except ValidationError as error:
         faults = error.errors(include_url=False)
-        return None, [_fault(model, marked, fault, kinds or {}) for fault in faults]
+        return None, [_fault(model, marked, fault, kinds or {}, whole) for fault in faults]
 
 
 def by_place(problem: ChejilError) -> tuple[int, int, int]:
@@ -106,7 +109,7 @@ def by_place(problem: ChejilError) -> tuple[int, int, int]:
     return (0, int(placed[1]), int(placed[2])) if placed else (1, 0, 0)
 
 
-def _fault(root: type[BaseModel], marked: MarkedYaml, fault: Any, kinds: Kinds) -> ChejilError:
+def _fault(root: type[BaseModel], marked: MarkedYaml, fault: Any, kinds: Kinds, whole: str) -> ChejilError:
     path = tuple(step for step in fault["loc"] if step != "[key]")
     kind = None
     if path[1:2] and path[1] in kinds.get(str(path[0]), ()):
@@ -125,8 +128,11 @@ def _fault(root: type[BaseModel], marked: MarkedYaml, fault: Any, kinds: Kinds) 
         return ChejilError(f"'{name}' is not a language", where=where, mend=did_you_mean(name, LANGUAGES))
     message = fault["msg"].removeprefix("Value error, ")
     shown = repr(fault["input"]) if not isinstance(fault["input"], dict | list) else None
-    subject = ".".join(map(str, path)) or "the recipe"
-    return ChejilError(f"{subject}: {message}" + (f", not {shown[:80]}" if shown else ""), where=where)
+    subject = ".".join(map(str, path)) or whole
+    mend = None if path else f"these can be given: {', '.join(root.model_fields)}"
+    return ChejilError(
+        f"{subject}: {message}" + (f", not {shown[:80]}" if shown else ""), where=where, mend=mend
+    )
 
 
 def _known(model: Any, path: Path) -> list[str]:

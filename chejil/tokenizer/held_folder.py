@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -61,7 +61,6 @@ def names(files: Any, path: str) -> set[str]:
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
     made = not folder.exists()
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / object_lock.NAME
     with _lock_file(path):
         try:
@@ -69,7 +68,8 @@ def _locked(folder: Path) -> Iterator[None]:
         finally:
             path.unlink(missing_ok=True)
             if made and not any(folder.iterdir()):
-                folder.rmdir()
+                with suppress(OSError):
+                    folder.rmdir()
 
 
 def _lock_file(path: Path) -> IO[str]:
@@ -77,7 +77,11 @@ def _lock_file(path: Path) -> IO[str]:
     import fcntl
 
     while True:
-        lock = path.open("a")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock = path.open("a")
+        except FileNotFoundError:  # its holder has removed the folder, too
+            continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

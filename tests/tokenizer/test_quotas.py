@@ -133,6 +133,7 @@ def test_quotas_that_cannot_be_met_are_named(values, what):
     ("values", "what"),
     [
         ({}, "give `docs`, `bytes`, or quotas"),
+        ({"docs": 0}, "greater than or equal to 1"),
         ({"docs": 1, "bytes": 1}, "exclude each other"),
         ({"quotas": [{"share": 0.5}]}, "give `docs`, `bytes`, or quotas"),
         ({"docs": 1, "temperature": 0}, "greater than 0"),

@@ -74,10 +74,11 @@ def test_the_smallest_hashes_of_each_stratum_are_taken(tmp_path_factory, num, sh
     frame = documents(num)
     corpus = corpus_of(frame, folder / "corpus", files)
 
-    content, sample = drawn([corpus], folder / "out", docs=int(num * share), seed=seed, max_chars=5)
+    docs = max(1, int(num * share))
+    content, sample = drawn([corpus], folder / "out", docs=docs, seed=seed, max_chars=5)
 
     given = {(row["source"], row["lang"]): row["allotted"] for row in content["strata"]}
-    assert len(sample) == int(num * share) == sum(row["docs"] for row in content["strata"])
+    assert len(sample) == docs == sum(row["docs"] for row in content["strata"])
     assert dict(zip(sample["id"], sample["text"], strict=True)) == expected(frame, seed, given, 5)
 
 

@@ -151,6 +151,21 @@ def test_a_folder_in_use_is_refused(tmp_path, sample):
         assert not (out / ".lock").exists()
 
 
+@pytest.mark.parametrize("options", [(), ("--config", "empty.yaml"), ("--set", "seed=2")])
+def test_a_sample_of_no_size_is_told(tmp_path, sample, monkeypatch, options):
+    """In words of a sample, with what to give."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "empty.yaml").write_text("", "utf-8")
+
+    with pytest.raises(ChejilError) as raised:
+        invoke("sample", sample, "--out", tmp_path / "out", *options)
+
+    assert "recipe" not in str(raised.value)
+    assert "docs" in str(raised.value)
+    assert "bytes" in str(raised.value)
+    assert invoke("sample", sample, "--out", tmp_path / "out", "--docs", 0).exit_code == 2
+
+
 def test_special_tokens_and_roles_are_settings(tmp_path, sample):
     """They get the first ids, in the order given."""
     special = ("--special", "bos=<s>", "--special", "eos=</s>", "--special", "<sep>")

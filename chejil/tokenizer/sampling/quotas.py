@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from chejil.errors import ChejilError
 
 Amount = Annotated[int, Field(ge=0)]
+Total = Annotated[int, Field(ge=1)]
 
 
 class Stratum(NamedTuple):
@@ -56,8 +57,8 @@ class SampleSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    docs: Amount | None = Field(None, description="Documents of the sample.")
-    bytes: Amount | None = Field(
+    docs: Total | None = Field(None, description="Documents of the sample.")
+    bytes: Total | None = Field(
         None, description="Bytes of text of the sample, at most, instead of documents."
     )
     unit: Literal["docs", "bytes"] = Field("docs", description="Of the quotas, where neither total is given.")
