@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from chejil.errors import ChejilError
 
 RecipeArgument = Annotated[str, typer.Argument(help="A recipe's file, or the bare name of one that ships.")]
 RunArgument = Annotated[str, typer.Argument(help="A run's folder or URL.")]
@@ -24,6 +27,21 @@ LogJsonOption = Annotated[
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes [default: the cores].")
 ]
+
+
+def require_page(html: Path | None) -> None:
+    """Refuse a place for a page that cannot be one, before hours of work.
+
+    Raises:
+        ChejilError: it is a folder, or below a file.
+    """
+    if html is None:
+        return
+    if html.is_dir():
+        raise ChejilError("a folder", where=str(html), mend=f"name a file, e.g. {html / 'report.html'}")
+    if any(parent.is_file() for parent in html.parents):
+        raise ChejilError("below a file", where=str(html), mend="name a file in a folder")
+
 
 EXIT_INTERRUPTED = 130
 """Ctrl-C: 128 and the number of the signal."""

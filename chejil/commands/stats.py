@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chejil.commands.options import JsonOption, LogJsonOption, WorkersOption, progress
+from chejil.commands.options import JsonOption, LogJsonOption, WorkersOption, progress, require_page
 from chejil.errors import ChejilError
 
 EXIT_INCOMPLETE = 3
@@ -57,8 +57,7 @@ def stats(
         raise ChejilError(
             "--tokenizer-sample is for --tokenizer", mend="name a tokenizer.json, or leave it out"
         )
-    if html is not None and html.is_dir():
-        raise ChejilError("a folder", where=str(html), mend=f"name a file, e.g. {html / 'stats.html'}")
+    require_page(html)
     settings = Settings(names, tokenizer, tokenizer_sample, not no_text)
     with progress(after="nothing was written", log_json=log_json) as bars:
         found = collect(paths, settings, workers or terminal.cores(), bars)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chejil.commands.options import JsonOption, LogJsonOption, WorkersOption, progress
+from chejil.commands.options import JsonOption, LogJsonOption, WorkersOption, progress, require_page
 
 
 def measure(
@@ -56,8 +56,9 @@ def measure(
     from chejil.curation import shards
     from chejil.tokenizer.measuring import measure as measuring
     from chejil.tokenizer.measuring import page, view
-    from chejil.tokenizer.measuring.sizes import sweep
+    from chejil.tokenizer.measuring.sizes import equal, sweep
 
+    require_page(html)
     specs = sweep(tokenizers, sizes) if sizes is not None else tokenizers
     settings = measuring.Settings(docs, parallel, morphemes, speed)
     with progress(after="nothing was written", log_json=log_json) as bars:
@@ -65,5 +66,7 @@ def measure(
     if html:
         shards.write_bytes(str(html.parent), html.name, page.page(card).encode())
     terminal.show(card, json, view.report_card)
+    for said in equal(specs):
+        terminal.STDERR.print(said, highlight=False, markup=False, soft_wrap=True)
     if html:
         terminal.STDERR.print(f"written: {html}", highlight=False, markup=False, soft_wrap=True)

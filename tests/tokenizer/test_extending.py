@@ -95,7 +95,7 @@ def test_every_id_of_the_base_stays(three):
     assert made.base_size == size
     assert made.characters + made.merges == 60
     assert made.size % 16 == 0
-    assert made.as_dict()["new_rows"] == made.size - size
+    assert made.as_dict()["new_ids"] == made.size - size
 
 
 def test_text_of_the_base_is_encoded_as_before(three):

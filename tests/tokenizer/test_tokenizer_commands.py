@@ -10,6 +10,7 @@ from chejil.cli import app
 from chejil.errors import ChejilError
 from chejil.tokenizer import held_folder
 from chejil.tokenizer.files import tokenizer_file
+from chejil.tokenizer.measuring import sizes
 
 # "the sky is blue, the sea is blue", "members talked about the ferry in the hall", an AI in March
 TEXTS = (
@@ -203,6 +204,8 @@ def test_what_one_should_know_is_said(tmp_path, sample):
         (["--special", "eos=<e>", "--special", "<e>"], "the special token <e> is named twice"),
         (["--special", "<e>"], "no eos token"),
         (["--special", "eos=a", "--chat-template", "none"], "cannot be a special token"),
+        (["--special", "eos=다", "--chat-template", "none"], "text has it, too"),  # the end of a sentence
+        (["--special", "eos=</s>", "--special", "end.", "--chat-template", "none"], "mark it, as <.end"),
         (["--multiple", "0"], "multiple"),
         (["--chat-template", "nope.jinja"], "no chat template"),
     ],
@@ -258,6 +261,7 @@ def test_a_tokenizer_is_extended(tmp_path, sample):
 
     assert done.exit_code == 0
     assert (found["base_size"], found["size"], found["model_rows"], found["new_rows"]) == (290, 384, 320, 64)
+    assert found["new_ids"] == 94
     assert found["after"]["eojeol"] < found["before"]["eojeol"] / 2
     assert found["after"]["word"] <= found["before"]["word"]
     assert base.vocabulary.items() <= made.vocabulary.items()
@@ -300,3 +304,24 @@ def test_a_faulty_base_is_told(tmp_path, sample):
         invoke("extend", tmp_path, "--with", sample, "--add", 5, "--out", tmp_path / "b")
     with pytest.raises(ChejilError, match="no tokenizer"):
         invoke("extend", sample, "--with", sample, "--add", 5, "--out", tmp_path / "b")
+
+
+def test_a_report_that_cannot_be_written_is_refused_first(tmp_path, sample):
+    """Before anything is measured: not even the tokenizer is looked for."""
+    with pytest.raises(ChejilError, match="a folder") as raised:
+        invoke("measure", tmp_path / "none", "--on", sample, "--html", tmp_path)
+    with pytest.raises(ChejilError, match="below a file"):
+        invoke("measure", tmp_path / "none", "--on", sample, "--html", sample / "0.jsonl" / "a.html")
+
+    assert "report.html" in raised.value.mend
+
+
+def test_equal_tokenizers_are_told(tmp_path):
+    """By name, and by content; another size is another tokenizer."""
+    for name, content in (("a", "{}"), ("b", "{}"), ("c", "[]")):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tokenizer.json").write_text(content, "utf-8")
+    a, b, c = (str(tmp_path / name) for name in "abc")
+
+    assert list(sizes.equal([a, c, b, f"{b}@1k"])) == [f"{b} is the same tokenizer as {a}"]
+    assert list(sizes.equal([a, c, a])) == [f"{a} was given twice, and is measured once"]

@@ -15,6 +15,7 @@ and have a name each, so that a later one needs no new row.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
@@ -64,7 +65,20 @@ class FolderSettings(BaseModel):
                 raise ValueError(f"the special token {token} is named twice")
             if not token or token.isspace() or token in byte_alphabet.BYTES:
                 raise ValueError(f"'{token}' cannot be a special token: it would stand for text")
+            if not _is_marked(token):
+                raise ValueError(
+                    f"'{token}' cannot be a special token: text has it, too, and other tools would read it there as "
+                    f"special; mark it, as <|{token}|>"
+                )
         return tokens
+
+
+def _is_marked(token: str) -> bool:
+    """Whether it has a character that prose seldom has: a bracket, `<`, `>`, `|`, `_`, or none that is printed."""
+    return any(
+        char in "<>|_▁" or unicodedata.category(char) in ("Ps", "Pe", "Cc", "Cf", "Co", "Cn")
+        for char in token
+    )
 
 
 def named_roles(given: Sequence[str]) -> dict[str, Any]:

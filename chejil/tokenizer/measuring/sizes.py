@@ -5,14 +5,17 @@ tokenizer, merge for merge. `PATH@32k` names it, and a sweep costs no training.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from chejil.curation.shards import file_hash
 from chejil.errors import ChejilError
 from chejil.tokenizer.files.byte_level import TokenizerFile
+from chejil.tokenizer.files.tokenizer_file import NAME
 from chejil.tokenizer.files.tokenizer_folder import RESERVED
 from chejil.tokenizer.vocabulary_sizes import size_name, size_of, sizes_of
 
@@ -47,6 +50,24 @@ def sweep(specs: Sequence[str], sizes: str) -> list[str]:
     """
     wanted = sizes_of(sizes)
     return [f"{spec}@{size_name(size)}" for spec in specs for size in wanted]
+
+
+def equal(specs: Sequence[str]) -> Iterator[str]:
+    """What to say of tokenizers that were given twice: by the same name, or with the same tokenizer.json.
+
+    >>> list(equal(["t", "u", "t"]))
+    ['t was given twice, and is measured once']
+    """
+    seen: dict[tuple[str, int | None], str] = {}
+    for spec, times in Counter(specs).items():
+        if times > 1:
+            yield f"{spec} was given twice, and is measured once"
+        path, size = parsed(spec)
+        file = Path(path, NAME) if Path(path).is_dir() else Path(path)
+        content = file_hash(str(file)) if file.is_file() else spec
+        first = seen.setdefault((content, size), spec)
+        if first != spec:
+            yield f"{spec} is the same tokenizer as {first}"
 
 
 def shrunk(file: TokenizerFile, size: int) -> TokenizerFile:

@@ -38,8 +38,8 @@ def extend(
     """Extend the tokenizer of a file or folder by the words of a corpus, and write it.
 
     Returns:
-        What `Extension.as_dict` says, tokens per eojeol and word before and after, rows of the model before and new
-        ones, warnings, and files that could not be read.
+        What `Extension.as_dict` says, tokens per eojeol and word before and after, rows of the model before
+        (`model_rows`) and by how many it must grow (`new_rows`), warnings, and files that could not be read.
 
     Raises:
         ChejilError: a faulty base, one that cannot be extended, nothing to learn, `out` is the base's folder.

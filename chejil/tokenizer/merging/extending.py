@@ -60,10 +60,10 @@ class Extension:
     last_count: int | None
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON, without the content."""
+        """For JSON, without the content; `new_ids` are those behind the base's, reserved ones among them."""
         row = asdict(self)
         del row["content"]
-        return {**row, "new_rows": self.size - self.base_size}
+        return {**row, "new_ids": self.size - self.base_size}
 
 
 def extend(
