@@ -27,7 +27,7 @@ def settings(**values):
 @given(sizes=strata, share=st.floats(0, 1), temperature=st.floats(0.2, 50) | st.just(math.inf))
 def test_what_is_given_adds_up_to_the_sample(sizes, share, temperature):
     """Exactly, whatever the sizes; no stratum gives more than it has."""
-    total = int(sum(sizes.values()) * share)
+    total = max(1, int(sum(sizes.values()) * share))
 
     given = {s: one.given for s, one in allot(sizes, settings(docs=total, temperature=temperature)).items()}
 
