@@ -264,6 +264,23 @@ def test_a_torn_input_stops_alone_and_the_exit_code_says_so(documents, tokenizer
     assert TokenShards(out).manifest["failed"] == []
 
 
+def test_records_without_a_text_are_counted_by_reason(tokenizer, tmp_path, capsys):
+    """In the manifest, also when nothing is left to do, and in what is shown; without any document it is an error."""
+    lines, out = tmp_path / "in.jsonl", str(tmp_path / "out")
+    lines.write_text('{"text": "the ferry"}\n{"body": "the ferry"}\n{"text": nothing\n', "utf-8")
+
+    first = encode([str(lines)], tokenizer, out).content
+    assert (first["documents"], sorted(first["rejected"].values())) == (1, [1, 1])
+    with pytest.raises(SystemExit):
+        main(["encode", str(lines), "--tokenizer", tokenizer, "--out", out, "--workers", "1"])
+    assert "no documents: 1 " in capsys.readouterr().out
+    assert TokenShards(out).manifest == first
+    lines.write_text('{"body": "the ferry"}\n', "utf-8")
+    refused("no documents: 1 ", [str(lines)], tokenizer, out)
+    with pytest.raises(ChejilError, match="no finished token shards"):
+        TokenShards(out)
+
+
 def test_a_full_disk_is_said_and_nothing_half_written_stays(
     documents, tokenizer, encoded, tmp_path, monkeypatch
 ):

@@ -10,6 +10,7 @@ Bytes of the output depend on the inputs' content, the tokenizer and the setting
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
@@ -98,6 +99,8 @@ def encode(
         units = encoding_units.plan(found, origins.hashes, job)
         records, failed = _do(units, job, executor, progress, done)
         done.content = _manifest(job, file, settings, origins, records, failed)
+        if not done.content["documents"]:
+            raise next(iter(failed.values()), corpus.nothing(paths, done.content["rejected"]))
         encoding_folder.sweep(out, _known(records))
         shards.write_json(out, token_shards.MANIFEST, done.content)
     done.seconds = time.monotonic() - started
@@ -167,6 +170,7 @@ def _manifest(
         "end_of_document": None if end is None else {"token": end, "id": job.last},
         "inputs": encoding_inputs.for_manifest(origins),
         **_sizes(rows),
+        "rejected": _rejected(records),
         "groups": _groups(rows),
         "shards": rows,
         "files": files,
@@ -177,6 +181,14 @@ def _manifest(
 def _failure(name: str, error: ChejilError) -> dict[str, Any]:
     where = None if error.where is None else PurePosixPath(error.where).name
     return {"unit": name, "what": error.what, "where": where}
+
+
+def _rejected(records: Mapping[str, dict[str, Any]]) -> dict[str, int]:
+    """Records that are no documents, by reason."""
+    found: Counter[str] = Counter()
+    for record in records.values():
+        found.update(record["rejected"])
+    return dict(sorted(found.items()))
 
 
 def _groups(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -10,8 +10,8 @@ the fingerprint is the same; training refuses to resume on another one. A mixtur
 both by source and language. The files are described in token_shard_writer.py; the manifest is
 
     format, dtype, num_ids, tokenizer {hash, file}, end_of_document {token, id} or null,
-    inputs [kind, name, hash], documents, tokens, bytes, bytes_per_token, groups [...], shards [...],
-    files {path: rows, bytes, hash}, failed [...]
+    inputs [kind, name, hash], documents, tokens, bytes, bytes_per_token, rejected {reason: count}, groups [...],
+    shards [...], files {path: rows, bytes, hash}, failed [...]
 
 1.4 T tokens of two bytes in shards of 70 M are 20,000 shards: a manifest of 12 MB, read once. Shards on object storage
 are read in ranges (`read`), or copied; only local ones can be mapped.
