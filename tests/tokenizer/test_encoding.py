@@ -1,6 +1,7 @@
 """`chejil encode`: the same bytes for any worker count and after a kill; what has changed is noticed."""
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -334,6 +335,39 @@ def test_verify_finds_what_has_changed(encoded, tmp_path, capsys):
     assert "its content has changed" in capsys.readouterr().out
     with pytest.raises(ChejilError, match="a token shard is missing"):
         _ = TokenShards(str(out)).shards[1].tokens
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda made: made.update(tokens=1), "totals"),
+        (lambda made: made.update(bytes_per_token=9.0), "totals"),
+        (lambda made: made["groups"][0].update(documents=1), "groups"),
+        (lambda made: made["groups"][0].update(bytes_per_token=9.0), "groups"),
+        (lambda made: made["shards"][0].update(bytes=1), "its counts differ"),
+        (lambda made: made["shards"][0].update(lang="fr"), "another source or language"),
+        (lambda made: made["tokenizer"].update(hash="0" * 32), "another tokenizer"),
+        (lambda made: made.update(num_ids=made["num_ids"] + 1), "ids, not"),
+    ],
+)
+def test_verify_recomputes_what_the_manifest_says(encoded, tmp_path, change, said):
+    """Totals, groups and ratios from the side tables, and the tokenizer that lies there."""
+    shutil.copytree(encoded, tmp_path / "out")
+    file = tmp_path / "out/manifest.json"
+    content = json.loads(file.read_text("utf-8"))
+    change(content)
+    file.write_text(json.dumps(content), "utf-8")
+
+    assert said in " ".join(verify(str(tmp_path / "out")))
+
+
+def test_verify_finds_a_changed_or_torn_tokenizer(encoded, tmp_path):
+    """The copy beside the shards."""
+    shutil.copytree(encoded, tmp_path / "out")
+    small.saved(small.trained(size=400), tmp_path / "out")
+    assert verify(str(tmp_path / "out")) == ["tokenizer.json: another tokenizer than that of the tokens"]
+    (tmp_path / "out/tokenizer.json").write_text("{")
+    assert "tokenizer.json: not JSON" in verify(str(tmp_path / "out"))[0]
 
 
 def test_names_of_sources_never_lead_out_of_the_folder():

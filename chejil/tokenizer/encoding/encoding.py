@@ -169,9 +169,9 @@ def _manifest(
         "tokenizer": {"hash": file.hash, "file": encoding_folder.TOKENIZER},
         "end_of_document": None if end is None else {"token": end, "id": job.last},
         "inputs": encoding_inputs.for_manifest(origins),
-        **_sizes(rows),
+        **token_shards.sizes(rows),
         "rejected": _rejected(records),
-        "groups": _groups(rows),
+        "groups": token_shards.group_sizes(rows),
         "shards": rows,
         "files": files,
         "failed": [_failure(name, error) for name, error in sorted(failed.items())],
@@ -189,19 +189,3 @@ def _rejected(records: Mapping[str, dict[str, Any]]) -> dict[str, int]:
     for record in records.values():
         found.update(record["rejected"])
     return dict(sorted(found.items()))
-
-
-def _groups(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    names = sorted({(row["source"], row["lang"]) for row in rows})
-    parts = [[row for row in rows if (row["source"], row["lang"]) == name] for name in names]
-    return [
-        {"source": source, "lang": lang, "shards": len(part), **_sizes(part)}
-        for (source, lang), part in zip(names, parts, strict=True)
-    ]
-
-
-def _sizes(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Sums; bytes a token counts the tokens that end documents, as a budget of tokens does."""
-    sums = {name: sum(row[name] for row in rows) for name in ("documents", "tokens", "bytes")}
-    ratio = sums["bytes"] / sums["tokens"] if sums["tokens"] else 0.0
-    return {**sums, "bytes_per_token": round(ratio, 6)}
