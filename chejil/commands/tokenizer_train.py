@@ -60,6 +60,7 @@ def train(
     """
     from chejil import terminal
     from chejil.curation.settings_file import of_options
+    from chejil.tokenizer import corpus
     from chejil.tokenizer.counting import counting, word_source
     from chejil.tokenizer.files import tokenizer_folder
     from chejil.tokenizer.merging import training, training_folder, training_view
@@ -87,12 +88,18 @@ def train(
             counts = counting.Settings(min_count=min_word_count)
             source = word_source.count(paths or (), how, out, workers or terminal.cores(), counts, bars)
         found = training.train(source.words, out, settings, source.provenance, bars)
-    content = {"tokenizers": [row.as_dict() for row in found], "failed": source.failed}
+    content = {
+        "tokenizers": [row.as_dict() for row in found],
+        "rejected": source.rejected,
+        "failed": source.failed,
+    }
     terminal.show(content, json, lambda _: training_view.trained(found))
     warnings = [row.warning for row in found]
     if gpus is not None:
         warnings += [tokenizer_folder.sharding_warning(row.size, gpus) for row in found]
     warnings += [f"not read: {row['file']}: {row['what']}" for row in source.failed]
+    if source.rejected:
+        warnings.append(f"no documents: {corpus.told(source.rejected)}")
     for warning in dict.fromkeys(warnings):
         if warning is not None:
             terminal.STDERR.print(warning, highlight=False, markup=False, soft_wrap=True)

@@ -8,7 +8,7 @@ Batches hold at most 32 MiB of text (or one document), whatever the row groups a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Literal
@@ -82,10 +82,26 @@ def pieces(paths: Sequence[str]) -> list[Piece]:
     return [found[name] for name in sorted(found)]
 
 
-def nothing(paths: Sequence[str]) -> ChejilError:
-    """What is said of paths without a single document."""
+def nothing(paths: Sequence[str], rejected: Mapping[str, int] | None = None) -> ChejilError:
+    """What is said of paths without a single document.
+
+    Args:
+        rejected: records that are none, by reason.
+    """
+    if rejected:
+        mend = "name the column of the text by a recipe with `columns:`, or mend the file"
+        return ChejilError(f"no documents: {told(rejected)}", where=", ".join(paths), mend=mend)
     mend = "a run needs the stage `write`, and documents that it keeps (chejil stats)"
     return ChejilError("no documents", where=", ".join(paths), mend=mend)
+
+
+def told(rejected: Mapping[str, int]) -> str:
+    """Counts of records that are no documents, for a line of text.
+
+    >>> told({"no text": 1200, "not JSON": 3})
+    '1,200 no text, 3 not JSON'
+    """
+    return ", ".join(f"{number:,} {reason}" for reason, number in rejected.items())
 
 
 def _of_parquet(url: str, kind: Kind) -> Iterator[Piece]:

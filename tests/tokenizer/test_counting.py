@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Regex, pre_tokenizers
 
+from chejil.curation.progress import Silent
 from chejil.errors import ChejilError
-from chejil.tokenizer.counting import counting, word_counts, word_runs
+from chejil.tokenizer.counting import counting, word_counts, word_runs, word_source
 from chejil.tokenizer.counting.counting import Settings, count
 from chejil.tokenizer.counting.word_table import OVERLONG, OVERLONG_BYTES, WHOLE, WordTable
 from chejil.tokenizer.pretokens import patterns
@@ -172,6 +173,20 @@ def test_a_torn_file_is_named_and_the_others_are_counted(tmp_path):
     found = count(paths, "koen", str(tmp_path / "out"))
     assert [Path(row["file"]).name.split("#")[0] for row in found.manifest["failed"]] == ["0.parquet"]
     assert found.manifest["documents"] == 20
+
+
+def test_records_without_a_text_are_counted_by_reason(tmp_path):
+    """In the manifest and in what a tokenizer says of its words; without any document it is an error."""
+    lines, out = tmp_path / "in.jsonl", str(tmp_path / "out")
+    lines.write_text('{"text": "the ferry"}\n{"body": "the ferry"}\n{"text": nothing\n', "utf-8")
+
+    counted = word_source.count([str(lines)], patterns.pattern("koen"), out, 1, Settings(), Silent())
+    assert counted.provenance["counted"]["documents"] == 1
+    assert sum(counted.rejected.values()) == 2
+    assert len(counted.rejected) == 2
+    lines.write_text('{"body": "the ferry"}\n', "utf-8")
+    with pytest.raises(ChejilError, match="no documents: 1 "):
+        count([str(lines)], "koen", out)
 
 
 def test_a_corpus_without_words_is_refused(tmp_path):

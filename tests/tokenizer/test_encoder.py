@@ -223,7 +223,7 @@ def test_ids_on_real_shards_equal_those_of_tokenizers(corpus, made, pattern):
         (None, "no such tokenizer"),
         ("{", "not JSON"),
         ("[1]", "no tokenizer"),
-        ('{"model": {"type": "BPE"}}', "cannot read"),
+        ('{"model": {"type": "BPE"}}', "no model with a vocabulary"),
     ],
 )
 def test_what_is_no_tokenizer_is_refused(tmp_path, content, what):

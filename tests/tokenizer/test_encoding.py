@@ -1,6 +1,7 @@
 """`chejil encode`: the same bytes for any worker count and after a kill; what has changed is noticed."""
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -264,6 +265,23 @@ def test_a_torn_input_stops_alone_and_the_exit_code_says_so(documents, tokenizer
     assert TokenShards(out).manifest["failed"] == []
 
 
+def test_records_without_a_text_are_counted_by_reason(tokenizer, tmp_path, capsys):
+    """In the manifest, also when nothing is left to do, and in what is shown; without any document it is an error."""
+    lines, out = tmp_path / "in.jsonl", str(tmp_path / "out")
+    lines.write_text('{"text": "the ferry"}\n{"body": "the ferry"}\n{"text": nothing\n', "utf-8")
+
+    first = encode([str(lines)], tokenizer, out).content
+    assert (first["documents"], sorted(first["rejected"].values())) == (1, [1, 1])
+    with pytest.raises(SystemExit):
+        main(["encode", str(lines), "--tokenizer", tokenizer, "--out", out, "--workers", "1"])
+    assert "no documents: 1 " in capsys.readouterr().out
+    assert TokenShards(out).manifest == first
+    lines.write_text('{"body": "the ferry"}\n', "utf-8")
+    refused("no documents: 1 ", [str(lines)], tokenizer, out)
+    with pytest.raises(ChejilError, match="no finished token shards"):
+        TokenShards(out)
+
+
 def test_a_full_disk_is_said_and_nothing_half_written_stays(
     documents, tokenizer, encoded, tmp_path, monkeypatch
 ):
@@ -317,6 +335,39 @@ def test_verify_finds_what_has_changed(encoded, tmp_path, capsys):
     assert "its content has changed" in capsys.readouterr().out
     with pytest.raises(ChejilError, match="a token shard is missing"):
         _ = TokenShards(str(out)).shards[1].tokens
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda made: made.update(tokens=1), "totals"),
+        (lambda made: made.update(bytes_per_token=9.0), "totals"),
+        (lambda made: made["groups"][0].update(documents=1), "groups"),
+        (lambda made: made["groups"][0].update(bytes_per_token=9.0), "groups"),
+        (lambda made: made["shards"][0].update(bytes=1), "its counts differ"),
+        (lambda made: made["shards"][0].update(lang="fr"), "another source or language"),
+        (lambda made: made["tokenizer"].update(hash="0" * 32), "another tokenizer"),
+        (lambda made: made.update(num_ids=made["num_ids"] + 1), "ids, not"),
+    ],
+)
+def test_verify_recomputes_what_the_manifest_says(encoded, tmp_path, change, said):
+    """Totals, groups and ratios from the side tables, and the tokenizer that lies there."""
+    shutil.copytree(encoded, tmp_path / "out")
+    file = tmp_path / "out/manifest.json"
+    content = json.loads(file.read_text("utf-8"))
+    change(content)
+    file.write_text(json.dumps(content), "utf-8")
+
+    assert said in " ".join(verify(str(tmp_path / "out")))
+
+
+def test_verify_finds_a_changed_or_torn_tokenizer(encoded, tmp_path):
+    """The copy beside the shards."""
+    shutil.copytree(encoded, tmp_path / "out")
+    small.saved(small.trained(size=400), tmp_path / "out")
+    assert verify(str(tmp_path / "out")) == ["tokenizer.json: another tokenizer than that of the tokens"]
+    (tmp_path / "out/tokenizer.json").write_text("{")
+    assert "tokenizer.json: not JSON" in verify(str(tmp_path / "out"))[0]
 
 
 def test_names_of_sources_never_lead_out_of_the_folder():

@@ -363,7 +363,7 @@ def test_names_tell_tokenizers_apart():
 
 @pytest.mark.parametrize(
     ("file", "said"),
-    [("", "not JSON"), ("[]", "no tokenizer"), ('{"model": {"type": "BPE"}}', "no vocabulary|cannot")],
+    [("", "not JSON"), ("[]", "no tokenizer"), ('{"model": {"type": "BPE"}}', "no model with a vocabulary")],
 )
 def test_corrupt_tokenizers(file, said, tmp_path):
     """Are refused with what to do."""

@@ -12,6 +12,7 @@ Memory: a table a process, as much again while it is sorted, and some 50 MB for 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -47,7 +48,7 @@ from chejil.tokenizer.pretokens.unicode_classes import classes
 WORDS, MANIFEST = "words.parquet", "words.json"
 STAGE = "count words"
 _WORK = "work/words"
-_VERSION = 1  # of what a record means
+_VERSION = 2  # of what a record means
 
 
 class Settings(BaseModel):
@@ -66,7 +67,7 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class Part:
-    """What a piece came to: `runs` are paths below the folder that is written to."""
+    """What a piece came to: `runs` are paths below the folder that is written to, `rejected` what is no document."""
 
     documents: int
     bytes: int
@@ -74,6 +75,7 @@ class Part:
     overlong: int
     overlong_bytes: int
     runs: tuple[str, ...]
+    rejected: dict[str, int]
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,8 @@ def _count_all(
             failed.append({"file": outcome.name, "what": stopped.what, "where": stopped.where})
     progress.finish(STAGE)
     parts = [part for part in found.values() if part is not None]
+    if not failed and not sum(part.documents for part in parts):
+        raise corpus.nothing(sorted({piece.url for piece in pieces}), _rejected(parts))
     if not sum(part.occurrences for part in parts):
         mend = "look with `chejil stats` what is in them" if not failed else str(failed[0]["what"])
         raise ChejilError("no words: no text could be read", where=pieces[0].url, mend=mend)
@@ -194,7 +198,8 @@ def _count_piece(piece: Piece, key: str, how: Pattern, settings: Settings, out: 
     table = WordTable(settings.table_bytes, settings.max_word_bytes)
     runs: list[str] = []
     documents = num_bytes = 0
-    for batch in corpus.batches(piece):
+    rejected: Counter[str] = Counter()
+    for batch in corpus.batches(piece, rejected=rejected):
         documents += batch.num_rows
         for texts in batch["text"].chunks:
             data, offsets = buffers(texts)
@@ -203,7 +208,8 @@ def _count_piece(piece: Piece, key: str, how: Pattern, settings: Settings, out: 
                 _spill(table, out, f"{_WORK}/{key}", runs)
     _spill(table, out, f"{_WORK}/{key}", runs)
     occurrences, overlong, overlong_bytes = map(int, table.state[[OCCURRENCES, OVERLONG, OVERLONG_BYTES]])
-    part = Part(documents, num_bytes, occurrences, overlong, overlong_bytes, tuple(runs))
+    sizes = (documents, num_bytes, occurrences, overlong, overlong_bytes)
+    part = Part(*sizes, tuple(runs), dict(sorted(rejected.items())))
     shards.write_json(out, _record(key), asdict(part))
     return part
 
@@ -245,6 +251,13 @@ def _merge(out: str, runs: Sequence[str], min_count: int) -> dict[str, Any]:
     return {**totals, "file": record.as_dict()}
 
 
+def _rejected(parts: Sequence[Part]) -> Counter[str]:
+    found: Counter[str] = Counter()
+    for part in parts:
+        found.update(part.rejected)
+    return found
+
+
 def _manifest(
     how: Pattern,
     settings: Settings,
@@ -266,6 +279,7 @@ def _manifest(
             "occurrences": sum(part.overlong for part in parts),
             "bytes": sum(part.overlong_bytes for part in parts),
         },
+        "rejected": dict(sorted(_rejected(parts).items())),
         "failed": list(failed),
         "file": merged["file"],
     }

@@ -16,7 +16,7 @@ FOLDER = "words"
 """Below a tokenizer's folder: word counts are kept there, and found again."""
 
 _MADE_BY = ("sample.json", "manifest.json")  # of a sample, of a run
-_TOLD = ("documents", "bytes", "min_count", "max_word_bytes", "rare", "overlong")
+_TOLD = ("documents", "bytes", "min_count", "max_word_bytes", "rare", "overlong", "rejected")
 
 
 class WordSource(NamedTuple):
@@ -25,6 +25,11 @@ class WordSource(NamedTuple):
     words: WordCounts
     provenance: dict[str, Any]
     failed: list[dict[str, Any]]
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Records that are no documents, by reason."""
+        return self.provenance.get("counted", {}).get("rejected", {})
 
 
 def count(
@@ -71,7 +76,7 @@ def kept(url: str, pattern: Pattern | None) -> tuple[WordSource, str | None]:
 
 def _told(manifest: dict[str, Any]) -> dict[str, Any]:
     """What does not depend on the place of the files."""
-    counted = {name: manifest[name] for name in _TOLD}
+    counted = {name: manifest[name] for name in _TOLD if name in manifest}
     return {"counted": {**counted, "failed": len(manifest["failed"])}}
 
 

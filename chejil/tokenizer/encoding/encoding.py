@@ -10,6 +10,7 @@ Bytes of the output depend on the inputs' content, the tokenizer and the setting
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
@@ -98,6 +99,8 @@ def encode(
         units = encoding_units.plan(found, origins.hashes, job)
         records, failed = _do(units, job, executor, progress, done)
         done.content = _manifest(job, file, settings, origins, records, failed)
+        if not done.content["documents"]:
+            raise next(iter(failed.values()), corpus.nothing(paths, done.content["rejected"]))
         encoding_folder.sweep(out, _known(records))
         shards.write_json(out, token_shards.MANIFEST, done.content)
     done.seconds = time.monotonic() - started
@@ -166,8 +169,9 @@ def _manifest(
         "tokenizer": {"hash": file.hash, "file": encoding_folder.TOKENIZER},
         "end_of_document": None if end is None else {"token": end, "id": job.last},
         "inputs": encoding_inputs.for_manifest(origins),
-        **_sizes(rows),
-        "groups": _groups(rows),
+        **token_shards.sizes(rows),
+        "rejected": _rejected(records),
+        "groups": token_shards.group_sizes(rows),
         "shards": rows,
         "files": files,
         "failed": [_failure(name, error) for name, error in sorted(failed.items())],
@@ -179,17 +183,9 @@ def _failure(name: str, error: ChejilError) -> dict[str, Any]:
     return {"unit": name, "what": error.what, "where": where}
 
 
-def _groups(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    names = sorted({(row["source"], row["lang"]) for row in rows})
-    parts = [[row for row in rows if (row["source"], row["lang"]) == name] for name in names]
-    return [
-        {"source": source, "lang": lang, "shards": len(part), **_sizes(part)}
-        for (source, lang), part in zip(names, parts, strict=True)
-    ]
-
-
-def _sizes(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Sums; bytes a token counts the tokens that end documents, as a budget of tokens does."""
-    sums = {name: sum(row[name] for row in rows) for name in ("documents", "tokens", "bytes")}
-    ratio = sums["bytes"] / sums["tokens"] if sums["tokens"] else 0.0
-    return {**sums, "bytes_per_token": round(ratio, 6)}
+def _rejected(records: Mapping[str, dict[str, Any]]) -> dict[str, int]:
+    """Records that are no documents, by reason."""
+    found: Counter[str] = Counter()
+    for record in records.values():
+        found.update(record["rejected"])
+    return dict(sorted(found.items()))

@@ -32,7 +32,7 @@ from chejil.tokenizer.encoding.encoder import Encoder
 from chejil.tokenizer.encoding.token_shard_writer import TokenShardWriter
 
 FOLDER = "units"
-VERSION = 1
+VERSION = 2
 """Of what a unit writes; another one is done again."""
 
 MAX_GROUPS = 100
@@ -112,8 +112,9 @@ def encode_unit(unit: Unit, job: Job) -> tuple[dict[str, Any], Work, int]:
     """
     encoder, dtype = _encoder(job), np.dtype(job.dtype)
     writers: dict[tuple[str | None, str | None], TokenShardWriter] = {}
+    rejected: Counter[str] = Counter()
     with ExitStack() as opened:
-        for table in corpus.batches(unit.piece, ("id", "text", "source", "lang")):
+        for table in corpus.batches(unit.piece, ("id", "text", "source", "lang"), rejected):
             for names, part in _by_group(table):
                 if names not in writers:
                     _require_few(len(writers), unit)
@@ -123,6 +124,7 @@ def encode_unit(unit: Unit, job: Job) -> tuple[dict[str, Any], Work, int]:
     written = sorted(writers.values(), key=lambda writer: writer.path)
     record: dict[str, Any] = {
         "key": unit.key,
+        "rejected": dict(sorted(rejected.items())),
         "shards": [writer.entry for writer in written],
         "files": {file.path: _counted(file.as_dict()) for writer in written for file in writer.files},
     }

@@ -8,6 +8,7 @@ from rich.console import RenderableType
 
 from chejil.curation.report import megabytes
 from chejil.terminal import table
+from chejil.tokenizer import corpus
 from chejil.tokenizer.encoding.encoding import Encoded
 
 GROUPS = 40
@@ -26,6 +27,8 @@ def encoded(done: Encoded) -> Iterator[RenderableType]:
     yield table(("source", "lang", "documents>", "tokens>", "text>", "bytes a token>"), rows)
     if len(content["groups"]) > GROUPS:
         yield f"and {len(content['groups']) - GROUPS} more"
+    if content["rejected"]:
+        yield f"no documents: {corpus.told(content['rejected'])}"
     yield _pace(done)
     yield from (f"stopped: {row['where'] or row['unit']}: {row['what']}" for row in content["failed"])
 

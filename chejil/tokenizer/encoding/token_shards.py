@@ -10,8 +10,8 @@ the fingerprint is the same; training refuses to resume on another one. A mixtur
 both by source and language. The files are described in token_shard_writer.py; the manifest is
 
     format, dtype, num_ids, tokenizer {hash, file}, end_of_document {token, id} or null,
-    inputs [kind, name, hash], documents, tokens, bytes, bytes_per_token, groups [...], shards [...],
-    files {path: rows, bytes, hash}, failed [...]
+    inputs [kind, name, hash], documents, tokens, bytes, bytes_per_token, rejected {reason: count}, groups [...],
+    shards [...], files {path: rows, bytes, hash}, failed [...]
 
 1.4 T tokens of two bytes in shards of 70 M are 20,000 shards: a manifest of 12 MB, read once. Shards on object storage
 are read in ranges (`read`), or copied; only local ones can be mapped.
@@ -33,6 +33,7 @@ import xxhash
 from chejil.curation import shards
 from chejil.curation.finished_files import manifest_content
 from chejil.errors import ChejilError, RunError, did_you_mean
+from chejil.tokenizer.files import byte_level
 
 MANIFEST = "manifest.json"
 FORMAT = "chejil tokens 1"
@@ -247,7 +248,47 @@ def verify(root: str) -> list[str]:
     problems += [f"{path}: not in the manifest" for path in shards.below(root, "shards") if path not in known]
     if not problems:
         problems += [line for one in found.shards for line in _count_problems(one, content)]
-    return problems
+    return [*problems, *_tokenizer_problems(root, content), *_sum_problems(content)]
+
+
+def _tokenizer_problems(root: str, content: dict[str, Any]) -> Iterator[str]:
+    """Whether the tokenizer that lies beside the shards is the one that made them."""
+    name = content["tokenizer"]["file"]
+    try:
+        file = byte_level.read(shards.join(root, name))
+    except ChejilError as error:
+        yield f"{name}: {error.what}"
+        return
+    if file.hash != content["tokenizer"]["hash"]:
+        yield f"{name}: another tokenizer than that of the tokens"
+    elif file.num_ids != content["num_ids"]:
+        yield f"{name}: {file.num_ids:,} ids, not {content['num_ids']:,}"
+
+
+def _sum_problems(content: dict[str, Any]) -> Iterator[str]:
+    """Whether totals and groups are the sums of the shards, whose own counts are those of the side tables."""
+    rows = content["shards"]
+    if any(content.get(name) != value for name, value in sizes(rows).items()):
+        yield f"{MANIFEST}: its totals are not the sums of its shards"
+    if content.get("groups") != group_sizes(rows):
+        yield f"{MANIFEST}: its groups are not the sums of their shards"
+
+
+def group_sizes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of the shards of a manifest: how many, and their sizes, by source and language."""
+    names = sorted({(row["source"], row["lang"]) for row in rows})
+    parts = [[row for row in rows if (row["source"], row["lang"]) == name] for name in names]
+    return [
+        {"source": source, "lang": lang, "shards": len(part), **sizes(part)}
+        for (source, lang), part in zip(names, parts, strict=True)
+    ]
+
+
+def sizes(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Sums; bytes a token counts the tokens that end documents, as a budget of tokens does."""
+    sums = {name: sum(row[name] for row in rows) for name in ("documents", "tokens", "bytes")}
+    ratio = sums["bytes"] / sums["tokens"] if sums["tokens"] else 0.0
+    return {**sums, "bytes_per_token": round(ratio, 6)}
 
 
 def _file_problems(root: str, path: str, entry: dict[str, Any]) -> Iterator[str]:
@@ -258,11 +299,19 @@ def _file_problems(root: str, path: str, entry: dict[str, Any]) -> Iterator[str]
         yield f"{path}: its content has changed"
 
 
+def _names(one: TokenShard) -> Sequence[tuple[str, str]]:
+    return ("source", one.source), ("lang", one.lang)
+
+
 def _count_problems(one: TokenShard, content: dict[str, Any]) -> Iterator[str]:
     rows = one.documents()
     lengths = rows["num_tokens"].to_numpy()
-    if len(rows) != one.num_documents or int(lengths.sum()) != one.num_tokens:
+    num_bytes = int(rows["num_bytes"].to_numpy().sum())
+    counted = (len(rows), int(lengths.sum()), num_bytes)
+    if counted != (one.num_documents, one.num_tokens, one.num_bytes):
         yield f"{one.path}: its counts differ from the manifest's"
+    elif any(set(rows[name].unique().to_pylist()) - {said} for name, said in _names(one)):
+        yield f"{one.path}: its documents are of another source or language"
     elif "://" not in one.root and not np.array_equal(np.diff(one.offsets), lengths):
         yield f"{one.path}: offsets differ from the documents"
     elif "://" not in one.root and one.num_tokens and int(one.tokens.max()) >= content["num_ids"]:

@@ -15,6 +15,7 @@ import xxhash
 from chejil.curation import shards
 from chejil.errors import ChejilError
 from chejil.tokenizer.encoding.merge_table import MAX_IDS, MAX_RANKS, Merges, merge_table, ranks_of
+from chejil.tokenizer.files import tokenizer_checks
 from chejil.tokenizer.files.byte_alphabet import CHARS
 
 GPT2 = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
@@ -46,7 +47,9 @@ class TokenizerFile:
     def num_ids(self) -> int:
         """One more than the highest id."""
         added = [one["id"] for one in self.content.get("added_tokens") or ()]
-        return 1 + max([*added, *_vocab(self.content).values()], default=-1)
+        vocab = self.content["model"].get("vocab") or {}
+        own = range(len(vocab)) if isinstance(vocab, list) else vocab.values()
+        return 1 + max([*added, *own], default=-1)
 
 
 class NotKnown(Exception):
@@ -57,20 +60,18 @@ def read(path: str) -> TokenizerFile:
     """Read a tokenizer.json, or the one in a folder.
 
     Raises:
-        ChejilError: there is none, or it is no tokenizer.
+        ChejilError: there is none, or it is no tokenizer, or a damaged one: all its faults at once.
     """
     url = shards.join(path, "tokenizer.json") if shards.is_folder(path) else path
     files, file = shards.file_system(url)
     mend = "a tokenizer.json of Hugging Face, or a folder with one; `chejil tokenizer train` writes it"
     try:
         text = files.cat_file(file)
-        content = orjson.loads(text)
     except FileNotFoundError:
         raise ChejilError("no such tokenizer", where=url, mend=mend) from None
-    except orjson.JSONDecodeError as error:
-        raise ChejilError(f"not JSON: {error}", where=url, mend=mend) from None
-    if not isinstance(content, dict) or not isinstance(content.get("model"), dict):
-        raise ChejilError("JSON, but no tokenizer", where=url, mend=mend)
+    content = tokenizer_checks.parsed(text, url)
+    if isinstance(content["model"]["vocab"], dict):
+        tokenizer_checks.refuse(list(tokenizer_checks.merges_and_ids(content)), url)
     return TokenizerFile(url, text, content)
 
 
@@ -115,7 +116,7 @@ def merges_of(content: Mapping[str, Any]) -> Merges:
     missing = [byte for byte in range(256) if CHARS[byte] not in vocab]
     if missing:
         raise NotKnown(f"its vocabulary lacks {len(missing)} of the 256 bytes")
-    pairs = [pair.split(" ", 1) if isinstance(pair, str) else pair for pair in model["merges"]]
+    pairs = [tokenizer_checks.pair_of(pair) for pair in model["merges"]]
     if max(vocab.values()) >= MAX_IDS - 1 or len(pairs) >= MAX_RANKS:
         raise NotKnown("its vocabulary is too large")
     return merge_table([vocab[CHARS[byte]] for byte in range(256)], *ranks_of(pairs, vocab))

@@ -1,7 +1,7 @@
 """tokenizer.json: how byte-level BPE is written for Hugging Face's readers, and how any such file is read and checked.
 
 `tokenizers` reads a file with a hole in its merges as an error without a place, and one with two tokens of one id
-without a word. So what is read here is checked first: every fault is named, with examples, before anything is computed.
+without a word. So what is read here is checked first (tokenizer_checks.py), before anything is computed.
 
 Ids: special tokens, the 256 bytes in the order of `byte_alphabet.ORDER`, merges in their order, reserved tokens. So of
 two sizes from one training the smaller is the beginning of the larger, but for its reserved tokens. There is no
@@ -10,7 +10,6 @@ normaliser: text is NFC since curation, and byte-level BPE takes any other text 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,13 +18,11 @@ from typing import Any, Literal
 import orjson
 
 from chejil.errors import ChejilError
-from chejil.tokenizer.files import byte_alphabet
+from chejil.tokenizer.files import byte_alphabet, tokenizer_checks
 
 NAME = "tokenizer.json"
 BYTE_TOKENS = tuple(f"<0x{byte:02X}>" for byte in range(256))
 """What a byte is called where bytes only stand in for missing characters (SentencePiece)."""
-
-_EXAMPLES = 5
 
 
 @dataclass(frozen=True)
@@ -137,48 +134,16 @@ def read(place: str | Path, required: Sequence[str] = ()) -> TokenizerFile:
         ChejilError: everything that is wrong with it, at once.
     """
     path = path_of(place)
-    content = _content(path)
-    model = content.get("model")
-    if not isinstance(model, dict) or not isinstance(model.get("vocab"), dict | list):
-        raise ChejilError("no model with a vocabulary", where=str(path), mend=f"is it a {NAME}?")
+    content = tokenizer_checks.parsed(path.read_bytes(), str(path))
+    model = content["model"]
     if model.get("type", "BPE") != "BPE" or not isinstance(model["vocab"], dict):
         mend = "only BPE is read here; `chejil tokenizer measure` takes any kind"
         raise ChejilError(f"the model is {model.get('type')}, not BPE", where=str(path), mend=mend)
     found = _parsed(content, model)
-    wrong = [
-        *_faults(found, model),
-        *(f"no special token {token}" for token in required if token not in found.added),
-    ]
-    if wrong:
-        mend = "write the file again from its source, or take the tokenizer from a copy that is whole"
-        raise ChejilError("; ".join(wrong), where=str(path), mend=mend)
+    lacking = [f"no special token {token}" for token in required if token not in found.added]
+    faults = [*tokenizer_checks.merges_and_ids(content), *_missing_bytes(found, model), *lacking]
+    tokenizer_checks.refuse(faults, str(path))
     found.warnings.extend(_oddities(found))
-    return found
-
-
-def _content(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes(), object_pairs_hook=_no_key_twice)
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        mend = "the file is torn or no JSON: copy or download it again"
-        raise ChejilError(f"not JSON: {error}", where=str(path), mend=mend) from None
-    except _TwiceError as error:
-        mend = "a token has one id: take one of the two out"
-        raise ChejilError(f"'{error}' stands there twice", where=str(path), mend=mend) from None
-    if not isinstance(content, dict):
-        raise ChejilError("not a JSON object", where=str(path), mend=f"is it a {NAME}?")
-    return content
-
-
-class _TwiceError(ValueError):
-    """A key that an object has twice, of which readers would silently take the last."""
-
-
-def _no_key_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        seen: set[str] = set()
-        raise _TwiceError(next(key for key, _ in pairs if key in seen or seen.add(key)))  # type: ignore[func-returns-value]
     return found
 
 
@@ -187,10 +152,7 @@ def _added_rows(content: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _parsed(content: dict[str, Any], model: dict[str, Any]) -> TokenizerFile:
-    merges = [
-        tuple(merge.split(" ", 1)) if isinstance(merge, str) else tuple(merge)
-        for merge in model.get("merges") or []
-    ]
+    merges = [tuple(tokenizer_checks.pair_of(merge)) for merge in model.get("merges") or []]
     added = {row["content"]: row["id"] for row in _added_rows(content)}
     kind: Literal["byte_level", "byte_fallback"] = "byte_level"
     if model.get("byte_fallback"):
@@ -198,65 +160,16 @@ def _parsed(content: dict[str, Any], model: dict[str, Any]) -> TokenizerFile:
     return TokenizerFile(content, model["vocab"], added, merges, kind)  # type: ignore[arg-type]
 
 
-def _faults(found: TokenizerFile, model: dict[str, Any]) -> Iterator[str]:
-    """What makes encoding or decoding wrong."""
-    ids = found.vocabulary
-    bad = [token for token, number in ids.items() if type(number) is not int or number < 0]
-    if bad:
-        yield f"{_some(bad)} without a whole number as id"
-        return
-    numbers = {number: token for token, number in ids.items()}
-    if len(numbers) < len(ids):
-        twice = [
-            f"{token} = {numbers[number]} = {number}"
-            for token, number in ids.items()
-            if numbers[number] != token
-        ]
-        yield f"ids that two tokens have: {_some(twice)}"
-    other = [token for token, number in found.added.items() if numbers.get(number, token) != token]
-    if other:
-        yield f"added tokens whose id is another token's: {_some(other)}"
-    moved = [token for token, number in found.added.items() if ids.get(token, number) != number]
-    if moved:
-        yield f"added tokens that have another id in the model: {_some(moved)}"
-    yield from _faulty_merges(found)
+def _missing_bytes(found: TokenizerFile, model: dict[str, Any]) -> Iterator[str]:
     letters = BYTE_TOKENS if found.kind == "byte_fallback" else tuple(byte_alphabet.BYTES)
-    missing = [token for token in letters if token not in ids]
+    missing = [token for token in letters if token not in found.vocabulary]
     if missing and model.get("unk_token") is None:
-        yield f"{len(missing)} of the 256 bytes are no tokens, text with them would be lost: {_some(missing)}"
-
-
-def _faulty_merges(found: TokenizerFile) -> Iterator[str]:
-    odd = [str(merge) for merge in found.merges if len(merge) != 2]
-    if odd:
-        yield f"merges that are no pair: {_some(odd)}"
-        return
-    ids = found.vocabulary
-    lost = [
-        " ".join(pair)
-        for pair in found.merges
-        if not (pair[0] in ids and pair[1] in ids and "".join(pair) in ids)
-    ]
-    if lost:
-        yield f"merges whose tokens are not in the vocabulary: {_some(lost)}"
-    seen: set[tuple[str, str]] = set()
-    again = [" ".join(pair) for pair in found.merges if pair in seen or seen.add(pair)]  # type: ignore[func-returns-value]
-    if again:
-        yield f"merges that stand there twice: {_some(again)}"
+        lost = tokenizer_checks.some(missing)
+        yield f"{len(missing)} of the 256 bytes are no tokens, text with them would be lost: {lost}"
 
 
 def _oddities(found: TokenizerFile) -> Iterator[str]:
     used = {*found.vocabulary.values(), *found.added.values()}
     holes = [str(number) for number in range(found.size) if number not in used]
     if holes:
-        yield f"ids without a token: {_some(holes)}"
-
-
-def _some(names: Sequence[str]) -> str:
-    """The first few of many.
-
-    >>> _some(["a", "b", "c", "d", "e", "f", "g"])
-    'a, b, c, d, e and 2 more'
-    """
-    more = f" and {len(names) - _EXAMPLES:,} more" if len(names) > _EXAMPLES else ""
-    return ", ".join(names[:_EXAMPLES]) + more
+        yield f"ids without a token: {tokenizer_checks.some(holes)}"

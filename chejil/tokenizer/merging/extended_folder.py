@@ -59,7 +59,7 @@ def extend(
     return {
         **made.as_dict(), "folder": out, "model_rows": rows, "new_rows": max(0, made.size - rows),
         **compared(base, made, paths),
-        "warnings": [*base.warnings, *_warnings(made, settings)], "failed": source.failed,
+        "warnings": [*base.warnings, *_warnings(made, settings)], "rejected": source.rejected, "failed": source.failed,
     }  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from chejil import terminal
+from chejil.tokenizer import corpus
 from chejil.tokenizer.merging.training import Trained
 
 
@@ -35,4 +36,6 @@ def extended(content: dict[str, Any]) -> Iterator[RenderableType]:
         f"{content['reserved']:,} reserved tokens"
     )
     yield f"the model's embedding must grow by {content['new_rows']:,} rows, from {content['model_rows']:,}"
+    if content["rejected"]:
+        yield f"no documents: {corpus.told(content['rejected'])}"
     yield f"written to {content['folder']}"

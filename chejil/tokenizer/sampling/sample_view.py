@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import RenderableType
 
 from chejil import terminal
+from chejil.tokenizer import corpus
 
 
 def summary(content: dict[str, Any], out: str) -> Iterator[RenderableType]:
@@ -30,7 +31,7 @@ def summary(content: dict[str, Any], out: str) -> Iterator[RenderableType]:
         told = ", ".join(f"{row['source']}/{row['lang']}" for row in short)
         yield f"smaller than their quotas: {told} ({content['settings']['shortfall']})"
     if content["rejected"]:
-        yield "no documents: " + ", ".join(f"{n:,} {reason}" for reason, n in content["rejected"].items())
+        yield "no documents: " + corpus.told(content["rejected"])
     yield f"written to {out}"
 
 

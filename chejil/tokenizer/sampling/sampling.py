@@ -98,7 +98,7 @@ def _sampled(
         urls = [shards.join(out, _keys_path(name)) for name in names]
         found = sample_keys.sizes(urls)
         if not found:
-            raise corpus.nothing(paths)
+            raise corpus.nothing(paths, rejected)
         allotted = quotas.allot({s: int(size.units.sum()) for s, size in found.items()}, settings)
         ends = sample_keys.ends(urls, found, {s: allotment.given for s, allotment in allotted.items()})
         writing: list[Call] = [
