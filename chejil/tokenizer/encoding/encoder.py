@@ -1,4 +1,4 @@
-"""Texts to tokens: the ids of Hugging Face `tokenizers`, at ten times its speed on one core.
+"""Texts to tokens: the ids of Hugging Face `tokenizers`, at many times its speed on one core (docs/log.md).
 
     encoder = Encoder("tokenizer.json")
     tokens = encoder.encode(["가나다 abc", ""])  # or an Arrow array of strings

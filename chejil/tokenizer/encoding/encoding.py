@@ -90,7 +90,7 @@ def encode(
     file = byte_level.read(tokenizer)
     done, job = Encoded(out, Encoder(file).slow), _job(file, settings, out)
     if done.slow is not None:
-        progress.say(f"this tokenizer is left to `tokenizers`, ten times slower: {done.slow}")
+        progress.say(f"this tokenizer is left to `tokenizers`, which is much slower: {done.slow}")
     found, origins = corpus.pieces(paths), encoding_inputs.origins(paths)
     purpose = {"tokenizer": file.hash, "settings": settings.model_dump()}
     with encoding_folder.held(out, progress.say), Executor(min(workers, len(found))) as executor:
