@@ -238,6 +238,17 @@ def test_what_is_no_tokenizer_is_refused(tmp_path, content, what):
     assert error.value.mend
 
 
+@pytest.mark.parametrize(
+    ("texts", "said"),
+    [("a ferry", "one text where a list"), (["a", "\ud800"], "no Unicode: surrogates"), ([1], "no text")],
+)
+def test_what_is_no_list_of_texts_is_refused(made, texts, said):
+    """A str alone, half a surrogate, a number."""
+    with pytest.raises(ChejilError, match=said) as error:
+        made("gpt4")[0].encode(texts)
+    assert error.value.mend
+
+
 def test_the_hash_is_that_of_what_ids_follow_from(tmp_path):
     """Another layout of the JSON, truncation or padding change nothing; another merge does."""
     theirs = small.trained()

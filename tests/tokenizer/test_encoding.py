@@ -201,6 +201,7 @@ def test_another_tokenizer_setting_or_corpus_in_the_same_folder_is_refused(
     refused("another tokenizer", paths, other, encoded)
     refused("other settings", paths, tokenizer, encoded, Settings(end_of_document=None))
     refused("another corpus", [str(tmp_path / "another.parquet")], tokenizer, encoded)
+    refused("other inputs too.*: part-1", [str(documents / "part-0.parquet")], tokenizer, encoded)
     refused("something else than token shards", paths, tokenizer, str(tmp_path / "foreign"))
     assert content(encoded) == before
 

@@ -69,6 +69,7 @@ class Encoder:
             last: the id of that token, which ends a document.
         """
         end = -1 if last is None else last
+        texts = _strings(texts)
         if self.slow is not None:
             return self._encode_slowly(texts, end)
         buffers = TextBuffers.of(texts)
@@ -87,6 +88,20 @@ class Encoder:
         offsets = np.zeros(len(ids) + 1, np.int64)
         np.cumsum([len(one) for one in ids], out=offsets[1:])
         return Tokens(np.concatenate([np.zeros(0, np.int32), *ids]), offsets)
+
+
+def _strings(texts: pa.Array | pa.ChunkedArray | list[str]) -> pa.Array | pa.ChunkedArray:
+    if isinstance(texts, str | bytes):
+        raise ChejilError("one text where a list of texts is needed", mend="encode([text])")
+    if isinstance(texts, pa.Array | pa.ChunkedArray):
+        return texts
+    try:
+        return pa.array(texts, pa.large_string())
+    except UnicodeEncodeError as error:
+        mend = "take out lone surrogates: text.encode('utf-8', 'replace').decode()"
+        raise ChejilError(f"a text that is no Unicode: {error.reason}", mend=mend) from None
+    except (pa.ArrowInvalid, pa.ArrowTypeError, TypeError) as error:
+        raise ChejilError(f"what is no text: {error}", mend="give a list of str, or an Arrow array") from None
 
 
 def pattern(regex: str) -> tuple[int, np.ndarray]:

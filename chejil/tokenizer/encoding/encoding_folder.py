@@ -99,6 +99,10 @@ def _refuse_other(out: str, before: dict[str, Any], now: dict[str, Any]) -> None
     if not set(before["inputs"]) & set(now["inputs"]):
         what = f"these are tokens of another corpus: {', '.join(before['inputs'][:3])}"
         raise RunError(what, where=out, mend=f"{ELSE}; several corpora are encoded by one call")
+    lost = sorted(set(before["inputs"]) - set(now["inputs"]))
+    if lost:
+        what = f"these are tokens of other inputs too, which would be removed: {', '.join(lost[:3])}"
+        raise RunError(what, where=out, mend=f"name them, too; or {ELSE}")
 
 
 def sweep(out: str, known: set[str]) -> None:
