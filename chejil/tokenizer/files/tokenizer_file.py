@@ -157,7 +157,7 @@ def _parsed(content: dict[str, Any], model: dict[str, Any]) -> TokenizerFile:
     kind: Literal["byte_level", "byte_fallback"] = "byte_level"
     if model.get("byte_fallback"):
         kind = "byte_fallback"
-    return TokenizerFile(content, model["vocab"], added, merges, kind)  # type: ignore[arg-type]
+    return TokenizerFile(content, model["vocab"], added, merges, kind)
 
 
 def _missing_bytes(found: TokenizerFile, model: dict[str, Any]) -> Iterator[str]:
