@@ -202,6 +202,10 @@ def test_another_tokenizer_setting_or_corpus_in_the_same_folder_is_refused(
     refused("other settings", paths, tokenizer, encoded, Settings(end_of_document=None))
     refused("another corpus", [str(tmp_path / "another.parquet")], tokenizer, encoded)
     refused("other inputs too.*: part-1", [str(documents / "part-0.parquet")], tokenizer, encoded)
+    (tmp_path / "namesakes").mkdir()
+    for part in documents.glob("*.parquet"):
+        pq.write_table(pa.table({"text": [part.name]}), tmp_path / "namesakes" / part.name)
+    refused("the same names and other content", [str(tmp_path / "namesakes")], tokenizer, encoded)
     refused("something else than token shards", paths, tokenizer, str(tmp_path / "foreign"))
     assert content(encoded) == before
 
@@ -278,9 +282,9 @@ def test_records_without_a_text_are_counted_by_reason(tokenizer, tmp_path, capsy
     assert "no documents: 1 " in capsys.readouterr().out
     assert TokenShards(out).manifest == first
     lines.write_text('{"body": "the ferry"}\n', "utf-8")
-    refused("no documents: 1 ", [str(lines)], tokenizer, out)
+    refused("no documents: 1 ", [str(lines)], tokenizer, str(tmp_path / "none"))
     with pytest.raises(ChejilError, match="no finished token shards"):
-        TokenShards(out)
+        TokenShards(str(tmp_path / "none"))
 
 
 def test_a_full_disk_is_said_and_nothing_half_written_stays(

@@ -94,8 +94,8 @@ def encode(
     found, origins = corpus.pieces(paths), encoding_inputs.origins(paths)
     purpose = {"tokenizer": file.hash, "settings": settings.model_dump()}
     with encoding_folder.held(out, progress.say), Executor(min(workers, len(found))) as executor:
-        encoding_folder.claim(out, purpose, sorted({row["name"] for row in origins.rows}), file.text)
         encoding_inputs.hash_files(origins, [piece.url for piece in found], executor, progress)
+        encoding_folder.claim(out, purpose, encoding_inputs.for_manifest(origins), file.text)
         units = encoding_units.plan(found, origins.hashes, job)
         records, failed = _do(units, job, executor, progress, done)
         done.content = _manifest(job, file, settings, origins, records, failed)

@@ -69,21 +69,23 @@ def _refuse_foreign(out: str, names: set[str]) -> None:
         raise RunError(what, where=out, mend="choose a new or an empty folder for --out")
 
 
-def claim(out: str, purpose: dict[str, Any], inputs: Sequence[str], tokenizer: bytes) -> None:
+def claim(out: str, purpose: dict[str, Any], inputs: Sequence[dict[str, Any]], tokenizer: bytes) -> None:
     """Say what the folder is for, and take the manifest away: from here on it is not finished.
 
     Args:
         purpose: the tokenizer's hash and the settings.
-        inputs: names of runs and files.
+        inputs: runs and files: kind, name, hash.
 
     Raises:
         RunError: it is for something else.
     """
+    purpose = {**purpose, "inputs": sorted({row["name"] for row in inputs})}
     before = shards.read_json(shards.join(out, PURPOSE))
     if before is not None:
-        _refuse_other(out, before, {**purpose, "inputs": sorted(inputs)})
+        _refuse_other(out, before, purpose)
+        _refuse_namesakes(out, inputs)
     shards.remove(shards.join(out, MANIFEST))
-    shards.write_json(out, PURPOSE, {**purpose, "inputs": sorted(inputs)})
+    shards.write_json(out, PURPOSE, purpose)
     shards.write_bytes(out, TOKENIZER, tokenizer)
 
 
@@ -103,6 +105,16 @@ def _refuse_other(out: str, before: dict[str, Any], now: dict[str, Any]) -> None
     if lost:
         what = f"these are tokens of other inputs too, which would be removed: {', '.join(lost[:3])}"
         raise RunError(what, where=out, mend=f"name them, too; or {ELSE}")
+
+
+def _refuse_namesakes(out: str, inputs: Sequence[dict[str, Any]]) -> None:
+    """Files of other folders may have the same names: `data.jsonl`. A run that was run again is meant."""
+    done = shards.read_json(shards.join(out, MANIFEST)) or {"inputs": []}
+    rows = [*done["inputs"], *inputs]
+    before, now = ({row["hash"] for row in some} for some in (done["inputs"], inputs))
+    if before and not before & now and all(row["kind"] == "file" for row in rows):
+        what = "these are tokens of files of the same names and other content, of all of them"
+        raise RunError(what, where=out, mend=ELSE)
 
 
 def sweep(out: str, known: set[str]) -> None:
