@@ -51,7 +51,7 @@ def test_the_commands_of_the_readme_answer(tmp_path, monkeypatch):
     """Those that ask the demo's run, as they stand there; the nearest document of a copy is found."""
     readme = (Path(__file__).parent.parent / "README.md").read_text("utf-8")
     # A page does not end by itself.
-    lines = re.findall(r"^\$ chejil (?!explore)(.+ runs/demo\b.*)$", readme, re.MULTILINE)
+    lines = re.findall(r"^\$ chejil (?!explore)(.+/demo\b.*)$", readme, re.MULTILINE)
     monkeypatch.chdir(tmp_path)
     demo.sample("demo-corpus", "runs/demo", 1, Silent())
 

@@ -52,7 +52,8 @@ def near_id(root: str, content: Manifest, document: str) -> str:
     shard = next((s for s in shards_of(content) if s.split("/")[0] == source), None)
     if shard is None:
         names = sorted({s.split("/")[0] for s in shards_of(content)})
-        return f"give an id as `chejil inspect` prints them, or SOURCE:FILE#LINE; sources: {', '.join(names)}"
+        near = "".join(f"; did you mean '{one}'?" for one in difflib.get_close_matches(source, names, n=1))
+        return f"give an id as `chejil inspect` prints them, or SOURCE:FILE#LINE; sources: {', '.join(names)}{near}"
     ids = table(root, f"decisions/{shard}", ["id"])["id"].head(2000).to_list()
     return did_you_mean(document, difflib.get_close_matches(document, ids, n=3, cutoff=0) or ids[:3])
 

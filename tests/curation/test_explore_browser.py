@@ -102,9 +102,12 @@ def test_a_slider_that_is_moved_changes_the_counts(root, page):
     from playwright.sync_api import expect
 
     slider = page.get_by_role("slider").first
-    slider.focus()
-    for _ in range(12):
+    for _ in range(60):  # a busy machine loses keys between two answers
+        slider.focus()
         slider.press("ArrowRight")
+        page.wait_for_timeout(200)
+        if int(page.get_by_label("Low, exactly").input_value()) >= 45:
+            break
     page.get_by_text("Newly dropped:").wait_for()
     page.wait_for_timeout(1500)
     low = page.get_by_label("Low, exactly").input_value()
@@ -112,7 +115,7 @@ def test_a_slider_that_is_moved_changes_the_counts(root, page):
     total = predict(Question.of(root, settings=[setting])).total
 
     assert int(low) > 30
-    assert total["newly_dropped"] > 0
+    assert total["newly_dropped"] > 0, low
     expect(metric(page, "Documents kept")).to_have_text(f"{total['kept_after']:,}")
     expect(metric(page, "Newly dropped")).to_have_text(f"{total['newly_dropped']:,}")
 
