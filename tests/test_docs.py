@@ -57,7 +57,7 @@ def test_the_tutorial_runs_as_it_is_written(tmp_path, monkeypatch):
     (recipe,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
     (document,) = re.findall(r"chejil explain runs/mine '(.*)'", text)
     monkeypatch.chdir(tmp_path)
-    write_sample_corpus("demo-corpus", documents=200)
+    write_sample_corpus("demo-corpus", documents=2000)
     (tmp_path / "mine.yaml").write_text(recipe, "utf-8")
 
     found = run(check.load("mine.yaml"), "runs/mine")

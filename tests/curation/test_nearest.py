@@ -206,7 +206,7 @@ def test_a_place_with_a_space_is_no_text(small_run):
     """File names have spaces: "page 1", of no source."""
     with pytest.raises(RunError, match=r"no document '페이지 1\.jsonl#3'") as caught:
         nearest(small_run, "페이지 1.jsonl#3")
-    assert "known:" in str(caught.value.mend)
+    assert "sources:" in str(caught.value.mend)
 
 
 def test_nothing_in_common_is_an_answer(small_run):
