@@ -156,7 +156,7 @@ def sharding_warning(size: int, gpus: int) -> str | None:
     """What to say where the vocabulary does not divide by the number of GPUs.
 
     >>> sharding_warning(50_304, 64) is None, sharding_warning(50_304, 256)
-    (False, '50,304 tokens do not divide by 256 GPUs: take --multiple 256, which gives 50,432')
+    (True, '50,304 tokens do not divide by 256 GPUs: take --multiple 256, which gives 50,432')
     """
     if size % gpus == 0:
         return None

@@ -201,14 +201,14 @@ class _Tiktoken:
 
 
 def _of_sentencepiece(path: str, name: str) -> Opened:
+    if not Path(path).is_file():
+        raise ChejilError("no such tokenizer", where=path, mend=MEND)
     try:
         import sentencepiece
     except ImportError:
         raise ChejilError(
             "a .model needs sentencepiece", where=path, mend="pip install sentencepiece"
         ) from None
-    if not Path(path).is_file():
-        raise ChejilError("no such tokenizer", where=path, mend=MEND)
     try:
         processor = sentencepiece.SentencePieceProcessor(model_file=path)
     except (RuntimeError, OSError) as error:
