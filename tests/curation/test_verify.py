@@ -112,5 +112,5 @@ def test_counts_that_do_not_add_up_are_found_even_where_the_hashes_do(copy):
 
 def test_a_folder_that_is_no_finished_run_is_said_to_be_none(tmp_path):
     """With what to do about it."""
-    with pytest.raises(RunError, match="run the recipe"):
+    with pytest.raises(RunError, match="chejil run RECIPE"):
         manifest.verify(str(tmp_path))
