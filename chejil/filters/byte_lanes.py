@@ -12,22 +12,33 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-_EACH = 0x0101010101010101
-_HIGH, _CASE = np.uint64(0x80 * _EACH), np.uint64(0x20 * _EACH)
-_FROM_A, _ABOVE_Z = np.uint64((0x80 - ord("a")) * _EACH), np.uint64((0x7F - ord("z")) * _EACH)
-_FROM_0, _ABOVE_9 = np.uint64((0x80 - ord("0")) * _EACH), np.uint64((0x7F - ord("9")) * _EACH)
+EACH = 0x0101010101010101
+HIGH, CASE = np.uint64(0x80 * EACH), np.uint64(0x20 * EACH)
+FROM_A, ABOVE_Z = np.uint64((0x80 - ord("a")) * EACH), np.uint64((0x7F - ord("z")) * EACH)
+_FROM_0, _ABOVE_9 = np.uint64((0x80 - ord("0")) * EACH), np.uint64((0x7F - ord("9")) * EACH)
+
+
+def _load(bits):
+    """Code that reads so many bits of an array of bytes from a place on, wherever it lies."""
+
+    def load(context, builder, signature, arguments):
+        start = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        place = builder.bitcast(builder.gep(start, [arguments[1]]), ir.IntType(bits).as_pointer())
+        return builder.load(place, align=1)
+
+    return load
 
 
 @intrinsic
 def eight_bytes(_typing, data, i):
     """Bytes `i` to `i + 7` of an array as one little-endian integer; they must be there, nothing checks it."""
+    return types.uint64(data, types.int64), _load(64)
 
-    def load(context, builder, signature, arguments):
-        start = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        place = builder.bitcast(builder.gep(start, [arguments[1]]), ir.IntType(64).as_pointer())
-        return builder.load(place, align=1)
 
-    return types.uint64(data, types.int64), load
+@intrinsic
+def four_bytes(_typing, data, i):
+    """Bytes `i` to `i + 3` of an array as one little-endian integer; they must be there, nothing checks it."""
+    return types.uint32(data, types.int64), _load(32)
 
 
 @intrinsic
@@ -43,10 +54,10 @@ def trailing_zeros(_typing, value):
 @njit(cache=True, nogil=True, inline="always")
 def leading_ascii_word(eight):
     """The ASCII letters and digits that eight bytes begin with, in lower case, and how many bits they take."""
-    lower = eight | _CASE  # digits have this bit already
-    letters = (lower + _FROM_A) & ~(lower + _ABOVE_Z)
+    lower = eight | CASE  # digits have this bit already
+    letters = (lower + FROM_A) & ~(lower + ABOVE_Z)
     digits = (eight + _FROM_0) & ~(eight + _ABOVE_9)
-    others = (~(letters | digits) | eight) & _HIGH
+    others = (~(letters | digits) | eight) & HIGH
     if others == 0:
         return lower, np.uint64(64)
     bits = np.uint64(trailing_zeros(others)) - np.uint64(7)

@@ -14,7 +14,7 @@ from typing import IO, Any
 
 from fsspec.implementations.local import LocalFileSystem
 
-from chejil.curation import object_lock, shards
+from chejil.curation import object_lock, shards, storage
 from chejil.errors import RunError
 
 Foreign = Callable[[set[str]], str | None]
@@ -40,6 +40,8 @@ def held(out: str, say: Callable[[str], None], foreign: Foreign) -> Iterator[Non
     _refuse(out, files, path, foreign)
     with _locked(Path(path)) if local else object_lock.held(files, path, out, say):
         _refuse(out, files, path, foreign)
+        if not local:
+            storage.abort_uploads(files, path)
         yield
 
 

@@ -24,6 +24,7 @@ import xxhash
 from pydantic import BaseModel, ConfigDict, Field
 
 from chejil.curation import shards as files
+from chejil.curation.id_hashes import id_hashes
 from chejil.errors import ChejilError, did_you_mean
 from chejil.tokenizer.encoding.token_shards import TokenShard
 from chejil.training import kept_tables
@@ -124,10 +125,9 @@ def _all_but_one(numbers: np.ndarray, hashes: np.ndarray, num: int) -> tuple[np.
 
 
 def _hashes(shard: TokenShard, seed: int) -> np.ndarray:
-    digest, parts = xxhash.xxh3_64_intdigest, [np.zeros(0, np.uint64)]
+    parts = [np.zeros(0, np.uint64)]
     for table in files.row_groups(files.join(shard.root, f"{shard.path}.parquet"), ["id"]):
-        ids = table["id"].to_pylist()
-        parts.append(np.fromiter((digest(one.encode(), seed) for one in ids), np.uint64, len(ids)))
+        parts.append(id_hashes(table["id"].to_pylist(), seed))
     return np.concatenate(parts)
 
 

@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from chejil.curation.browsing.readings import Reading
 from chejil.curation.browsing.run_documents import RunDocuments, is_run
-from chejil.curation.browsing.selection import Selection, evaluated, id_hashes
+from chejil.curation.browsing.selection import Selection, evaluated
 from chejil.curation.changes.pieces import pieces
+from chejil.curation.id_hashes import id_hashes
 from chejil.curation.quality.examples import inputs
 from chejil.curation.reading import sources
 from chejil.curation.reading.documents import SCHEMA, Batch
@@ -122,7 +123,7 @@ class BareDocuments:
         for rows in self._chosen(selection):
             columns = ("id", "text", "url", "timestamp", "license", "meta", *selection.by_signals)
             rows = rows.select(list(dict.fromkeys(columns)))
-            rows = rows.with_columns(id_hashes(rows["id"], selection.seed))
+            rows = rows.with_columns(pl.Series("hash", id_hashes(rows["id"], selection.seed)))
             best = rows.sort("hash", maintain_order=True).head(sample)
             held = (
                 best

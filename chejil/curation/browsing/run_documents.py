@@ -18,11 +18,12 @@ import pyarrow as pa
 from chejil.curation import lookup, manifest, shards
 from chejil.curation.browsing.readings import Reading
 from chejil.curation.browsing.reasons import Reasons, matching, signals_of
-from chejil.curation.browsing.selection import Selection, evaluated, id_hashes
+from chejil.curation.browsing.selection import Selection, evaluated
 from chejil.curation.changes.pieces import Span, pieces
 from chejil.curation.changes.row_edits import Layers
 from chejil.curation.decisions import SCHEMA as DECISIONS
 from chejil.curation.edits import row_groups as edited
+from chejil.curation.id_hashes import id_hashes
 from chejil.curation.reading.documents import SCHEMA as DOCUMENTS
 from chejil.errors import RunError
 from chejil.filters.bounds import LANGUAGES
@@ -141,7 +142,7 @@ class RunDocuments:
     def _keyed(self, found: pl.DataFrame, shard: str, selection: Selection) -> pl.DataFrame:
         """Columns `hash` for a sample and `key0`, `key1` … for an order, the smallest first."""
         if selection.sample is not None:
-            found = found.with_columns(id_hashes(found["id"], selection.seed))
+            found = found.with_columns(pl.Series("hash", id_hashes(found["id"], selection.seed)))
         keys = {}
         if selection.bound is not None:
             keys["key0"] = self._distances(found, shard, *selection.bound)

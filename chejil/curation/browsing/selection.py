@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import polars as pl
-import xxhash
 
 from chejil.errors import ChejilError, did_you_mean
 from chejil.filters.catalogue import SIGNALS
@@ -111,12 +110,6 @@ def _named(found: re.Match[str]) -> str:
 def numeric(names: Iterable[str]) -> list[str]:
     """Those that are signals with a number."""
     return [name for name in names if name in SIGNALS and SIGNALS[name].kind != "label"]
-
-
-def id_hashes(ids: Sequence[str] | pl.Series, seed: int) -> pl.Series:
-    """xxh3-64 of each id: decides a sample, 0.3 µs an id."""
-    digest = xxhash.xxh3_64_intdigest
-    return pl.Series("hash", [digest(id_.encode(), seed=seed) for id_ in ids], dtype=pl.UInt64)
 
 
 def evaluated(rows: pl.DataFrame, condition: pl.Expr, said: str | None) -> pl.Series:

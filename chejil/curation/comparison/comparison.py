@@ -13,10 +13,10 @@ from typing import Any
 
 import polars as pl
 
-from chejil.curation.browsing.selection import id_hashes
 from chejil.curation.comparison import settings_changes
 from chejil.curation.comparison.paired_documents import Pairs, Side, paired
 from chejil.curation.comparison.samples import Place, Samples
+from chejil.curation.id_hashes import id_hashes
 
 KINDS = ("newly_kept", "newly_dropped", "other_reason", "only_one", "only_other", "text")
 """What may have become of a document: dropped in one run and kept in the other; the other way round; dropped in both
@@ -136,7 +136,7 @@ def _changed(pairs: Pairs, seed: int) -> list[pl.DataFrame]:
     found = pairs.with_ids(changed.is_not_null() | text)
     if not len(found):
         return []
-    found = found.with_columns(id_hashes(found["id"], seed))
+    found = found.with_columns(pl.Series("hash", id_hashes(found["id"], seed)))
     columns = ["id", "hash", "shard_one", "row_one", "shard_other", "row_other"]
     reason = pl.coalesce("reason_other", "reason_one")
     verdicts = found.select(*columns, change=_change(), reason=reason).filter(pl.col("change").is_not_null())

@@ -11,11 +11,11 @@ import polars as pl
 
 from chejil.curation import lookup, manifest, shards
 from chejil.curation.browsing.run_documents import RunDocuments
-from chejil.curation.browsing.selection import id_hashes
 from chejil.curation.comparison import settings_changes
 from chejil.curation.comparison.samples import own_spans
 from chejil.curation.edits import folder
 from chejil.curation.explain import changed_spans
+from chejil.curation.id_hashes import id_hashes
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def _hashed(root: str, shard: str, rows: pl.DataFrame, seed: int) -> pl.DataFram
     numbers = rows["row"].unique().sort()
     found = shards.groups_of(shards.join(root, f"decisions/{shard}.parquet"), numbers.to_numpy(), ["id"])
     ids = [pl.Series(pl.from_arrow(table["id"].combine_chunks().take(places))) for table, places in found]
-    named = pl.DataFrame({"row": numbers, "id": pl.concat(ids)}).with_columns(id_hashes(pl.concat(ids), seed))
+    every = pl.concat(ids)
+    named = pl.DataFrame({"row": numbers, "id": every, "hash": id_hashes(every, seed)})
     return rows.join(named, on="row").with_columns(shard=pl.lit(shard))
 
 

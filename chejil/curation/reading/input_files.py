@@ -145,6 +145,12 @@ def fingerprint(info: dict[str, Any]) -> str:
     return f"{info.get('size')}-{mark}"
 
 
+def fingerprint_of(url: str) -> str:
+    """The same of a file by its URL."""
+    files, path = file_system(url)
+    return fingerprint(files.info(path))
+
+
 def shard_name(file: InputFile) -> str:
     """The file's name as one path component, unique in its source: `/` becomes `~1`, `~` becomes `~0` (RFC
     6901).

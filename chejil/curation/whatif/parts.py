@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from chejil.curation import shards
-from chejil.curation.browsing.selection import id_hashes
+from chejil.curation.id_hashes import id_hashes
 from chejil.curation.whatif import deciders
 from chejil.curation.whatif.counting import (
     Effects,
@@ -264,5 +264,5 @@ def _hashes(url: str, rows: np.ndarray, seed: int) -> np.ndarray:
     found = []
     for table, places in shards.groups_of(url, rows, ["id"]):
         ids = table["id"].take(pa.array(places)).to_pylist()
-        found.append(id_hashes(ids, seed).to_numpy())
+        found.append(id_hashes(ids, seed))
     return np.concatenate(found)

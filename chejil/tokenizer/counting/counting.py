@@ -163,7 +163,7 @@ def _count_all(
 def _keys(pieces: Sequence[Piece], how: Pattern, settings: Settings) -> list[str]:
     """Of each piece: a hash of it, its file's size and time, and how its words are counted."""
     urls = {piece.url for piece in pieces if piece.file is None}
-    prints = {url: _fingerprint(url) for url in urls}
+    prints = {url: input_files.fingerprint_of(url) for url in urls}
     return [
         _hash([
             _VERSION, how.regex, how.code, settings.max_word_bytes, piece.name, *piece.groups, str(piece.source),
@@ -171,11 +171,6 @@ def _keys(pieces: Sequence[Piece], how: Pattern, settings: Settings) -> list[str
         ])
         for piece in pieces
     ]  # fmt: skip
-
-
-def _fingerprint(url: str) -> str:
-    files, path = shards.file_system(url)
-    return input_files.fingerprint(files.info(path))
 
 
 def _hash(parts: Sequence[Any]) -> str:

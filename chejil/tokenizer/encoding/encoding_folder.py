@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
-from fsspec.implementations.local import LocalFileSystem
-
-from chejil.curation import object_lock, shards, storage
+from chejil.curation import shards
 from chejil.errors import RunError
+from chejil.tokenizer import held_folder
 from chejil.tokenizer.encoding import encoding_units, token_shard_writer
 from chejil.tokenizer.encoding.token_shards import MANIFEST
 
@@ -22,51 +20,22 @@ FOLDERS = (token_shard_writer.FOLDER, encoding_units.FOLDER)
 ELSE = "choose another --out, or remove the folder"
 
 
-@contextmanager
-def held(out: str, say: Callable[[str], None]) -> Iterator[None]:
+def held(out: str, say: Callable[[str], None]) -> AbstractContextManager[None]:
     """Hold the folder while the block lasts.
 
     Raises:
         RunError: another process holds it, it holds something else, or it is a file.
     """
-    files, path = shards.file_system(out)
-    if not isinstance(files, LocalFileSystem):
-        _refuse_foreign(out, _names(files, path))
-        with object_lock.held(files, path, out, say):
-            storage.abort_uploads(files, path)
-            yield
-        return
-    import fcntl
-
-    folder = Path(path)
-    if folder.exists() and not folder.is_dir():
-        raise RunError("this is a file, not a folder", where=path, mend="choose another --out")
-    _refuse_foreign(out, {entry.name for entry in folder.glob("*")})
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / object_lock.NAME).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            mend = "wait for it, or choose another --out"
-            raise RunError("another `chejil encode` works in this folder", where=path, mend=mend) from None
-        yield
+    return held_folder.held(out, say, _foreign)
 
 
-def _names(files: Any, path: str) -> set[str]:
-    try:
-        return {name.rstrip("/").rpartition("/")[2] for name in files.ls(path, detail=False)}
-    except FileNotFoundError:
-        return set()
-
-
-def _refuse_foreign(out: str, names: set[str]) -> None:
-    known = (MANIFEST, TOKENIZER, PURPOSE, object_lock.NAME, *FOLDERS)
-    foreign = sorted(name for name in names if not any(f"{name}.".startswith(f"{own}.") for own in known))
-    if names - {object_lock.NAME} and not any(name.startswith(PURPOSE) for name in names):
+def _foreign(names: set[str]) -> str | None:
+    foreign = held_folder.but(names, (MANIFEST, TOKENIZER, PURPOSE, *FOLDERS))
+    if names and not any(name.startswith(PURPOSE) for name in names):
         foreign = sorted(names)
-    if foreign:
-        what = f"the folder holds something else than token shards: {', '.join(foreign[:3])}"
-        raise RunError(what, where=out, mend="choose a new or an empty folder for --out")
+    if not foreign:
+        return None
+    return f"the folder holds something else than token shards: {', '.join(foreign[:3])}"
 
 
 def claim(out: str, purpose: dict[str, Any], inputs: Sequence[dict[str, Any]], tokenizer: bytes) -> None:

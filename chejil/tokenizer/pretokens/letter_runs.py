@@ -9,34 +9,16 @@ English. Other letters go the slow way of matchers.py.
 from __future__ import annotations
 
 import numpy as np
-from llvmlite import ir
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
-from chejil.filters.byte_lanes import eight_bytes, trailing_zeros
+from chejil.filters.byte_lanes import ABOVE_Z, CASE, FROM_A, HIGH, eight_bytes, four_bytes, trailing_zeros
 
 LANES, SYLLABLES = 8, 4
 BLOCK_BYTES = 16
 """What must be there behind the place where a run is looked for a block at a time."""
 
-_EACH = 0x0101010101010101
-_HIGH, _CASE = np.uint64(0x80 * _EACH), np.uint64(0x20 * _EACH)
-_FROM_A, _ABOVE_Z = np.uint64((0x80 - ord("a")) * _EACH), np.uint64((0x7F - ord("z")) * _EACH)
-
 _FORM, _THREE_BYTES = np.uint32(0xC0C0F0), np.uint32(0x8080E0)
 _FIRST_SYLLABLE, _NUM_SYLLABLES = np.uint32(0xAC00), np.uint32(11172)
-
-
-@intrinsic
-def four_bytes(_typing, data, i):
-    """Bytes `i` to `i + 3` of an array as one little-endian integer; they must be there, nothing checks it."""
-
-    def load(context, builder, signature, arguments):
-        start = context.make_array(signature.args[0])(context, builder, arguments[0]).data
-        place = builder.bitcast(builder.gep(start, [arguments[1]]), ir.IntType(32).as_pointer())
-        return builder.load(place, align=1)
-
-    return types.uint32(data, types.int64), load
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -49,8 +31,8 @@ def ascii_end(data, at, end, case):
     while at + BLOCK_BYTES <= len(data):
         eight = eight_bytes(data, at)
         lower = eight | case
-        letters = (lower + _FROM_A) & ~(lower + _ABOVE_Z)
-        others = (~letters | eight) & _HIGH
+        letters = (lower + FROM_A) & ~(lower + ABOVE_Z)
+        others = (~letters | eight) & HIGH
         if others:
             return min(end, at + (trailing_zeros(others) >> 3))
         at += LANES
@@ -61,7 +43,7 @@ def ascii_end(data, at, end, case):
     return at
 
 
-CASE_IGNORED = _CASE
+CASE_IGNORED = CASE
 
 
 @njit(cache=True, nogil=True, forceinline=True)

@@ -18,9 +18,9 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 import pyarrow as pa
-import xxhash
 
 from chejil.curation import shards
+from chejil.curation.id_hashes import id_hashes
 from chejil.curation.shards import FileRecord
 from chejil.tokenizer import corpus
 from chejil.tokenizer.corpus import Piece
@@ -79,9 +79,7 @@ def _keys(piece: Piece, settings: SampleSettings, rejected: Counter[str]) -> Ite
         columns.append("text")
     for table in corpus.batches(piece, columns, rejected):
         ids = table["id"].to_pylist()
-        hashes = np.fromiter(
-            (xxhash.xxh3_64_intdigest(i.encode(), settings.seed) for i in ids), np.uint64, len(ids)
-        )
+        hashes = id_hashes(ids, settings.seed)
         units = capped(table["text"], settings.max_chars)[1] if in_bytes else np.ones(len(ids), np.int64)
         lang = table["lang"].fill_null(UNKNOWN)
         rows = np.arange(row, row + len(ids))

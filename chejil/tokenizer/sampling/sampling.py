@@ -27,6 +27,7 @@ from chejil import __version__
 from chejil.curation import object_lock, shards
 from chejil.curation.executors.local import Executor
 from chejil.curation.progress import Progress, Silent
+from chejil.curation.reading.input_files import fingerprint_of
 from chejil.errors import ChejilError
 from chejil.tokenizer import corpus, held_folder
 from chejil.tokenizer.corpus import Piece
@@ -161,12 +162,7 @@ def _key(pieces: Sequence[Piece], settings: SampleSettings) -> str:
 def _inputs(pieces: Sequence[Piece]) -> list[dict[str, str]]:
     """Each file once, with what tells that it has changed."""
     urls = dict.fromkeys(piece.url for piece in pieces)
-    return [{"file": url, "fingerprint": _fingerprint(url)} for url in urls]
-
-
-def _fingerprint(url: str) -> str:
-    files, path = shards.file_system(url)
-    return xxhash.xxh3_64_hexdigest(str(files.ukey(path)).encode())
+    return [{"file": url, "fingerprint": fingerprint_of(url)} for url in urls]
 
 
 def _keys_path(name: str) -> str:
