@@ -17,13 +17,13 @@ from typing import Any
 
 import numpy as np
 
-from chejil.training import shuffling
-from chejil.training.batches import Batches
-from chejil.training.data_settings import DataSettings
-from chejil.training.packing import num_cut, num_rows
-from chejil.training.row_index import windows_of
-from chejil.training.token_corpus import TokenCorpus
-from chejil.training.token_streams import Stream
+from chejil.training.data import shuffling
+from chejil.training.data.batches import Batches
+from chejil.training.data.data_settings import DataSettings
+from chejil.training.data.packing import num_cut, num_rows
+from chejil.training.data.row_index import windows_of
+from chejil.training.data.token_corpus import TokenCorpus
+from chejil.training.data.token_streams import Stream
 
 WINDOWS = (1 << 20, 1 << 22, 1 << 24, 1 << 26)
 INDEX_DOCUMENTS = 2_000_000

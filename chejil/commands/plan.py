@@ -29,8 +29,8 @@ def plan(
     beside it. Sizes of sources are those of the token shards, or what `expected` says as long as there are none.
     """
     from chejil import terminal
-    from chejil.training import compute_plan, plan_view
     from chejil.training import config as configs
+    from chejil.training.planning import compute_plan, plan_view
 
     loaded = configs.load(config, set_ or ())
     found = compute_plan.plan(loaded, compute_plan.Hardware(gpus, device, mfu, peak_tflops))

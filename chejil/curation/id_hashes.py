@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 import xxhash
+
+if TYPE_CHECKING:  # a training reads ids without it
+    import polars as pl
 
 
 def id_hashes(ids: Collection[str] | pl.Series, seed: int) -> np.ndarray:

@@ -16,13 +16,13 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt,
 
 from chejil.curation import settings_file
 from chejil.errors import ChejilError
-from chejil.training.data_settings import DataSettings
-from chejil.training.epochs import ExpectedSource
-from chejil.training.held_out import HeldOutSettings
-from chejil.training.mixture import MixtureStages
-from chejil.training.model_choice import ModelChoice
-from chejil.training.model_sizes import FORMULAS
-from chejil.training.packing import PackingSettings
+from chejil.training.data.data_settings import DataSettings
+from chejil.training.data.held_out import HeldOutSettings
+from chejil.training.data.mixture import MixtureStages
+from chejil.training.data.packing import PackingSettings
+from chejil.training.modelling.model_choice import ModelChoice
+from chejil.training.modelling.model_sizes import FORMULAS
+from chejil.training.planning.epochs import ExpectedSource
 from chejil.training.whole_numbers import Positive
 
 Formula = Literal["6n-named", "6n-body", "6n", "6n-all", "6n+6lht", "6n+12lht"]

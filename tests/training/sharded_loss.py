@@ -6,10 +6,10 @@ import torch
 import torch.distributed as dist
 from torch.distributed.fsdp import fully_shard
 
-from chejil.training import model as models
 from chejil.training.config import Loss
-from chejil.training.losses import ModelWithLoss
-from chejil.training.model_sizes import ModelSize
+from chejil.training.modelling import llama as models
+from chejil.training.modelling.losses import ModelWithLoss
+from chejil.training.modelling.model_sizes import ModelSize
 
 
 def compare(rank, tied):

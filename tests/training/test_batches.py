@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chejil.errors import ChejilError
-from chejil.training.batches import Batches
-from chejil.training.data_settings import DataSettings
-from chejil.training.mixture import MixtureStages
-from chejil.training.rows import IGNORED
-from chejil.training.token_corpus import TokenCorpus
-from chejil.training.token_streams import Mapped
+from chejil.training.data.batches import Batches
+from chejil.training.data.data_settings import DataSettings
+from chejil.training.data.mixture import MixtureStages
+from chejil.training.data.rows import IGNORED
+from chejil.training.data.token_corpus import TokenCorpus
+from chejil.training.data.token_streams import Mapped
 
 sys.path.insert(0, str(Path(__file__).parent))
 import small_token_shards as small

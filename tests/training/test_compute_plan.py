@@ -10,8 +10,8 @@ from chejil.cli import main
 from chejil.curation import settings_file
 from chejil.errors import ChejilError
 from chejil.training import config as configs
-from chejil.training import devices
-from chejil.training.compute_plan import Hardware, plan
+from chejil.training.planning import devices
+from chejil.training.planning.compute_plan import Hardware, plan
 
 PUBLISHED = Hardware(gpus=256, device="a100-80g", mfu=0.198)
 

@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chejil.errors import ChejilError
-from chejil.training.epochs import ExpectedSource, effective_tokens, ledger
-from chejil.training.mixture import MixtureStages
-from chejil.training.token_sizes import TokenSize, TokenSizes
+from chejil.training.data.mixture import MixtureStages
+from chejil.training.data.token_sizes import TokenSize, TokenSizes
+from chejil.training.planning.epochs import ExpectedSource, effective_tokens, ledger
 
 NOTHING = TokenSizes({}, [], None)
 

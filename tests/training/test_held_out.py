@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from chejil.errors import ChejilError
-from chejil.training.batches import Batches
-from chejil.training.data_settings import DataSettings
-from chejil.training.rows import IGNORED
-from chejil.training.token_corpus import TokenCorpus
+from chejil.training.data.batches import Batches
+from chejil.training.data.data_settings import DataSettings
+from chejil.training.data.rows import IGNORED
+from chejil.training.data.token_corpus import TokenCorpus
 
 sys.path.insert(0, str(Path(__file__).parent))
 import small_token_shards as small

@@ -10,11 +10,11 @@ pytest.importorskip("transformers")
 from torch.nn import functional  # noqa: E402
 from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 
-from chejil.training import losses  # noqa: E402
-from chejil.training import model as models  # noqa: E402
 from chejil.training.config import Loss  # noqa: E402
-from chejil.training.losses import ModelWithLoss, loss_sums  # noqa: E402
-from chejil.training.model_sizes import ModelSize  # noqa: E402
+from chejil.training.modelling import llama as models  # noqa: E402
+from chejil.training.modelling import losses  # noqa: E402
+from chejil.training.modelling.losses import ModelWithLoss, loss_sums  # noqa: E402
+from chejil.training.modelling.model_sizes import ModelSize  # noqa: E402
 
 B, T, D, V = 3, 10, 8, 50
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from chejil.training import memory
 from chejil.training.config import PretrainConfig
-from chejil.training.memory import layer_bytes_per_token
-from chejil.training.model_sizes import ModelSize, size
+from chejil.training.modelling.model_sizes import ModelSize, size
+from chejil.training.planning import memory
+from chejil.training.planning.memory import layer_bytes_per_token
 
 SMALL = {"hidden": 64, "heads": 4, "ffn": 176, "vocab": 128, "context_tokens": 64}
 

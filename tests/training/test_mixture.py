@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chejil.errors import ChejilError
-from chejil.training.curriculum import Curriculum
-from chejil.training.mixture import Interleaving, MixtureStages, StreamSize, row_shares
+from chejil.training.data.curriculum import Curriculum
+from chejil.training.data.mixture import Interleaving, MixtureStages, StreamSize, row_shares
 
 KO = StreamSize("web", "ko", 1000, 1000 * 64, 1000 * 64 * 5)
 EN = StreamSize("web", "en", 3000, 3000 * 60, 3000 * 60 * 4)

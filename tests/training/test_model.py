@@ -8,10 +8,10 @@ torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
 from chejil.errors import ChejilError  # noqa: E402
-from chejil.training import model as models  # noqa: E402
-from chejil.training.attention import hidden_states, refuse_leaks  # noqa: E402
 from chejil.training.config import PretrainConfig  # noqa: E402
-from chejil.training.model_sizes import ModelSize  # noqa: E402
+from chejil.training.modelling import llama as models  # noqa: E402
+from chejil.training.modelling.attention import hidden_states, refuse_leaks  # noqa: E402
+from chejil.training.modelling.model_sizes import ModelSize  # noqa: E402
 
 TINY = {"layers": 2, "hidden": 32, "heads": 4, "ffn": 48, "vocab": 100, "context_tokens": 64}
 

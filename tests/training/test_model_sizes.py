@@ -5,8 +5,8 @@ import json
 import pytest
 
 from chejil.errors import ChejilError
-from chejil.training import model_sizes
-from chejil.training.model_sizes import FORMULAS, ModelSize, size, size_of_folder, sizes
+from chejil.training.modelling import model_sizes
+from chejil.training.modelling.model_sizes import FORMULAS, ModelSize, size, size_of_folder, sizes
 
 
 def built(model):

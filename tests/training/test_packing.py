@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chejil.training.packing import num_cut, num_rows, pack
+from chejil.training.data.packing import num_cut, num_rows, pack
 
 lengths = st.lists(st.integers(0, 200), max_size=60)
 rows = st.integers(1, 70)

@@ -7,10 +7,10 @@ from chejil.curation import settings_file
 from chejil.errors import ChejilError, RecipeError
 from chejil.training import config as configs
 from chejil.training.config import PretrainConfig
-from chejil.training.data_settings import DataSettings
-from chejil.training.mixture import MixtureStages
-from chejil.training.model_choice import ModelChoice
-from chejil.training.model_sizes import ModelSize
+from chejil.training.data.data_settings import DataSettings
+from chejil.training.data.mixture import MixtureStages
+from chejil.training.modelling.model_choice import ModelChoice
+from chejil.training.modelling.model_sizes import ModelSize
 
 GOOD = """\
 name: small

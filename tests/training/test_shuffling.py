@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chejil.training import shuffling
+from chejil.training.data import shuffling
 
 
 @given(st.integers(1, 3000), st.integers(0, 2**64 - 1))

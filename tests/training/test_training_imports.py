@@ -5,7 +5,10 @@ import sys
 
 import pytest
 
-PURE = ["compute_plan", "plan_view", "config", "memory", "epochs", "model_sizes", "schedules"]
+PURE = [
+    "config", "data.batches", "modelling.model_sizes", "planning.compute_plan", "planning.epochs",
+    "planning.memory", "planning.plan_view", "schedules",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("module", PURE)

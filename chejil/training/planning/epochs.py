@@ -19,8 +19,8 @@ from itertools import pairwise
 from pydantic import BaseModel, ConfigDict, Field
 
 from chejil.errors import ChejilError
-from chejil.training.mixture import MixtureStages
-from chejil.training.token_sizes import TokenSizes
+from chejil.training.data.mixture import MixtureStages
+from chejil.training.data.token_sizes import TokenSizes
 from chejil.training.whole_numbers import Positive
 
 R_STAR = 15.39

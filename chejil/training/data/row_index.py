@@ -18,9 +18,9 @@ import orjson
 import pyarrow as pa
 import xxhash
 
-from chejil.training import kept_tables
-from chejil.training.packing import PackingSettings, num_cut, num_rows
-from chejil.training.token_streams import Stream
+from chejil.training.data import kept_tables
+from chejil.training.data.packing import PackingSettings, num_cut, num_rows
+from chejil.training.data.token_streams import Stream
 
 SCHEMA = pa.schema(
     [

@@ -7,8 +7,8 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from chejil.errors import did_you_mean
-from chejil.training import model_sizes
-from chejil.training.model_sizes import ModelSize
+from chejil.training.modelling import model_sizes
+from chejil.training.modelling.model_sizes import ModelSize
 
 GROWING = ("vocab", "context_tokens", "rope_theta")
 """What may be changed of weights that exist: new rows of the embedding, longer sequences."""

@@ -28,7 +28,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from chejil.training.config import PretrainConfig
-from chejil.training.model_sizes import ModelSize
+from chejil.training.modelling.model_sizes import ModelSize
 
 FITS_SHARE = 0.9
 """Of a device's memory: what is not counted needs the rest."""
@@ -107,7 +107,7 @@ def _activations(
 def layer_bytes_per_token(model: ModelSize, checkpointing: str, compiled: bool, element: int = 2) -> int:
     """Bytes that a layer keeps of a token for the backward pass.
 
-    >>> from chejil.training.model_sizes import size
+    >>> from chejil.training.modelling.model_sizes import size
     >>> layer_bytes_per_token(size("1b3"), "full", compiled=True)
     4096
     """

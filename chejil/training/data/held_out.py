@@ -27,8 +27,8 @@ from chejil.curation import shards as files
 from chejil.curation.id_hashes import id_hashes
 from chejil.errors import ChejilError, did_you_mean
 from chejil.tokenizer.encoding.token_shards import TokenShard
-from chejil.training import kept_tables
-from chejil.training.token_corpus import TokenCorpus
+from chejil.training.data import kept_tables
+from chejil.training.data.token_corpus import TokenCorpus
 from chejil.training.whole_numbers import Positive
 
 SCHEMA = pa.schema([("stream", pa.string()), ("document", pa.int64()), ("hash", pa.uint64())])

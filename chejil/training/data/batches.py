@@ -19,16 +19,16 @@ import orjson
 import xxhash
 
 from chejil.errors import ChejilError
-from chejil.training import held_out, row_index
-from chejil.training.curriculum import Curriculum
-from chejil.training.data_settings import DataSettings
-from chejil.training.evaluation_rows import EvaluationRows
-from chejil.training.mixture import StreamSize
-from chejil.training.row_index import Windows
-from chejil.training.rows import Filler, PlacedPieces, Rows, joined
-from chejil.training.token_corpus import TokenCorpus
-from chejil.training.token_streams import NOBODY, Mapped, Stream
-from chejil.training.window_plans import WindowPlans
+from chejil.training.data import held_out, row_index
+from chejil.training.data.curriculum import Curriculum
+from chejil.training.data.data_settings import DataSettings
+from chejil.training.data.evaluation_rows import EvaluationRows
+from chejil.training.data.mixture import StreamSize
+from chejil.training.data.row_index import Windows
+from chejil.training.data.rows import Filler, PlacedPieces, Rows, joined
+from chejil.training.data.token_corpus import TokenCorpus
+from chejil.training.data.token_streams import NOBODY, Mapped, Stream
+from chejil.training.data.window_plans import WindowPlans
 
 VERSION = 1
 """Of the order of rows: one that is told apart from an older one refuses its checkpoints."""

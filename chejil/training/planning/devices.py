@@ -30,7 +30,7 @@ class Device(BaseModel):
 @cache
 def devices() -> dict[str, Device]:
     """The devices of devices.yaml by name."""
-    text = (resources.files("chejil.training") / "devices.yaml").read_text("utf-8")
+    text = (resources.files("chejil.training.planning") / "devices.yaml").read_text("utf-8")
     return {name: Device.model_validate(fields) for name, fields in yaml.safe_load(text).items()}
 
 

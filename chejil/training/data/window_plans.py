@@ -13,11 +13,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from chejil.training import shuffling
-from chejil.training.packing import PackingSettings, Pieces, pack
-from chejil.training.row_index import Windows
-from chejil.training.rows import PlacedPieces, joined
-from chejil.training.token_streams import Documents, Stream
+from chejil.training.data import shuffling
+from chejil.training.data.packing import PackingSettings, Pieces, pack
+from chejil.training.data.row_index import Windows
+from chejil.training.data.rows import PlacedPieces, joined
+from chejil.training.data.token_streams import Documents, Stream
 
 KEPT_PLANS = 2
 """Windows of a stream: a batch may end one and begin the next."""

@@ -15,14 +15,15 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from chejil.errors import ChejilError
-from chejil.training import epochs, memory, plan_warnings, token_sizes
 from chejil.training.config import PretrainConfig
-from chejil.training.devices import Device
-from chejil.training.devices import device as known_device
-from chejil.training.epochs import SourceEpochs
-from chejil.training.memory import Memory
-from chejil.training.model_sizes import FORMULAS, ModelSize
-from chejil.training.plan_warnings import Warned
+from chejil.training.data import token_sizes
+from chejil.training.modelling.model_sizes import FORMULAS, ModelSize
+from chejil.training.planning import epochs, memory, plan_warnings
+from chejil.training.planning.devices import Device
+from chejil.training.planning.devices import device as known_device
+from chejil.training.planning.epochs import SourceEpochs
+from chejil.training.planning.memory import Memory
+from chejil.training.planning.plan_warnings import Warned
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from chejil.errors import ChejilError
-from chejil.training.mixture import Interleaving, MixtureStages, StreamSize, members, row_shares
+from chejil.training.data.mixture import Interleaving, MixtureStages, StreamSize, members, row_shares
 
 MANY_EPOCHS = 4
 """Up to here repeated data is worth nearly as much as new data (Muennighoff et al. 2023, section 6)."""

@@ -20,7 +20,7 @@ from threading import Lock
 import numpy as np
 
 from chejil.tokenizer.encoding.token_shards import TokenShard
-from chejil.training import shuffling
+from chejil.training.data import shuffling
 
 CHUNK_DOCUMENTS = 256
 MAX_MAPPED = 4096

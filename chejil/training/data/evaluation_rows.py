@@ -12,12 +12,12 @@ from dataclasses import replace
 
 import numpy as np
 
-from chejil.training.data_settings import DataSettings
-from chejil.training.held_out import Held, in_order
-from chejil.training.packing import pack
-from chejil.training.rows import Filler, PlacedPieces, Rows
-from chejil.training.token_streams import Mapped, Stream
-from chejil.training.window_plans import placed
+from chejil.training.data.data_settings import DataSettings
+from chejil.training.data.held_out import Held, in_order
+from chejil.training.data.packing import pack
+from chejil.training.data.rows import Filler, PlacedPieces, Rows
+from chejil.training.data.token_streams import Mapped, Stream
+from chejil.training.data.window_plans import placed
 
 
 class EvaluationRows:

@@ -8,9 +8,9 @@ from dataclasses import asdict
 from rich.console import RenderableType
 
 from chejil import terminal
-from chejil.training import memory
-from chejil.training.compute_plan import ComputePlan, accumulation
-from chejil.training.epochs import R_STAR
+from chejil.training.planning import memory
+from chejil.training.planning.compute_plan import ComputePlan, accumulation
+from chejil.training.planning.epochs import R_STAR
 
 PARTS = {
     "weights": "weights (fp32, sharded)",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from chejil.training.held_out import HeldOutSettings
-from chejil.training.mixture import MixtureStages
-from chejil.training.packing import PackingSettings
+from chejil.training.data.held_out import HeldOutSettings
+from chejil.training.data.mixture import MixtureStages
+from chejil.training.data.packing import PackingSettings
 
 
 class DataSettings(BaseModel):

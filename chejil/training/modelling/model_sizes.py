@@ -182,7 +182,7 @@ class ModelSize(BaseModel):
 @cache
 def sizes() -> dict[str, ModelSize]:
     """The sizes of sizes.yaml by name."""
-    text = (resources.files("chejil.training") / "sizes.yaml").read_text("utf-8")
+    text = (resources.files("chejil.training.modelling") / "sizes.yaml").read_text("utf-8")
     return {name: ModelSize.model_validate(fields) for name, fields in yaml.safe_load(text).items()}
 
 

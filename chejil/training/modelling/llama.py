@@ -23,10 +23,10 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from chejil.errors import ChejilError
-from chejil.training import model_sizes
-from chejil.training.attention import IMPLEMENTATION
 from chejil.training.config import PretrainConfig
-from chejil.training.model_sizes import ModelSize
+from chejil.training.modelling import model_sizes
+from chejil.training.modelling.attention import IMPLEMENTATION
+from chejil.training.modelling.model_sizes import ModelSize
 
 
 def build(config: PretrainConfig, device: str | torch.device = "cpu") -> LlamaForCausalLM:

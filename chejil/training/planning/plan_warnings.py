@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from math import lcm
 
 from chejil.training.config import PretrainConfig
-from chejil.training.devices import Device
-from chejil.training.epochs import MANY_EPOCHS, SourceEpochs
-from chejil.training.memory import FITS_SHARE, Memory, ranks_of_a_copy
-from chejil.training.model_sizes import ModelSize
-from chejil.training.token_sizes import TokenSizes
+from chejil.training.data.token_sizes import TokenSizes
+from chejil.training.modelling.model_sizes import ModelSize
+from chejil.training.planning.devices import Device
+from chejil.training.planning.epochs import MANY_EPOCHS, SourceEpochs
+from chejil.training.planning.memory import FITS_SHARE, Memory, ranks_of_a_copy
 
 SHORT_DOCUMENT_SHARE = 0.25
 """Documents shorter than this share of a row, on the mean, leave most of what attention could see to others."""

@@ -29,10 +29,10 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 from transformers import LlamaForCausalLM
 
-from chejil.training import attention
-from chejil.training.attention import hidden_states
 from chejil.training.config import Loss
-from chejil.training.rows import IGNORED
+from chejil.training.data.rows import IGNORED
+from chejil.training.modelling import attention
+from chejil.training.modelling.attention import hidden_states
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import xxhash
 
 from chejil.errors import ChejilError
 from chejil.tokenizer.encoding.token_shards import TokenShard, TokenShards
-from chejil.training.token_bytes import TokenBytes
+from chejil.training.data.token_bytes import TokenBytes
 
 
 class TokenCorpus:

@@ -1,0 +1,1 @@
+"""Rows of a training: token shards, mixtures, packing, batches, held-out documents."""

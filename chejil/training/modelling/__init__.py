@@ -1,0 +1,1 @@
+"""The model: sizes, weights, attention, loss."""
