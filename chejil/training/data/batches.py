@@ -133,6 +133,15 @@ class Batches:
         """The held-out documents, in fixed order."""
         return EvaluationRows(self.streams, self.held, self.settings, self._filler, rows)
 
+    def evaluation_of(self, corpus: TokenCorpus, rows: int) -> EvaluationRows:
+        """Another corpus, of the same tokenizer, as if all of it were held out."""
+        seed = self.settings.held_out.seed
+        streams = [
+            Stream(shards, seed, self.settings.packing.window_tokens) for shards in corpus.groups.values()
+        ]
+        held = held_out.all_documents(corpus, seed)
+        return EvaluationRows(streams, held, self.settings, self._filler, rows)
+
     def packed(self) -> list[dict[str, Any]]:
         """What packing does to an epoch of each stream: a row each.
 

@@ -34,6 +34,11 @@ class EvaluationRows:
         self._filler, self._rows, self._tokens = filler, rows, Mapped("tokens")
         self._plans: dict[int, tuple[PlacedPieces, int]] = {}
 
+    @property
+    def names(self) -> list[str]:
+        """Source and language of each stream."""
+        return [stream.name for stream in self._streams]
+
     def __iter__(self) -> Iterator[Rows]:
         for number in range(len(self._streams)):
             yield from self.of(number)

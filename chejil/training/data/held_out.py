@@ -80,6 +80,15 @@ def held_out(found: TokenCorpus, settings: HeldOutSettings, kept: str | None) ->
     return _by_stream(kept_tables.table(kept, name, SCHEMA, lambda: _find(found, settings)))
 
 
+def all_documents(found: TokenCorpus, seed: int) -> Held:
+    """Every document, for a corpus that is there to measure on."""
+    held: Held = {}
+    for (source, lang), shards in found.groups.items():
+        hashes = np.concatenate([_hashes(shard, seed) for shard in shards])
+        held[f"{source}/{lang}"] = np.arange(len(hashes)), hashes
+    return held
+
+
 def _require_known(found: TokenCorpus, settings: HeldOutSettings) -> None:
     names = {name for source, lang in found.groups for name in (source, f"{source}/{lang}")}
     for key in settings.shares:

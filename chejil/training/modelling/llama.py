@@ -12,7 +12,7 @@ positions. Weights are fp32; bf16 is of the products (precision in the config).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -56,14 +56,32 @@ def shape_of(size: ModelSize) -> LlamaForCausalLM:
         return LlamaForCausalLM(config)
 
 
+def shape_like(model: LlamaForCausalLM) -> LlamaForCausalLM:
+    """A model of the same config on the meta device."""
+    with torch.device("meta"):
+        return LlamaForCausalLM(model.config)
+
+
 def materialise(model: LlamaForCausalLM, seed: int, device: str | torch.device) -> LlamaForCausalLM:
-    """Give a model of the meta device its weights, sharded (DTensor) or whole; see the module for which."""
+    """Give a model of the meta device its first weights, sharded (DTensor) or whole; see the module for which."""
+    std = model.config.initializer_range
+    return fill(model, device, lambda name, shape: _first_weight(name, shape, std, seed))
+
+
+def fill(
+    model: LlamaForCausalLM, device: str | torch.device, weight_of: Callable[[str, torch.Size], torch.Tensor]
+) -> LlamaForCausalLM:
+    """Give a model of the meta device weights, sharded (DTensor) or whole.
+
+    Args:
+        weight_of: from name and shape, the whole weight on the CPU; the same on all ranks.
+    """
     model.to_empty(device=device)
     model.tie_weights()
     _fill_rotary(model)
     with torch.no_grad():
         for name, weight in model.named_parameters():
-            _fill(weight, _first_weight(name, weight.shape, model.config.initializer_range, seed))
+            _fill(weight, weight_of(name, weight.shape))
     return model
 
 
