@@ -1,0 +1,1 @@
+"""The loop of a pretraining: parallelism, optimiser, checkpoints, metrics."""
