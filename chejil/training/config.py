@@ -191,6 +191,11 @@ class PretrainConfig(Section):
     precision: Literal["bf16", "fp32"] = Field(
         "bf16", description="Of products and activations; weights, moments and sums over ranks are fp32."
     )
+    attention: Literal["auto", "sdpa", "flex"] = Field(
+        "auto",
+        description="flex: leaves out the scores between documents, GPUs only; sdpa: masks them, everywhere. "
+        "auto: flex on a GPU.",
+    )
     compile: bool = Field(True, description="torch.compile, layer by layer.")
     activation_checkpointing: Literal["none", "selective", "full"] = Field(
         "none",

@@ -1,27 +1,37 @@
 """Attention that stays inside a document: how the model is called, and the proof at start that nothing leaks.
 
-transformers builds the block-diagonal mask of packed rows only when position ids restart AND `attention_mask` is None
-AND no cache is made; any other call leaks silently, in train mode too (packed beside another document the logits of a
-document moved by 0.45; called rightly, by 1e-7). So everything calls the model through `hidden_states`, and
-`refuse_leaks` tries it out with the model, device and precision that will train.
+Two ways. `sdpa` (torch's scaled_dot_product_attention) runs everywhere, forward and backward; it takes transformers'
+block-diagonal mask, computes all T·T scores and holds B·T·T bools. `flex` (FlexAttention, Dong et al. 2024,
+arXiv:2412.05496) leaves out what lies between documents: of rows of 4,096 tokens with documents of a median of
+400 it computes 19 % of the blocks (document_blocks.py), and holds no mask. It is for GPUs: on CPUs torch has its forward pass and no backward.
+Variable-length flash attention (torch.nn.attention.varlen) would skip the same scores, faster on some GPUs; it has no
+CPU kernel, so nothing of it could be tried out before a training, only knows half precision, and gets a list of
+document ends whose length differs from batch to batch, where compiled layers want equal shapes.
 
-Place for faster kernels: SDPA with a mask computes all T·T scores and holds a mask of B·T·T bools. On GPUs attention
-by documents (flex, or variable-length flash with cu_seq_lens from positions_BT == 0) skips the blocks between
-documents. Such a kernel is another IMPLEMENTATION and other arguments in `hidden_states`, and nowhere else;
-`refuse_leaks` says whether it is right. FlexAttention has no backward on CPU.
+transformers builds its mask of packed rows only when position ids restart AND `attention_mask` is None AND no cache is
+made; any other call leaks silently, in train mode too (packed beside another document the logits of a document moved by
+0.45; called rightly, by 1e-7). So everything calls the model through `hidden_states`, and `refuse_leaks` tries it out
+with the model, device and precision that will train. `flex` refuses any call without its blocks.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import torch
-from transformers import LlamaForCausalLM
+from torch.nn.attention.flex_attention import BlockMask, flex_attention
+from transformers import AttentionInterface, LlamaForCausalLM
 
 from chejil.errors import ChejilError
+from chejil.training.modelling.document_blocks import block_mask
 
 IMPLEMENTATION = "sdpa"
-"""Of transformers' attentions, the one that runs on CPU and GPU, forward and backward."""
+"""Of transformers' attentions, the one that runs on CPU and GPU, forward and backward: what models are made with."""
+
+FLEX = "chejil_flex"
+"""The name of ours among transformers' attentions."""
 
 States = Callable[[LlamaForCausalLM, torch.Tensor, torch.Tensor], torch.Tensor]
 """(model, ids_BT, positions_BT) -> hidden_BTD, before the output head."""
@@ -33,9 +43,62 @@ def hidden_states(model: LlamaForCausalLM, ids_BT: torch.Tensor, positions_BT: t
     Args:
         positions_BT: from 0 in each document; a place where they do not go up by one begins a document.
     """
+    blocks = block_mask(positions_BT) if model.config._attn_implementation == FLEX else None
     return model.model(
-        input_ids=ids_BT, position_ids=positions_BT, attention_mask=None, use_cache=False
+        input_ids=ids_BT, position_ids=positions_BT, attention_mask=blocks, use_cache=False
     ).last_hidden_state
+
+
+def use(model: LlamaForCausalLM, kind: str, device: str | torch.device) -> None:
+    """Set a model's attention; before its layers are compiled.
+
+    Args:
+        kind: PretrainConfig.attention: auto, sdpa or flex.
+        device: that it will train on.
+
+    Raises:
+        ChejilError: flex on a device without its backward pass.
+    """
+    on_gpu = torch.device(device).type == "cuda"
+    if kind == "flex" and not on_gpu:
+        what = f"attention 'flex' cannot train on {torch.device(device).type}: there it has no backward pass"
+        raise ChejilError(what, mend="leave `attention` at auto, or set sdpa")
+    model.set_attn_implementation(FLEX if kind != "sdpa" and on_gpu else IMPLEMENTATION)
+
+
+def _flex(
+    module: torch.nn.Module,
+    query_BHTQ: torch.Tensor,
+    key_BKTQ: torch.Tensor,
+    value_BKTQ: torch.Tensor,
+    attention_mask: BlockMask | None,
+    scaling: float | None = None,
+    **_: Any,
+) -> tuple[torch.Tensor, None]:
+    """As transformers calls attentions: (B, T, H, Q), and no weights."""
+    if not isinstance(attention_mask, BlockMask):
+        mend = "call it through attention.hidden_states, or set_attn_implementation('sdpa')"
+        raise ChejilError("flex attention without blocks of documents would leak", mend=mend)
+    # Within a compiled layer it is compiled with it.
+    kernel = flex_attention if torch.compiler.is_compiling() else _compiled_flex()
+    out_BHTQ = kernel(
+        query_BHTQ,
+        key_BKTQ,
+        value_BKTQ,
+        block_mask=attention_mask,
+        scale=scaling,
+        enable_gqa=query_BHTQ.shape[1] != key_BKTQ.shape[1],
+    )
+    return out_BHTQ.transpose(1, 2).contiguous(), None
+
+
+@cache
+def _compiled_flex() -> Callable[..., torch.Tensor]:
+    """Not compiled, it would make all scores. Shapes are few, and each gets a kernel of its own."""
+    return torch.compile(flex_attention, dynamic=False)
+
+
+AttentionInterface.register(FLEX, _flex)
 
 
 def refuse_leaks(model: LlamaForCausalLM, states: States = hidden_states, half: int = 8) -> None:
@@ -64,7 +127,7 @@ def refuse_leaks(model: LlamaForCausalLM, states: States = hidden_states, half: 
     if wrong:
         raise ChejilError(
             f"attention over packed documents is wrong: {'; '.join(wrong)}",
-            mend=f"use attention '{IMPLEMENTATION}' with position ids that restart, attention_mask None and "
+            mend=f"set `attention: {IMPLEMENTATION}`, with position ids that restart, attention_mask None and "
             "use_cache False; and a transformers release that this version of chejil allows",
         )
 

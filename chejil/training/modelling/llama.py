@@ -24,7 +24,7 @@ from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from chejil.errors import ChejilError
 from chejil.training.config import PretrainConfig
-from chejil.training.modelling import model_sizes
+from chejil.training.modelling import attention, model_sizes
 from chejil.training.modelling.attention import IMPLEMENTATION
 from chejil.training.modelling.model_sizes import ModelSize
 
@@ -33,16 +33,18 @@ def build(config: PretrainConfig, device: str | torch.device = "cpu") -> LlamaFo
     """The model of a config: new weights, or those of `start_from`.
 
     Args:
-        device: `meta` gives shapes without weights, to be sharded and then materialised.
+        device: `meta` gives shapes without weights, to be sharded and then materialised; its attention is sdpa until
+            `attention.use` has been called with the device that trains.
 
     Raises:
-        ChejilError: see `load`.
+        ChejilError: see `load` and `attention.use`.
     """
-    start_from = config.model.start_from
-    if start_from is not None and torch.device(device).type != "meta":
-        return load(start_from, config.model.resolved()).to(device)  # type: ignore[arg-type]
-    model = shape_of(config.model.resolved())
-    return model if torch.device(device).type == "meta" else materialise(model, config.seed, device)
+    size, start_from = config.model.resolved(), config.model.start_from
+    if torch.device(device).type == "meta":
+        return shape_of(size)
+    model = load(start_from, size).to(device) if start_from else shape_of(size)  # type: ignore[arg-type]
+    attention.use(model, config.attention, device)
+    return model if start_from else materialise(model, config.seed, device)
 
 
 def shape_of(size: ModelSize) -> LlamaForCausalLM:

@@ -1,0 +1,140 @@
+"""Attention by documents: blocks against a dense mask, flex against sdpa (its forward pass runs on CPUs)."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from torch.nn.attention.flex_attention import create_block_mask  # noqa: E402
+
+from chejil.errors import ChejilError  # noqa: E402
+from chejil.training.config import PretrainConfig  # noqa: E402
+from chejil.training.modelling import attention  # noqa: E402
+from chejil.training.modelling import llama as models  # noqa: E402
+from chejil.training.modelling.document_blocks import block_mask, documents_of  # noqa: E402
+from chejil.training.modelling.model_sizes import ModelSize  # noqa: E402
+
+TINY = {"layers": 2, "hidden": 64, "heads": 4, "ffn": 48, "vocab": 100, "context_tokens": 512}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def positions(*rows):
+    """(B, T) of rows of document lengths, cut to the shortest row."""
+    whole = [torch.cat([torch.arange(length) for length in row]) for row in rows]
+    length = min(map(len, whole))
+    return torch.stack([row[:length] for row in whole])
+
+
+def dense(positions_BT):
+    """(B, 1, T, T) in plain Python: a place sees those before it in its document, which are as many as its position."""
+    batch, length = positions_BT.shape
+    seen = torch.zeros(batch, 1, length, length, dtype=torch.bool)
+    for row, places in enumerate(positions_BT.tolist()):
+        for query, position in enumerate(places):
+            seen[row, 0, query, query - position : query + 1] = True
+    return seen
+
+
+lengths = st.one_of(
+    st.lists(st.integers(1, 400), min_size=1, max_size=6),
+    st.lists(st.just(1), min_size=1, max_size=300),  # documents of one token
+    st.lists(st.sampled_from([127, 128, 129, 256]), min_size=1, max_size=4),  # at the edges of blocks
+)
+
+
+@settings(max_examples=80)
+@given(st.lists(lengths, min_size=1, max_size=3))
+def test_blocks_are_those_of_the_dense_mask(rows):
+    positions_BT = positions(*rows)
+    batch, length = positions_BT.shape
+    seen = dense(positions_BT)
+
+    ours = block_mask(positions_BT)
+    torchs = create_block_mask(
+        lambda row, _, query, key: seen[row, 0, query, key], batch, None, length, length, device="cpu"
+    )
+
+    assert ours.shape == torchs.shape
+    for part in (
+        "kv_num_blocks", "kv_indices", "full_kv_num_blocks", "full_kv_indices",
+        "q_num_blocks", "q_indices", "full_q_num_blocks", "full_q_indices",
+    ):  # fmt: skip
+        assert torch.equal(getattr(ours, part), getattr(torchs, part)), part
+    places = torch.arange(length)
+    row = torch.arange(batch)[:, None, None]
+    assert torch.equal(ours.mask_mod(row, 0, places[:, None], places), seen[:, 0])
+
+
+def test_documents_are_counted_in_each_row():
+    found = documents_of(positions([3, 1, 1, 2], [7]))
+
+    assert found.tolist() == [[0, 0, 0, 1, 2, 3, 3], [0] * 7]
+
+
+def made(**fields):
+    return models.materialise(models.shape_of(ModelSize(**{**TINY, "init_std": 0.2, **fields})), 1, "cpu")
+
+
+def with_flex(**fields):
+    model = made(**fields)
+    model.set_attn_implementation(attention.FLEX)
+    return model
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, when it loads its compiler
+@pytest.mark.slow  # compiles three kernels: half a minute
+@pytest.mark.parametrize("fields", [{"kv_heads": 2}])
+def test_flex_is_sdpa_and_does_not_leak(fields):
+    """Rows of 150 (no whole block), of one row and of two, and the 16 tokens of the proof at start."""
+    sdpa, flex = made(**fields), with_flex(**fields)
+
+    with torch.no_grad():
+        for places in (positions([1, 130, 1, 18]), positions([149, 1], [20, 1, 129])):
+            ids = torch.randint(0, 100, places.shape, generator=torch.Generator().manual_seed(5))
+            torch.testing.assert_close(
+                attention.hidden_states(flex, ids, places),
+                attention.hidden_states(sdpa, ids, places),
+                atol=2e-5, rtol=0,
+            )  # fmt: skip
+        attention.refuse_leaks(flex)
+
+
+def test_flex_without_blocks_is_refused():
+    """transformers would run it without a mask: every document would see the ones before it, and the future."""
+    with pytest.raises(ChejilError, match="would leak"):
+        with_flex().model(input_ids=torch.arange(8)[None], use_cache=False)
+
+
+def test_the_device_chooses():
+    model = made()
+    for kind, device, chosen in (
+        ("auto", "cuda", attention.FLEX), ("auto", "cpu", "sdpa"), ("sdpa", "cuda", "sdpa"), ("flex", "cuda", attention.FLEX),
+    ):  # fmt: skip
+        attention.use(model, kind, device)
+        assert model.config._attn_implementation == chosen
+
+
+def test_flex_on_a_cpu_is_refused():
+    config = PretrainConfig(
+        name="t", model=TINY, tokens="none", batch_tokens=512, total_tokens=5120,
+        schedule={"learning_rate": 1e-3}, attention="flex",
+    )  # fmt: skip
+
+    with pytest.raises(ChejilError, match="no backward pass"):
+        models.build(config, "cpu")
+
+
+def test_an_exported_model_knows_nothing_of_it(tmp_path):
+    """Another program loads it with an attention of its own."""
+    with_flex().save_pretrained(tmp_path)
+
+    assert "chejil" not in (tmp_path / "config.json").read_text()
