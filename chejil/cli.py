@@ -19,6 +19,7 @@ from chejil.commands import (
     inspect,
     near,
     plan,
+    pretrain,
     quality,
     stats,
     tokenizer,
@@ -232,6 +233,7 @@ app.command()(whatif.whatif)
 app.command()(encode.encode)
 app.command()(explore.explore)
 app.command()(plan.plan)
+app.command()(pretrain.pretrain)
 app.add_typer(quality.app, name="quality")
 app.add_typer(tokenizer.app, name="tokenizer")
 

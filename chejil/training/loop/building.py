@@ -2,30 +2,34 @@
 
 from __future__ import annotations
 
-import torch
 from transformers import LlamaForCausalLM
 
 from chejil.training.config import PretrainConfig
-from chejil.training.loop import sharding
+from chejil.training.data.token_corpus import TokenCorpus
+from chejil.training.loop import activation_checkpointing, compiling, sharding
 from chejil.training.loop.parallel import World
-from chejil.training.modelling import llama
+from chejil.training.modelling import attention, llama
 from chejil.training.modelling.losses import ModelWithLoss
 
 
-def build(config: PretrainConfig, world: World, tokenizer: str) -> ModelWithLoss:
+def build(config: PretrainConfig, world: World, corpus: TokenCorpus) -> ModelWithLoss:
     """The model with its first weights: drawn, or those of `start_from`.
 
     No process ever has the whole model on its device: shapes are divided, then each weight is made on the CPU and a
     process keeps its part.
 
     Args:
-        tokenizer: the tokenizer.json of the token shards, whose new ids `start_from` gets rows for.
+        corpus: the token shards; for new ids of their tokenizer, `start_from` gets rows.
 
     Raises:
         ChejilError: weights that cannot be read, or attention that leaks between documents.
     """
-    start = _loaded(config, tokenizer)
+    start = _loaded(config, corpus)
     model = llama.shape_of(config.model.resolved()) if start is None else llama.shape_like(start)
+    attention.use(model, config.attention, world.device)
+    activation_checkpointing.apply(model, config.activation_checkpointing)
+    if config.compile:
+        compiling.compile_layers(model)
     divided = sharding.shard(model, config, sharding.mesh_of(config, world))
     if start is None:
         llama.materialise(model, config.seed, world.device)
@@ -37,7 +41,7 @@ def build(config: PretrainConfig, world: World, tokenizer: str) -> ModelWithLoss
     return divided
 
 
-def _loaded(config: PretrainConfig, tokenizer: str) -> LlamaForCausalLM | None:
+def _loaded(config: PretrainConfig, corpus: TokenCorpus) -> LlamaForCausalLM | None:
     folder = config.model.start_from
     if folder is None:
         return None

@@ -20,6 +20,11 @@ class Data:
     held_out: EvaluationRows
 
     @property
+    def num_streams(self) -> int:
+        """Sources and languages that rows are of."""
+        return len(self.batches.names)
+
+    @property
     def corpus(self) -> TokenCorpus:
         """The token shards."""
         return self.batches.corpus
@@ -42,7 +47,9 @@ def _refuse_many_ids(config: PretrainConfig, corpus: TokenCorpus) -> None:
     ids, rows = corpus.folders[0].manifest["num_ids"], config.model.resolved().vocab
     if ids > rows:
         what = f"the tokenizer has {ids:,} ids, the model {rows:,} rows for them"
-        raise ChejilError(what, where=corpus.root, mend=f"set model.vocab to {-(-ids // 128) * 128} (a multiple of 128)")
+        raise ChejilError(
+            what, where=corpus.root, mend=f"set model.vocab to {-(-ids // 128) * 128} (a multiple of 128)"
+        )
 
 
 def _held_out(config: PretrainConfig, batches: Batches) -> EvaluationRows:
@@ -52,4 +59,6 @@ def _held_out(config: PretrainConfig, batches: Batches) -> EvaluationRows:
     if folder in config.tokens:
         mend = "name a folder of other documents, or leave it out to measure on `held_out`"
         raise ChejilError("evaluation.tokens is trained on", where=folder, mend=mend)
-    return batches.evaluation_of(TokenCorpus([folder], batches.corpus.tokenizer_hash), config.micro_batch_rows)
+    return batches.evaluation_of(
+        TokenCorpus([folder], batches.corpus.tokenizer_hash), config.micro_batch_rows
+    )

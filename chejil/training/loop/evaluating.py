@@ -7,9 +7,8 @@ so that a compiled model sees one shape.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import replace
 from itertools import islice
 
 import numpy as np
@@ -20,46 +19,29 @@ from chejil.training.data.rows import IGNORED, Rows
 from chejil.training.loop import sharding
 from chejil.training.loop.parallel import World
 from chejil.training.loop.prefetch import on_device
-from chejil.training.modelling.losses import ModelWithLoss, bits_per_byte, by_source
-
-
-@dataclass(frozen=True)
-class Measured:
-    """Of a source and language, or of all.
-
-    Args:
-        loss: nats a token; nan of none.
-        bits_per_byte: nan of none.
-        tokens: that were predicted.
-        bytes: of text that they stand for.
-    """
-
-    loss: float
-    bits_per_byte: float
-    tokens: int
-    bytes: int
+from chejil.training.loop.text_loss import TextLoss
+from chejil.training.modelling.losses import ModelWithLoss, by_source
 
 
 @torch.no_grad()
-def evaluate(
-    model: ModelWithLoss, held_out: EvaluationRows, rows: int, world: World
-) -> dict[str, Measured]:
-    """Measure a model by stream, by language (`ko`), and in `all`.
+def evaluate(model: ModelWithLoss, held_out: EvaluationRows, rows: int, world: World) -> dict[str, TextLoss]:
+    """Measure a model by stream; streams of which nothing is held out are left out.
 
     Args:
         rows: of a batch: those of a micro batch.
     """
     names = held_out.names
     sums = torch.zeros(3, len(names), dtype=torch.float64, device=world.device)
-    model.eval()
     for mine in _parts(held_out, rows, world):
         batch = on_device(mine, world.device)
         nats_B = model.sums(batch.ids_BT, batch.positions_BT, batch.labels_BT).cross_entropy_B
         for number, values in enumerate((nats_B, batch.num_learnt_B, batch.num_bytes_B)):
             sums[number] += by_source(values, batch.source_B, len(names))
-    model.train()
     sharding.gather_no_longer(model)
-    return _grouped(world.sum(sums).cpu().numpy(), names)
+    found = zip(names, *world.sum(sums).tolist(), strict=True)
+    return {
+        name: TextLoss(nats, int(tokens), int(num_bytes)) for name, nats, tokens, num_bytes in found if tokens
+    }
 
 
 def _parts(held_out: EvaluationRows, rows: int, world: World) -> Iterator[Rows]:
@@ -70,7 +52,9 @@ def _parts(held_out: EvaluationRows, rows: int, world: World) -> Iterator[Rows]:
 
 
 def _nothing(rows: Rows) -> Rows:
-    return replace(rows, labels_BT=np.full_like(rows.labels_BT, IGNORED), num_bytes_B=np.zeros_like(rows.num_bytes_B))
+    return replace(
+        rows, labels_BT=np.full_like(rows.labels_BT, IGNORED), num_bytes_B=np.zeros_like(rows.num_bytes_B)
+    )
 
 
 def _filled(rows: Rows, num: int) -> Rows:
@@ -78,17 +62,3 @@ def _filled(rows: Rows, num: int) -> Rows:
     more = _nothing(rows.of(np.zeros(num - len(rows), np.int64)))
     joined = ((getattr(rows, name), getattr(more, name)) for name in rows.__dataclass_fields__)
     return Rows(*(np.concatenate(pair) for pair in joined))
-
-
-def _grouped(sums: np.ndarray, names: Sequence[str]) -> dict[str, Measured]:
-    groups = {name: [number] for number, name in enumerate(names)}
-    for number, name in enumerate(names):
-        groups.setdefault(name.rpartition("/")[2], []).append(number)
-    groups["all"] = list(range(len(names)))
-    found = {name: _measured(*sums[:, numbers].sum(1)) for name, numbers in groups.items()}
-    return {name: one for name, one in found.items() if one.tokens}
-
-
-def _measured(nats: float, tokens: float, num_bytes: float) -> Measured:
-    loss = nats / tokens if tokens else math.nan
-    return Measured(float(loss), bits_per_byte(float(nats), int(num_bytes)), int(tokens), int(num_bytes))

@@ -1,8 +1,8 @@
 """The processes of a training: who this one is, on which device, and what they do together.
 
-One process needs no launcher. Several are started by torchrun (or anything that sets its environment: RANK, WORLD_SIZE,
-LOCAL_RANK, MASTER_ADDR, MASTER_PORT), one a GPU; on CPUs they talk by gloo, on GPUs by NCCL, with gloo beside it for what
-is on the CPU (checkpoints in the background).
+One process needs no launcher. Several are started by torchrun (or anything that sets its environment: RANK,
+WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, MASTER_PORT), one a GPU; on CPUs they talk by gloo, on GPUs by
+NCCL, with gloo beside it for what is on the CPU (checkpoints in the background).
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ from chejil.training.config import PretrainConfig
 
 TIMEOUT = timedelta(minutes=30)
 """After which processes that wait for another give up: longer than the longest evaluation or index of rows."""
+
+LOST = ("gloo", "Gloo", "NCCL", "Connection closed", "Connection reset")
+"""In torch's errors, where another process is gone."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +82,23 @@ def joined(config: PretrainConfig) -> Iterator[World]:
     _meet(world)
     try:
         yield world
+    except RuntimeError as error:
+        raise _said(error, world) or error from error
     finally:
         dist.destroy_process_group()
+
+
+def _said(error: RuntimeError, world: World) -> ChejilError | None:
+    """What a user can mend of torch's errors."""
+    first = str(error).splitlines()[0] if str(error) else repr(error)
+    if isinstance(error, torch.OutOfMemoryError):
+        mend = "lower micro_batch_rows, raise loss.chunks, or set activation_checkpointing; see `chejil plan`"
+        return ChejilError(f"rank {world.rank}: out of memory: {first}", mend=mend)
+    lost = isinstance(error, dist.DistError) or any(word in str(error) for word in LOST)
+    if world.size == 1 or not lost:
+        return None
+    mend = "see what the other processes said; the same command goes on from the last checkpoint"
+    return ChejilError(f"rank {world.rank}: another process has ended or does not answer: {first}", mend=mend)
 
 
 def _placed(config: PretrainConfig) -> World:
@@ -113,7 +131,9 @@ def _refuse_uneven(config: PretrainConfig, world: World) -> None:
             f"a batch of {config.batch_rows} rows cannot be divided among {world.size} processes of "
             f"{config.micro_batch_rows} rows at once"
         )
-        raise ChejilError(what, mend=f"make micro_batch_rows smaller, or batch_tokens a multiple of {rows} rows")
+        raise ChejilError(
+            what, mend=f"make micro_batch_rows smaller, or batch_tokens a multiple of {rows} rows"
+        )
 
 
 def _prepare(config: PretrainConfig, world: World) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -12,6 +12,8 @@ import torch
 from chejil.training.data.batches import Batches
 from chejil.training.data.rows import Rows
 from chejil.training.loop.parallel import World
+
+Waiting = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass(frozen=True)
@@ -30,13 +32,27 @@ class DeviceRows:
 
     def split(self, rows: int) -> list[DeviceRows]:
         """Micro batches."""
-        fields = (self.ids_BT, self.labels_BT, self.positions_BT, self.source_B, self.num_bytes_B, self.num_learnt_B)
+        fields = (
+            self.ids_BT,
+            self.labels_BT,
+            self.positions_BT,
+            self.source_B,
+            self.num_bytes_B,
+            self.num_learnt_B,
+        )
         return [DeviceRows(*parts) for parts in zip(*(field.split(rows) for field in fields), strict=True)]
 
 
 def on_device(rows: Rows, device: torch.device) -> DeviceRows:
     """Copy rows to a device; to a GPU without waiting for it."""
-    arrays = (rows.ids_BT, rows.labels_BT, rows.positions_BT, rows.source_B, rows.num_bytes_B, rows.num_learnt_B)
+    arrays = (
+        rows.ids_BT,
+        rows.labels_BT,
+        rows.positions_BT,
+        rows.source_B,
+        rows.num_bytes_B,
+        rows.num_learnt_B,
+    )
     tensors = (torch.from_numpy(array) for array in arrays)
     if device.type == "cuda":
         tensors = (tensor.pin_memory().to(device, non_blocking=True) for tensor in tensors)
@@ -46,25 +62,23 @@ def on_device(rows: Rows, device: torch.device) -> DeviceRows:
 class Prefetched:
     """The batches of a rank, step after step.
 
-    Attributes:
-        waited: seconds that were spent waiting for data, in all.
+    Args:
+        waiting: a context in which a step waits for its data (Meter.waiting).
     """
 
-    def __init__(self, batches: Batches, world: World) -> None:
-        self._batches, self._world = batches, world
-        self.waited = 0.0
+    def __init__(self, batches: Batches, world: World, waiting: Waiting = nullcontext) -> None:
+        self._batches, self._world, self._waiting = batches, world, waiting
 
     def steps(self, begin: int, end: int) -> Iterator[tuple[int, DeviceRows]]:
         """Step numbers and their rows."""
         with ThreadPoolExecutor(1, thread_name_prefix="batches") as thread:
             coming = thread.submit(self._batch, begin)
             for step in range(begin, end):
-                started = time.perf_counter()
-                rows = coming.result()
-                if step + 1 < end:
-                    coming = thread.submit(self._batch, step + 1)
-                found = on_device(rows, self._world.device)
-                self.waited += time.perf_counter() - started
+                with self._waiting():
+                    rows = coming.result()
+                    if step + 1 < end:
+                        coming = thread.submit(self._batch, step + 1)
+                    found = on_device(rows, self._world.device)
                 yield step, found
 
     def _batch(self, step: int) -> Rows:

@@ -1,8 +1,8 @@
 """How a model is divided over processes: FSDP2, a layer at a time.
 
-fsdp divides weights, gradients and moments over all processes; hsdp over a group (a node), and repeats that over groups,
-so that only gradients cross nodes; none keeps them whole on each, which is hsdp with groups of one. Products are in
-bf16 or fp32 (MixedPrecisionPolicy), sums over processes and everything that is kept in fp32.
+fsdp divides weights, gradients and moments over all processes; hsdp over a group (a node), and repeats that over
+groups, so that only gradients cross nodes; none keeps them whole on each, which is hsdp with groups of one. Products
+are in bf16 or fp32 (MixedPrecisionPolicy), sums over processes and everything that is kept in fp32.
 
 A single process in fp32 is not wrapped: there is nothing to divide or to cast. In bf16 it is, so that one process and
 many compute the same.

@@ -16,6 +16,7 @@ from chejil.training.loop import sharding
 from chejil.training.loop.parallel import World
 from chejil.training.loop.prefetch import DeviceRows
 from chejil.training.loop.spike_guard import Guard
+from chejil.training.loop.text_loss import TextLoss
 from chejil.training.modelling.losses import ModelWithLoss, by_source
 
 
@@ -29,9 +30,7 @@ class Taken:
         log_z_squared: mean over the learnt tokens.
         learning_rate: of this step.
         skipped: why the weights stayed as they are; None: they moved.
-        nats: by stream, sum of the cross-entropy.
-        tokens: by stream, learnt.
-        num_bytes: by stream, of text.
+        by_stream: cross-entropy, learnt tokens and bytes of text of each.
         stop: whether a process was asked to stop.
     """
 
@@ -40,9 +39,7 @@ class Taken:
     log_z_squared: float
     learning_rate: float
     skipped: str | None
-    nats: list[float]
-    tokens: list[int]
-    num_bytes: list[int]
+    by_stream: list[TextLoss]
     stop: bool
 
 
@@ -56,55 +53,56 @@ class Stepper:
         model: ModelWithLoss,
         optimiser: torch.optim.Optimizer,
         guard: Guard,
-        num_streams: int,
     ) -> None:
-        self.config, self.world, self.num_streams = config, world, num_streams
+        self.config, self.world = config, world
         self.model, self.optimiser, self.guard = model, optimiser, guard
 
-    def take(self, step: int, rows: DeviceRows, stop: bool = False) -> Taken:
+    def take(self, step: int, rows: DeviceRows, num_streams: int, stop: bool = False) -> Taken:
         """Take a step.
 
         Args:
             rows: of this process.
+            num_streams: that rows may be of.
             stop: whether this process was asked to stop; all learn it.
 
         Raises:
             ChejilError: see Guard.reason.
         """
-        counts = self._counts(rows)
+        counts = self._counts(rows, num_streams)
         learnt = counts[0].sum()
         rate = optimisers.set_learning_rate(self.optimiser, self.config, step)
-        nats, log_z_squared = self._backward(rows, learnt)
+        nats, log_z_squared = self._backward(rows, learnt, num_streams)
         flag = torch.tensor([float(stop)], dtype=torch.float64, device=self.world.device)
         told = self.world.sum(torch.cat([nats, log_z_squared[None], flag]))
         norm = optimisers.clip(self.model.parameters(), self.config.optimiser.max_grad_norm)
-        *by_stream, squared, stopping = told.tolist()
-        loss = sum(by_stream) / float(learnt)
+        *of_streams, squared, stopping = told.tolist()
+        loss = sum(of_streams) / float(learnt)
         skipped = self.guard.reason(step, loss, float(norm))
         if skipped is None:
             self.optimiser.step()
-        tokens, num_bytes = counts.long().tolist()
-        mean_squared = squared / float(learnt)
-        return Taken(
-            loss, float(norm), mean_squared, rate, skipped, by_stream, tokens, num_bytes, stopping > 0
-        )
+        by_stream = [TextLoss(*one) for one in zip(of_streams, *counts.long().tolist(), strict=True)]
+        return Taken(loss, float(norm), squared / float(learnt), rate, skipped, by_stream, stopping > 0)
 
-    def _counts(self, rows: DeviceRows) -> torch.Tensor:
+    def _counts(self, rows: DeviceRows, num_streams: int) -> torch.Tensor:
         """(2, num_streams) fp64: learnt tokens and bytes of text of the whole batch."""
-        parts = [by_source(values, rows.source_B, self.num_streams) for values in (rows.num_learnt_B, rows.num_bytes_B)]
+        parts = [
+            by_source(values, rows.source_B, num_streams) for values in (rows.num_learnt_B, rows.num_bytes_B)
+        ]
         return self.world.sum(torch.stack(parts))
 
-    def _backward(self, rows: DeviceRows, learnt: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def _backward(
+        self, rows: DeviceRows, learnt: torch.Tensor, num_streams: int
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Gradients of the mean loss; of this process, cross-entropy by stream and the sum of log²Z."""
         self.optimiser.zero_grad(set_to_none=True)
         scale = sharding.gradients_averaged_over(self.model, self.world) / learnt
-        nats = torch.zeros(self.num_streams, dtype=torch.float64, device=self.world.device)
+        nats = torch.zeros(num_streams, dtype=torch.float64, device=self.world.device)
         log_z_squared = torch.zeros((), dtype=torch.float64, device=self.world.device)
         parts = rows.split(self.config.micro_batch_rows)
         for number, part in enumerate(parts):
             sharding.is_last_micro_batch(self.model, number == len(parts) - 1)
             sums = self.model.sums(part.ids_BT, part.positions_BT, part.labels_BT)
             (sums.total * scale).backward()
-            nats += by_source(sums.cross_entropy_B, part.source_B, self.num_streams)
+            nats += by_source(sums.cross_entropy_B, part.source_B, num_streams)
             log_z_squared += sums.log_z_squared_B.double().sum()
         return nats, log_z_squared

@@ -1,7 +1,7 @@
 """Being asked to stop: a signal is noted, the step is finished, a checkpoint is saved, and the training ends.
 
-SIGTERM comes from a scheduler or a shutdown, SIGUSR1 from Slurm before the time limit (`--signal=USR1@180`), SIGINT from
-Ctrl-C. A second Ctrl-C does not wait.
+SIGTERM comes from a scheduler or a shutdown, SIGUSR1 from Slurm before the time limit (`--signal=USR1@180`), SIGINT
+from Ctrl-C. A second Ctrl-C does not wait.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class Asked:
         return self.by is not None
 
     @property
-    def exit_code(self) -> int:
-        """128 and the number of the signal, as the shell has it."""
-        return 128 + (self.by or signal.SIGTERM)
+    def name(self) -> str | None:
+        """Of the signal."""
+        return None if self.by is None else self.by.name
 
     def note(self, number: int, _: FrameType | None) -> None:
         """Be asked."""

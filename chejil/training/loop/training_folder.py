@@ -1,11 +1,11 @@
 """A training's folder: its resolved config, its tokenizer, and a lock, so that two trainings never share it.
 
-    runs/NAME/
-      config.yaml       every default written out; without what only says where (`tokens` are named as they were given)
-      tokenizer.json    of the token shards
-      checkpoints/      see checkpoints.py
-      metrics.jsonl     see metrics.py
-      tensorboard/
+runs/NAME/
+  config.yaml       every default written out; without what only says where (`tokens` are named as they were given)
+  tokenizer.json    of the token shards
+  checkpoints/      see checkpoints.py
+  metrics.jsonl     see metrics.py
+  tensorboard/
 """
 
 from __future__ import annotations
@@ -35,7 +35,8 @@ def held(folder: Path, world: World) -> Iterator[None]:
         RunError: another training holds it, or it holds something else.
     """
     if "://" in str(folder):
-        raise RunError("a training needs a file system", where=str(folder), mend="choose a local or shared folder for --out")
+        mend = "choose a folder of a disk that all processes see for --out"
+        raise RunError("checkpoints need a file system", where=str(folder), mend=mend)
     if not world.is_main:
         yield
         return
@@ -56,8 +57,10 @@ def written(config: PretrainConfig) -> str:
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
 
 
-def begin(folder: Path, config: PretrainConfig, corpus: TokenCorpus) -> None:
-    """Write what says which training this is."""
+def begin(folder: Path, config: PretrainConfig, corpus: TokenCorpus, world: World) -> None:
+    """Write, in rank 0, what says which training this is."""
+    if not world.is_main:
+        return
     file = corpus.folders[0].manifest["tokenizer"]["file"]
     files, path = shards.file_system(shards.join(corpus.root, file))
     shards.write_bytes(str(folder), TOKENIZER, files.cat_file(path))
