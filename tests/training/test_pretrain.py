@@ -1,0 +1,283 @@
+"""A training learns, is what its plain reference is, and is the same on any number of processes and micro batches."""
+
+import math
+from pathlib import Path
+
+import orjson
+import pytest
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from tests.training import small_token_shards as token_shards  # noqa: E402
+from tests.training import small_trainings as small  # noqa: E402
+
+from chejil.errors import ChejilError  # noqa: E402
+from chejil.training import config as configs  # noqa: E402
+from chejil.training import schedules  # noqa: E402
+from chejil.training.loop import data as datas  # noqa: E402
+from chejil.training.loop import training_state  # noqa: E402
+from chejil.training.modelling import llama  # noqa: E402
+
+TRACE = Path(__file__).with_name("loss_trace.json")
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory):
+    return small.tokens(tmp_path_factory.mktemp("shards") / "tokens")
+
+
+@pytest.fixture(scope="module")
+def trained(shards, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    return folder, small.train(folder, shards)
+
+
+def near(mine, theirs, relative=1e-5):
+    assert mine.keys() == theirs.keys()
+    for step, values in theirs.items():
+        assert mine[step] == pytest.approx(values, rel=relative), step
+
+
+def test_a_training_leaves_what_a_user_needs(trained):
+    folder, done = trained
+
+    assert {path.name for path in folder.iterdir()} == {
+        "config.yaml", "tokenizer.json", "checkpoints", "metrics.jsonl",
+    }  # fmt: skip
+    assert sorted(path.name for path in (folder / "checkpoints").iterdir()) == [
+        "step-00000004", "step-00000008", "step-00000012",
+    ]  # fmt: skip
+    assert (done["step"], done["num_steps"], done["stopped_by"]) == (12, 12, None)
+    assert done["sources"].keys() == {"books/en", "web/ko"}
+    assert sorted(small.records(folder, "evaluation")) == [6, 12]
+    again = configs.load(str(folder / "config.yaml"))
+    assert again.steps == 12
+    assert again.held_out.share == 0.05
+
+
+def test_a_checkpoint_says_what_it_was_made_from(trained, shards):
+    folder, _ = trained
+
+    state = orjson.loads((folder / "checkpoints" / "step-00000012" / "state.json").read_bytes())
+
+    corpus = datas.read(configs.PretrainConfig.model_validate(small.settings(shards))).corpus
+    assert state["lineage"]["tokenizer"] == corpus.tokenizer_hash
+    assert [one["fingerprint"] for one in state["lineage"]["tokens"]] == [corpus.folders[0].fingerprint]
+    assert state["tokens"] == 12 * 512
+
+
+def test_the_whole_training_again_in_plain_torch(trained, shards):
+    """Rows one by one, transformers' own loss of each, AdamW unfused: no packing, no micro batches, no sums."""
+    folder, _ = trained
+    config = configs.PretrainConfig.model_validate(small.settings(shards))
+    batches = datas.read(config).batches
+    model = llama.build(config)
+    decayed = [w for n, w in model.named_parameters() if w.ndim == 2 and "embed_tokens" not in n]
+    others = [w for n, w in model.named_parameters() if w.ndim == 1 or "embed_tokens" in n]
+    adamw = torch.optim.AdamW(
+        [{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}],
+        betas=(0.9, 0.95), foreach=False, fused=False,
+    )  # fmt: skip
+    seen = {}
+    for step in range(6):
+        rows = batches.batch(step)
+        losses = []
+        for ids, labels, documents in zip(rows.ids_BT, rows.labels_BT, rows.documents_BT, strict=True):
+            for document in range(documents.max() + 1):
+                mine = documents == document
+                logits = model(torch.tensor(ids[mine])[None].long(), use_cache=False).logits[0]
+                wanted = torch.tensor(labels[mine]).long()
+                losses.append(
+                    torch.nn.functional.cross_entropy(logits, wanted, reduction="none", ignore_index=-100)
+                )
+        loss = torch.cat(losses).sum() / rows.num_learnt_B.sum()
+        adamw.zero_grad()
+        loss.backward()
+        norm = torch.sqrt(sum(w.grad.square().sum() for w in model.parameters()))
+        for weight in model.parameters():
+            weight.grad *= min(1.0, 1.0 / float(norm))
+        for group in adamw.param_groups:
+            group["lr"] = schedules.learning_rate(config.schedule, step, config.steps)
+        adamw.step()
+        seen[step + 1] = (float(loss), float(norm))
+
+    near({step: pair for step, pair in small.losses(folder).items() if step <= 6}, seen, 2e-4)
+
+
+def test_micro_batches_are_the_big_batch(trained, shards, tmp_path):
+    small.train(tmp_path / "run", shards, micro_batch_rows=8)
+
+    near(small.losses(tmp_path / "run"), small.losses(trained[0]))
+
+
+def test_chunks_of_the_loss_and_checkpointed_activations_change_nothing(trained, shards, tmp_path):
+    small.train(tmp_path / "run", shards, loss={"chunks": 5}, activation_checkpointing="selective")
+
+    near(small.losses(tmp_path / "run"), small.losses(trained[0]))
+
+
+@pytest.mark.parametrize(
+    ("processes", "sharding"),
+    [
+        (2, {"kind": "fsdp"}),
+        (2, {"kind": "none"}),
+        (4, {"kind": "hsdp", "group_ranks": 2}),
+        (4, {"kind": "fsdp", "reshard_after_forward": False}),
+    ],
+)
+def test_processes_are_one(trained, shards, tmp_path, processes, sharding):
+    run = small.start(tmp_path / "run", shards, processes, sharding=sharding)
+
+    said = run.communicate(timeout=240)
+
+    assert run.returncode == 0, said[1][-2000:]
+    near(small.losses(tmp_path / "run"), small.losses(trained[0]))
+    assert small.read(tmp_path / "run") == small.read(trained[0])
+    evaluated = [small.records(folder, "evaluation")[12] for folder in (tmp_path / "run", trained[0])]
+    assert evaluated[0]["bits_per_byte"] == pytest.approx(evaluated[1]["bits_per_byte"], rel=1e-5)
+    assert evaluated[0]["num_bytes"] == evaluated[1]["num_bytes"]
+
+
+def test_bf16_is_near_fp32(trained, shards, tmp_path):
+    small.train(tmp_path / "run", shards, precision="bf16")
+
+    near(small.losses(tmp_path / "run"), small.losses(trained[0]), 0.02)
+
+
+def test_one_batch_is_learnt_by_heart(tmp_path):
+    """Two documents, seen 150 times: a model that reads its own rows gets near zero."""
+    shards = token_shards.write(tmp_path / "tokens", {("one", "ko"): token_shards.documents(3, 2, 60, 50)})
+    done = small.train(
+        tmp_path / "run", shards, batch_tokens=128, total_tokens=128 * 150, held_out={"share": 0},
+        optimiser={"weight_decay": 0.0}, schedule={"learning_rate": 1e-2, "warmup_steps": 5},
+        checkpoints={"every_steps": 1000}, evaluation={"every_steps": 1000}, spikes={"sigma": None},
+        mixture={"max_epochs": {"*": 1000}},
+    )  # fmt: skip
+
+    curve = small.losses(tmp_path / "run")
+    assert curve[1][0] > 5.0
+    assert curve[done["step"]][0] < 0.02
+
+
+def test_the_losses_are_those_of_before(trained):
+    """A stored trace: a change of data order, initial weights, loss or optimiser shows here first.
+
+    To accept one: write the new values into loss_trace.json, and say in CHANGELOG.md what changed.
+    """
+    curve = small.losses(trained[0])
+
+    stored = {int(step): tuple(pair) for step, pair in orjson.loads(TRACE.read_bytes()).items()}
+    near(curve, stored, 1e-4)
+
+
+def test_a_stage_with_another_mixture_is_read_from_its_step_on(shards, tmp_path):
+    stages = [{"weights": {"web": 1.0}}, {"from_tokens": 6 * 512, "weights": {"books": 1.0}}]
+    small.train(tmp_path / "run", shards, mixture={"stages": stages})
+
+    sources = {step: list(found) for step, found in small.read(tmp_path / "run").items()}
+    assert sources == {step: ["web/ko"] if step <= 6 else ["books/en"] for step in range(1, 13)}
+
+
+def test_other_text_to_measure_on(shards, tmp_path):
+    other = token_shards.write(tmp_path / "other", {("news", "ko"): token_shards.documents(9, 5, 40, 10)})
+
+    done = small.train(tmp_path / "run", shards, evaluation={"tokens": other})
+
+    assert done["sources"].keys() == {"news/ko"}
+    assert done["num_bytes"] == sum(len(one) for one in token_shards.documents(9, 5, 40, 10))
+
+
+class TestBadInput:
+    def test_no_number_stops_at_once(self, shards, tmp_path):
+        model = {**small.settings(shards)["model"], "init_std": 1e19}
+        with pytest.raises(ChejilError, match=r"step 1: (loss|grad_norm) is (nan|inf)") as told:
+            small.train(tmp_path / "run", shards, model=model, spikes={"sigma": None})
+        assert "learning_rate" in told.value.mend
+        assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
+
+    def test_no_number_is_skipped_some_times(self, shards, tmp_path):
+        model = {**small.settings(shards)["model"], "init_std": 1e19}
+        with pytest.raises(ChejilError, match="step 3: .*, 3 steps in a row"):
+            small.train(tmp_path / "run", shards, model=model, spikes={"max_skips": 3})
+        assert sorted(small.records(tmp_path / "run", "skip")) == [1, 2, 3]
+
+    def test_more_ids_than_rows(self, shards, tmp_path):
+        model = {**small.settings(shards)["model"], "vocab": 256}
+        with pytest.raises(ChejilError, match="the tokenizer has 257 ids, the model 256 rows") as told:
+            small.train(tmp_path / "run", shards, model=model)
+        assert "model.vocab to 384" in told.value.mend
+
+    def test_a_foreign_tokenizer(self, shards, tmp_path):
+        foreign = token_shards.write(tmp_path / "foreign", {("x", "ko"): [[1, 2]]}, ids=300)
+        with pytest.raises(ChejilError, match="shards of another tokenizer"):
+            small.train(tmp_path / "run", shards, tokenizer=foreign)
+
+    def test_a_tokenizer_that_is_not_there(self, shards, tmp_path):
+        with pytest.raises(ChejilError) as told:
+            small.train(tmp_path / "run", shards, tokenizer=str(tmp_path / "none"))
+        assert told.value.mend
+
+    def test_other_data_behind_a_checkpoint(self, shards, tmp_path):
+        small.train(tmp_path / "run", shards)
+        other = token_shards.write(tmp_path / "other", {("web", "ko"): token_shards.documents(5, 200, 60, 20)})
+        with pytest.raises(ChejilError, match="made with other rows"):
+            small.train(tmp_path / "run", other, total_tokens=10240)
+
+    def test_fewer_steps_than_are_done(self, shards, tmp_path):
+        small.train(tmp_path / "run", shards)
+        with pytest.raises(ChejilError, match="has done 12 steps, the config has 8"):
+            small.train(tmp_path / "run", shards, total_tokens=4096)
+
+    def test_a_folder_of_something_else(self, shards, tmp_path):
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "letters.txt").write_text("편지")  # letters
+        with pytest.raises(ChejilError, match="something else than a training: letters.txt"):
+            small.train(tmp_path / "run", shards)
+
+    def test_text_to_measure_on_that_is_trained_on(self, shards, tmp_path):
+        with pytest.raises(ChejilError, match=r"evaluation\.tokens is trained on"):
+            small.train(tmp_path / "run", shards, evaluation={"tokens": str(shards)})
+
+    def test_a_batch_that_does_not_divide(self, shards, tmp_path):
+        with pytest.raises(ChejilError, match="8 rows cannot be divided among 1 processes of 3 rows at once"):
+            small.train(tmp_path / "run", shards, micro_batch_rows=3)
+
+
+def test_a_finished_training_is_not_trained_again(shards, tmp_path):
+    first = small.train(tmp_path / "run", shards)
+    before = small.losses(tmp_path / "run")
+
+    again = small.train(tmp_path / "run", shards)
+
+    assert again["from_step"] == again["step"] == 12
+    assert again["bits_per_byte"] == first["bits_per_byte"]
+    assert small.losses(tmp_path / "run") == before
+
+
+def test_a_longer_training_goes_on(shards, tmp_path):
+    small.train(tmp_path / "run", shards)
+    done = small.train(tmp_path / "run", shards, total_tokens=8192)
+
+    assert (done["from_step"], done["step"]) == (12, 16)
+    assert sorted(small.losses(tmp_path / "run")) == list(range(1, 17))
+    assert all(math.isfinite(loss) for loss, _ in small.losses(tmp_path / "run").values())
+
+
+def test_what_is_saved_are_the_weights(trained, shards):
+    """The last checkpoint, read without any of the training, has the loss of the last evaluation."""
+    folder, done = trained
+    config = configs.PretrainConfig.model_validate(small.settings(shards))
+    model = llama.build(config)
+    model.load_state_dict(training_state.weights_of(folder / "checkpoints" / "step-00000012"))
+    nats = tokens = 0
+    for rows in datas.read(config).held_out:
+        for ids, labels, documents in zip(rows.ids_BT, rows.labels_BT, rows.documents_BT, strict=True):
+            for document in range(documents.max() + 1):
+                mine = documents == document
+                with torch.no_grad():
+                    logits = model(torch.tensor(ids[mine])[None].long(), use_cache=False).logits[0]
+                wanted = torch.tensor(labels[mine]).long()
+                nats += float(torch.nn.functional.cross_entropy(logits, wanted, reduction="sum"))
+                tokens += int((wanted != -100).sum())
+    assert nats / tokens == pytest.approx(done["loss"], rel=1e-5)
