@@ -1,5 +1,6 @@
 """The live view, drawn on a recorded console and in a pseudo-terminal; the lines of a log."""
 
+import errno
 import io
 import json
 import math
@@ -193,6 +194,24 @@ def test_json_for_a_program():
     assert isinstance(view, JsonLines)
     assert first == TRAIN
     assert (second["kind"], second["text"]) == ("note", "a warning")
+
+
+class Gone(io.StringIO):
+    """Where nobody reads any more: `tee` was ended, the connection broke."""
+
+    def write(self, text):  # noqa: D102
+        raise self.error
+
+
+@pytest.mark.parametrize("error", [BrokenPipeError(), OSError(errno.EIO, "Input/output error")])
+@pytest.mark.parametrize("json", [False, True])
+def test_a_training_goes_on_when_nobody_listens(error, json):
+    """A closed pipe is no reason to end it."""
+    gone = Gone()
+    gone.error = error
+    with live_view(Console(file=gone), "debug", 200, json) as view:
+        view.show(TRAIN)
+        view.say("a note")
 
 
 @given(

@@ -16,6 +16,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any, Protocol, Self
 
 import orjson
@@ -84,7 +85,13 @@ class Lines:
 
     def say(self, text: str) -> None:
         """A line of its own."""
-        self.console.print(visible(text), markup=False, highlight=False, soft_wrap=True)
+        self._write(visible(text) + "\n")
+
+    def _write(self, text: str) -> None:
+        # Not by rich, which ends the process when a pipe is closed: a training goes on when nobody listens.
+        with suppress(OSError):
+            self.console.file.write(text)
+            self.console.file.flush()
 
 
 class JsonLines(Lines):
@@ -92,8 +99,7 @@ class JsonLines(Lines):
 
     def show(self, record: Record) -> None:
         """Write it."""
-        self.console.file.write(json_text(record, orjson.OPT_SERIALIZE_NUMPY))
-        self.console.file.flush()
+        self._write(json_text(record, orjson.OPT_SERIALIZE_NUMPY))
 
     def say(self, text: str) -> None:
         """Write a note."""
@@ -121,7 +127,8 @@ class Picture:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._live.stop()
+        with suppress(OSError):  # the terminal is gone
+            self._live.stop()
 
     def show(self, record: Record) -> None:
         """Keep it for the next drawing."""
@@ -143,7 +150,8 @@ class Picture:
 
     def say(self, text: str) -> None:
         """A line above the picture."""
-        self.console.print(visible(text), markup=False, highlight=False)
+        with suppress(OSError):
+            self.console.print(visible(text), markup=False, highlight=False)
 
     def draw(self) -> RenderableType:
         """All of it."""

@@ -73,7 +73,7 @@ def _binned(values: Sequence[float], width: int) -> list[float]:
 
 
 def _label(value: float) -> str:
-    return f"{value:6.3f}" if value < 99 else f"{value:6.3g}"
+    return f"{value:6.3f}" if value < 99 else f"{min(value, 999_999):6.0f}"
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
