@@ -183,6 +183,23 @@ def test_a_log_gets_a_line_a_record(record, said):
     assert log.getvalue() == said + "\n"
 
 
+def test_a_resumed_training_shows_what_was_before():
+    """The curve is whole, and that it was interrupted is no longer true; a log does not say it all again."""
+    before = [*curve_records(100), EVALUATION, {"kind": "end", "step": 100, "reason": "interrupted"}]
+    console = Console(file=io.StringIO(), force_terminal=True, width=80, color_system=None)
+    view = Picture(console, "debug", 200)
+    view.recall(before)
+    view.show({"kind": "resume", "step": 100, "name": "debug"})
+    console.print(view.draw())
+    log = io.StringIO()
+    Lines(Console(file=log), 200).recall(before)
+
+    assert len(view.curve.means) == 100
+    assert "step 100/200" in console.file.getvalue()
+    assert "interrupted" not in console.file.getvalue()
+    assert log.getvalue() == ""
+
+
 def test_json_for_a_program():
     """The records as they are, and notes."""
     log = io.StringIO()

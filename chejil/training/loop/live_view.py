@@ -1,6 +1,7 @@
 """A training as it goes on, on stderr: a picture in a terminal, a line a record in a log, JSON for a program.
 
     with live_view(terminal.STDERR, config.name, config.steps) as view:
+        view.recall(…)              # metrics.read, where a training goes on
         metrics = Metrics(folder, config.logging, listeners=[view.show])
         …
             view.advance(step)      # after each step: moves the bar
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, Protocol, Self
 
@@ -50,6 +51,9 @@ class View(Protocol):
     def show(self, record: Record) -> None:
         """A record has come."""
 
+    def recall(self, records: Iterable[Record]) -> None:
+        """What was before a resume (`metrics.read`): the picture's curve has it, a log has said it."""
+
     def advance(self, step: int) -> None:
         """So many steps are done."""
 
@@ -79,6 +83,9 @@ class Lines:
     def show(self, record: Record) -> None:
         """Say it."""
         self.say(line(record, self.num_steps))
+
+    def recall(self, records: Iterable[Record]) -> None:
+        """Nothing: it stands further up."""
 
     def advance(self, step: int) -> None:
         """Nothing: a log is not told each step."""
@@ -140,8 +147,15 @@ class Picture:
                 self.before = self.last.get(kind, {})
             if kind == "skip":
                 self.skipped.append(record["step"])
+            if kind == "resume":
+                self.last.pop("end", None)  # it was interrupted, and goes on
             self.last["start" if kind == "resume" else kind] = record
         self.advance(max(self.step, record["step"]))
+
+    def recall(self, records: Iterable[Record]) -> None:
+        """Show them all at once."""
+        for record in records:
+            self.show(record)
 
     def advance(self, step: int) -> None:
         """Move the bar, at the next drawing."""
