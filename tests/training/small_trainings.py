@@ -6,13 +6,15 @@ import sys
 from pathlib import Path
 
 import orjson
-from tests.training import small_token_shards as token_shards
 import yaml
 from rich.console import Console
 
 from chejil.training import config as configs
 from chejil.training.loop.live_view import live_view
 from chejil.training.pretrain import pretrain
+
+sys.path.insert(0, str(Path(__file__).parent))
+import small_token_shards as token_shards  # noqa: E402
 
 COMMAND = [sys.executable, "-m", "chejil", "pretrain"]
 

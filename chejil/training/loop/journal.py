@@ -40,6 +40,8 @@ class Journal:
         measured = throughput.measured(config, throughput.driver_name(world.device), world.size)
         self.meter = throughput.Meter(measured, config.steps, world.device)
         self.waiting = self.meter.waiting
+        if begin and world.is_main and (folder / metrics.FILE).exists():
+            view.recall(metrics.read(folder))
         self.metrics = metrics.Metrics(
             folder, config.logging, resumed_from=begin, is_main=world.is_main, listeners=[view.show]
         )

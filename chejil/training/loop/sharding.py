@@ -79,8 +79,10 @@ def gradients_averaged_over(model: ModelWithLoss, world: World) -> int:
 def gather_no_longer(model: ModelWithLoss) -> None:
     """Give back what a forward pass without a backward pass has left gathered.
 
-    FSDP keeps the root's weights whole for the backward pass that usually follows. Until then `parameters()` are the
-    whole ones: an optimiser made of them would move copies that are thrown away.
+    FSDP keeps the root's weights (without reshard_after_forward, all) whole for the backward pass that usually
+    follows. Until then `parameters()` are the whole ones: an optimiser made of them would move copies that are
+    thrown away.
     """
-    if isinstance(model, FSDPModule):
-        model.reshard()
+    for module in model.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
