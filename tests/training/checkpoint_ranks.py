@@ -148,7 +148,7 @@ def fail(rank, folder):
 class DiskFull:
     """In place of the module `os` of DCP's writer."""
 
-    def fsync(self, handle):
+    def fsync(self, handle):  # noqa: D102
         raise OSError(28, "No space left on device")
 
 
@@ -207,7 +207,7 @@ def save_and_hang(place, moment):
 class Hanging:
     """In place of the module `os` of DCP's writer."""
 
-    def fsync(self, handle):
+    def fsync(self, handle):  # noqa: D102
         time.sleep(60)
 
 
