@@ -1,13 +1,21 @@
-"""Run by test_checkpoints.py in each process of a world: saves, restores and fails as a sharded training does.
+"""Run by test_checkpoints.py: saves, restores, fails and is killed in processes of its own, as a training is.
 
-    python checkpoint_ranks.py ROLE RANK SIZE FOLDER
+    python checkpoint_ranks.py FOLDER
+
+Processes are forked from one that has imported torch, which takes longer than all they do. What went wrong in a
+scenario is left as FOLDER/SCENARIO.rank.error.
 """
 
+import os
+import random
+import signal
 import sys
-import threading
+import time
+import traceback
 from pathlib import Path
 
 import torch
+import torch._dynamo  # by the first step of an optimiser, else in each process
 import torch.distributed as dist
 from torch.distributed.checkpoint import filesystem
 from torch.distributed.fsdp import fully_shard
@@ -16,6 +24,7 @@ from torch.distributed.tensor import DTensor, distribute_tensor
 from chejil.errors import ChejilError
 from chejil.training.config import Checkpoints as Settings
 from chejil.training.config import Loss
+from chejil.training.loop import checkpoint_folders as folders
 from chejil.training.loop.checkpoints import Checkpoints
 from chejil.training.loop.training_state import state_of
 from chejil.training.modelling import llama as models
@@ -97,8 +106,7 @@ def restore(rank, folder):
         checkpoints.restore(saved, state_of(model, optimiser))
         assert_same(whole(state_of(model, optimiser)), torch.load(folder / f"{name}-2.pt"))
         train(model, optimiser, 3)
-        for key, tensor in torch.load(folder / f"{name}-3.pt").items():
-            torch.testing.assert_close(whole(state_of(model, optimiser))[key], tensor, msg=key)
+        assert_same(whole(state_of(model, optimiser)), torch.load(folder / f"{name}-3.pt"))
 
 
 def said(act, *args):
@@ -140,7 +148,7 @@ def fail(rank, folder):
 class DiskFull:
     """In place of the module `os` of DCP's writer."""
 
-    def fsync(self, handle):
+    def fsync(self, handle):  # noqa: D102
         raise OSError(28, "No space left on device")
 
 
@@ -165,14 +173,130 @@ def refuse(rank, place):
     assert "state.json: cannot be read" in said(checkpoints.newest)
 
 
-def main(role, rank, size, folder):
-    torch.set_num_threads(1)
-    store = dist.FileStore(str(folder / f"store-{role}-{size}"), size)
-    dist.init_process_group("gloo", store=store, rank=rank, world_size=size)
-    {"save": save, "restore": restore, "fail": fail}[role](rank, folder)
-    dist.destroy_process_group()
-    assert threading.active_count() < 10
+def kill_at_moments(folder):
+    """kill -9 while tensors are written, and between the last byte and the rename."""
+    for moment in ("data", "rename"):
+        place = folder / moment
+        child = os.fork()
+        if child == 0:
+            save_and_hang(place, moment)
+        part = folders.part_of(place, 2)
+        last = part / ("__0_0.distcp" if moment == "data" else "state.json")
+        wait_for(lambda last=last: last.exists() and last.stat().st_size > 0)
+        end(child)
+        assert part.exists()
+        assert folders.newest(place).step == 1
+        assert_restored(place, 1)
+        assert [path.name for path in place.iterdir()] == ["step-00000001"], "the left-over part is removed"
 
+
+def save_and_hang(place, moment):
+    """In the child: the second save never ends."""
+    model, optimiser = training(50, 1, sharded=False)
+    checkpoints = Checkpoints(place, Settings())
+    checkpoints.save(1, state_of(model, optimiser), {})
+    checkpoints.finish()
+    if moment == "data":
+        filesystem.os = Hanging()
+    else:
+        folders._sync_names = lambda folder: time.sleep(60)
+    checkpoints.save(2, state_of(model, optimiser), {})
+    time.sleep(60)
+
+
+class Hanging:
+    """In place of the module `os` of DCP's writer."""
+
+    def fsync(self, handle):  # noqa: D102
+        time.sleep(60)
+
+
+def kill_at_random(folder):
+    """kill -9 whenever it comes: what is newest is whole, and holds the tensors of its step."""
+    place, chance = folder / "random", random.Random(5)
+    highest = 0
+    for _ in range(8):
+        begun = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            save_for_ever(place, highest)
+        wait_for(lambda since=highest: (folders.steps(place) or [0])[-1] > since)
+        time.sleep(chance.uniform(0, 2 * (time.monotonic() - begun)))
+        end(child)
+        highest = folders.steps(place)[-1]
+        assert_restored(place, highest)
+
+
+def save_for_ever(place, step):
+    model, optimiser = training(50, 1, sharded=False)
+    checkpoints = Checkpoints(place, Settings(keep_last=1))
+    while True:
+        step += 1
+        models.materialise(model, step, "cpu")
+        checkpoints.save(step, state_of(model, optimiser), {"seed": step})
+
+
+def assert_restored(place, step):
+    """The newest checkpoint is of this step, and its weights are those of this seed."""
+    model, optimiser = training(50, 0, sharded=False)
+    checkpoints = Checkpoints(place, Settings())
+    saved = checkpoints.newest()
+    assert saved.step == step
+    checkpoints.restore(saved, state_of(model, optimiser))
+    assert_same(dict(model.named_parameters()), dict(training(50, step, sharded=False)[0].named_parameters()))
+
+
+def wait_for(condition):
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.001)
+
+
+def end(child):
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def in_world(role, rank, size, folder):
+    """A scenario on one rank of a gloo world; size 0 is one process without a group."""
+    torch.set_num_threads(1)
+    if not size:
+        role(folder)
+        return
+    store = dist.FileStore(str(folder / f"store-{role.__name__}-{size}"), size)
+    dist.init_process_group("gloo", store=store, rank=rank, world_size=size)
+    role(rank, folder)
+    dist.destroy_process_group()
+
+
+def run(role, size, folder):
+    """A scenario on all ranks."""
+    ranks = []
+    for rank in range(max(size, 1)):
+        child = os.fork()
+        if child == 0:
+            code = 1
+            try:
+                in_world(role, rank, size, folder)
+                code = 0
+            except BaseException:
+                (folder / f"{role.__name__}-{size}.{rank}.error").write_text(traceback.format_exc())
+            os._exit(code)
+        ranks.append(child)
+    until = time.monotonic() + 60
+    while ranks and time.monotonic() < until:
+        ranks = [child for child in ranks if os.waitpid(child, os.WNOHANG)[0] == 0]
+        time.sleep(0.01)
+    for child in ranks:  # one has failed, or they wait for one another
+        end(child)
+        (folder / f"{role.__name__}-{size}.hung.error").write_text("did not end")
+
+
+SCENARIOS = ((save, 2), (restore, 2), (restore, 4), (fail, 2), (kill_at_moments, 0), (kill_at_random, 0))
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), Path(sys.argv[4]))
+    for scenario, world in SCENARIOS:
+        begun = time.monotonic()
+        run(scenario, world, Path(sys.argv[1]))
+        print(f"{scenario.__name__}-{world}: {time.monotonic() - begun:.1f} s")
