@@ -4,8 +4,9 @@
     python benchmarks/ngrams.py --run runs/pretrain-debug         # beside its last evaluation
 
 Counted is every label of every batch in its context, as the training has them (`Batches.batch`), each token of the
-shards once however many epochs there are; measured are the held-out rows of its evaluations, in bits per byte by source. Both
-read the same tokens of the same documents, cut in the same places. The model is chejil.training.kneser_ney.
+shards once however many epochs there are; measured are the held-out rows of its evaluations, in bits per byte by source
+and language. Both read the same tokens of the same documents, cut in the same places; an evaluation of other bytes is
+refused. The model is chejil.training.kneser_ney.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import math
 import resource
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -51,28 +51,31 @@ def seen(batches: Batches, steps: int, order: int = kneser_ney.ORDER) -> Events:
 
 
 def bits_per_byte(model: KneserNey, batches: Batches, rows: int = 256) -> dict[str, dict[str, float]]:
-    """Of the held-out rows: tokens, bytes and bits per byte of each source and language, and of all."""
+    """Of the held-out rows: tokens, bytes and bits per byte by SOURCE/LANGUAGE, by language, and of all."""
     found: dict[str, np.ndarray] = {}
     for held in batches.evaluation(rows):  # a batch is of one stream
         asked = kneser_ney.events(held, model.num_ids, order=model.order)
         sums = np.array([len(asked), held.num_bytes_B.sum(), model.nats(asked).sum()])
-        for name in (batches.names[held.source_B[0]], "all"):
+        stream = batches.names[held.source_B[0]]
+        for name in (stream, stream.rpartition("/")[2], "all"):
             found[name] = found.get(name, 0) + sums
     if not found:
         sys.exit("nothing is held out: set held_out.share above 0")
-    found["all"] = found.pop("all")  # last
+    ordered = sorted(found.items(), key=lambda pair: (pair[0] == "all", "/" not in pair[0], pair[0]))
     return {
         name: {"tokens": int(tokens), "bytes": int(size), "bits_per_byte": nats / math.log(2) / size}
-        for name, (tokens, size, nats) in found.items()
+        for name, (tokens, size, nats) in ordered
     }
 
 
-def evaluations(run: Path) -> Iterator[dict[str, float]]:
-    """Bits per byte by source and language of each evaluation of a training, in order."""
-    for line in (run / "metrics.jsonl").read_text("utf-8").splitlines():
-        record = json.loads(line)
-        if "bits_per_byte" in record:
-            yield record["bits_per_byte"]
+def last_evaluation(run: Path) -> dict[str, dict[str, float]]:
+    """Of a training's last evaluation: bits per byte and bytes by source, by language, and of all."""
+    lines = (run / "metrics.jsonl").read_text("utf-8").splitlines(keepends=True)
+    records = [json.loads(line) for line in lines if line.endswith("\n")]  # the last one may be in the making
+    found = [record for record in records if record["kind"] == "evaluation"]
+    if not found:
+        sys.exit(f"{run}/metrics.jsonl has no evaluation: let the training reach its first one")
+    return {**found[-1]["sources"], **found[-1]["languages"], "all": found[-1]}
 
 
 def given() -> argparse.Namespace:
@@ -88,12 +91,19 @@ def given() -> argparse.Namespace:
     return found
 
 
-def table(floor: dict[str, dict[str, float]], model: dict[str, float], order: int) -> list[dict[str, Any]]:
+def table(
+    floor: dict[str, dict[str, float]], model: dict[str, dict[str, float]], order: int
+) -> list[dict[str, Any]]:
     """Rows of a benchmark: the model is ours and the n-gram its peer; the n-gram alone where there is no model."""
     rows = []
     for name, said in floor.items():
-        bits = said["bits_per_byte"]
-        numbers = (model[name], bits) if name in model else (bits, None)
+        numbers: tuple[float, float | None] = (said["bits_per_byte"], None)
+        if model:
+            if model[name]["num_bytes"] != said["bytes"]:
+                sys.exit(
+                    f"{name}: the training measured {model[name]['num_bytes']} bytes, not {said['bytes']}: other rows"
+                )
+            numbers = (model[name]["bits_per_byte"], said["bits_per_byte"])
         row = _common.row(name, *numbers, f"{order}-gram of the same rows", "bits/byte")
         rows.append({**row, "tokens": said["tokens"], "bytes": said["bytes"]})
     return rows
@@ -107,8 +117,7 @@ def main() -> None:
     events = seen(batches, config.steps, asked.order)
     model = KneserNey(events, num_ids_of(batches))
     floor = bits_per_byte(model, batches)
-    last = list(evaluations(asked.run))[-1:] if asked.run else []
-    rows = table(floor, last[0] if last else {}, asked.order)
+    rows = table(floor, last_evaluation(asked.run) if asked.run else {}, asked.order)
     said = {
         "tokens": len(events), "ngrams": model.num_ngrams, "discounts": [one.discounts for one in model.levels],
         "seconds": time.process_time() - begin,

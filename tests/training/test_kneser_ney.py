@@ -1,10 +1,9 @@
 """The 5-gram floor: probabilities beside a plain reference, that they sum to 1, and what of a training is counted."""
 
 import json
-import subprocess
+import runpy
 import sys
 from collections import Counter, defaultdict
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -195,27 +194,45 @@ def test_a_text_that_is_read_again_is_counted_once(tokens, policy, start):
         assert counted == train
 
 
-def test_the_script_compares_a_run_with_the_floor(tokens, tmp_path):
-    """The config and last evaluation of a training's folder; tokens are counted once over its epochs."""
+def test_the_script_compares_a_run_with_the_floor(tokens, tmp_path, monkeypatch, capsys):
+    """The config and last evaluation of a training's folder, without a line in the making; other bytes are refused."""
     (tmp_path / "config.yaml").write_text(
         f"name: small\nmodel: {{size: debug}}\ntokens: {json.dumps(tokens)}\nbatch_tokens: 1024\ncontext_tokens: 64\n"
         "total_tokens: 8192\nschedule: {learning_rate: 1.0e-3}\nheld_out: {share: 0.2}\n"
     )
-    lines = [
-        {"step": 4, "bits_per_byte": {"web/ko": 9.0}},
-        {"step": 8, "bits_per_byte": {"web/ko": 4.0}},
-        {"step": 8},
+    monkeypatch.syspath_prepend(SCRIPT.parent)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *map(str, arguments), "--json"])
+        runpy.run_path(str(SCRIPT), run_name="__main__")
+        return json.loads(capsys.readouterr().out)
+
+    alone = call(tmp_path / "config.yaml")
+    floor = {row["case"]: row for row in alone["rows"]}
+
+    assert list(floor) == ["web/en", "web/ko", "en", "ko", "all"]
+    assert floor["all"]["bytes"] == floor["web/ko"]["bytes"] + floor["web/en"]["bytes"]
+    assert floor["ko"]["ours"] == floor["web/ko"]["ours"]
+    assert 6 < floor["all"]["ours"] < 10  # random bytes: 8 bits, and documents' ends
+    assert alone["tokens"] < 8192 / 4
+
+    def record(step, bits, more=0):
+        part = {
+            name: {"bits_per_byte": bits, "num_bytes": row["bytes"] + more} for name, row in floor.items()
+        }
+        sources = {name: one for name, one in part.items() if "/" in name}
+        languages = {name: part[name] for name in ("ko", "en")}
+        return json.dumps(
+            {"kind": "evaluation", "step": step, **part["all"], "sources": sources, "languages": languages}
+        )
+
+    metrics = tmp_path / "metrics.jsonl"
+    metrics.write_text(f'{record(4, 9.0)}\n{record(8, 4.0)}\n{{"kind": "train"}}\n{{"kind": "evalu')
+    beside = call("--run", tmp_path)
+    assert [(row["ours"], row["peer"], row["ratio"]) for row in beside["rows"]] == [
+        (4.0, row["ours"], 4.0 / row["ours"]) for row in floor.values()
     ]
-    (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    call = partial(subprocess.run, capture_output=True, text=True, check=True)
 
-    found = json.loads(call([sys.executable, SCRIPT, "--run", tmp_path, "--json"]).stdout)
-
-    rows = {row["case"]: row for row in found["rows"]}
-    assert list(rows) == ["web/en", "web/ko", "all"]
-    assert rows["web/ko"]["ours"] == 4.0
-    assert rows["web/ko"]["ratio"] == 4.0 / rows["web/ko"]["peer"]
-    assert rows["all"]["bytes"] == rows["web/ko"]["bytes"] + rows["web/en"]["bytes"]
-    assert rows["web/en"]["peer"] is None
-    assert 6 < rows["web/ko"]["peer"] < 10  # random bytes: 8 bits, and documents' ends
-    assert found["tokens"] < 8192 / 4
+    metrics.write_text(record(8, 4.0, more=1) + "\n")
+    with pytest.raises(SystemExit, match="other rows"):
+        call("--run", tmp_path)
