@@ -70,7 +70,7 @@ class Batches:
         self.curriculum = Curriculum(
             settings.mixture, self.sizes, rows_per_batch, settings.row_tokens, num_steps
         )
-        self._shards = [shard for stream in self.streams for shard in stream.shards]
+        self.shards = [shard for stream in self.streams for shard in stream.shards]
         self._first_shard = np.cumsum([0, *(len(stream.shards) for stream in self.streams)])
         self._tokens, self._filler = Mapped("tokens"), self._new_filler()
 
@@ -114,6 +114,10 @@ class Batches:
             pieces = replace(pieces, row=pieces.row // world)
         return self._fill(pieces, source_B)
 
+    def pieces(self, step: int) -> PlacedPieces:
+        """Where the text of a batch lies: what was seen, and how often. `shard` is a place in `shards`."""
+        return self._pieces(*self.curriculum.rows_of(step))
+
     def _pieces(self, source_B: np.ndarray, row_B: np.ndarray) -> PlacedPieces:
         """All pieces of some rows; the rows of each stream follow one another."""
         parts = []
@@ -126,7 +130,7 @@ class Batches:
 
     def _fill(self, pieces: PlacedPieces, source_B: np.ndarray) -> Rows:
         numbers, shard = np.unique(pieces.shard, return_inverse=True)
-        tokens = [self._tokens(self._shards[number]) for number in numbers]
+        tokens = [self._tokens(self.shards[number]) for number in numbers]
         return self._filler.fill(replace(pieces, shard=shard), tokens, source_B)
 
     def evaluation(self, rows: int) -> EvaluationRows:

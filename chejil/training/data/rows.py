@@ -125,7 +125,7 @@ class Filler:
         ids, labels, positions, documents = (np.empty((num, self.row_tokens), np.int32) for _ in range(4))
         num_bytes, (column, number, used, count) = (
             np.zeros(num, np.int64),
-            _columns(pieces.row, pieces.num_tokens, num),
+            columns(pieces.row, pieces.num_tokens, num),
         )
         by_shard = np.argsort(pieces.shard, kind="stable")
         cuts = np.flatnonzero(np.diff(pieces.shard[by_shard])) + 1
@@ -140,7 +140,7 @@ class Filler:
 
 
 @njit(cache=True, nogil=True)
-def _columns(row, num_tokens, num_rows):
+def columns(row, num_tokens, num_rows):
     """Of each piece its first place and its number in the row; of each row its used places and its pieces."""
     column, number = np.empty(len(row), np.int64), np.empty(len(row), np.int64)
     used, count = np.zeros(num_rows, np.int64), np.zeros(num_rows, np.int64)
