@@ -1,6 +1,7 @@
 """A model goes on under a tokenizer that was extended: of each new token the old ones that spelt it."""
 
 import json
+import random
 import sys
 from pathlib import Path
 
@@ -9,12 +10,18 @@ import pytest
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tokenizer"))
-from bases_to_extend import BASES, ENGLISH, KOREAN, extended  # noqa: E402
+tokenizers = pytest.importorskip("tokenizers")
+
+sys.path[:0] = [str(Path(__file__).parents[1] / "tokenizer"), str(Path(__file__).parents[1])]
+from bases_to_extend import BASES, extended, words_of  # noqa: E402
+from conftest import prose  # noqa: E402
 
 from chejil.errors import ChejilError  # noqa: E402
 from chejil.tokenizer.files import byte_alphabet, tokenizer_file  # noqa: E402
+from chejil.tokenizer.merging import extending  # noqa: E402
+from chejil.tokenizer.merging.extending import ExtensionSettings  # noqa: E402
 from chejil.training.modelling import llama as models  # noqa: E402
+from chejil.training.modelling import model_sizes  # noqa: E402
 from chejil.training.modelling.model_sizes import ModelSize  # noqa: E402
 from chejil.training.modelling.new_tokens import new_pieces  # noqa: E402
 
@@ -31,7 +38,8 @@ def one_thread():
 
 
 def made(vocab, seed=1, **fields):
-    return models.materialise(models.shape_of(ModelSize(**TINY, vocab=vocab, **fields)), seed, "cpu")
+    size = ModelSize(**{**TINY, **fields}, vocab=vocab)
+    return models.materialise(models.shape_of(size), seed, "cpu")
 
 
 def two(tmp_path, name, rows=None, **settings):
@@ -193,48 +201,79 @@ def test_a_folder_without_a_tokenizer_is_refused(tmp_path):
     assert "AutoTokenizer" in str(caught.value)
 
 
-def loss_per_byte(model, tokenizer, text):
-    ids = torch.tensor([tokenizer.encode(text, add_special_tokens=False).ids])
+@pytest.fixture(scope="module")
+def learnt(tmp_path_factory):
+    """A folder with a model that has learnt some prose and its tokenizer, one of 64 tokens more, and the rest of the prose."""
+    folder, rng = tmp_path_factory.mktemp("learnt"), random.Random(1)
+    documents = [prose(rng, language) for _ in range(100) for language in ("ko", "en")]
+    level = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    before = tokenizers.Tokenizer(tokenizers.models.BPE())
+    before.pre_tokenizer = level
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=900, show_progress=False, initial_alphabet=level.alphabet()
+    )
+    before.train_from_iterator(documents, trainer)
+    before.save(str(folder / "tokenizer.json"))
+    base = tokenizer_file.read(folder)
+    settings = ExtensionSettings(add=64, min_count=1, multiple=1)
+    more = extending.extend(base, words_of(base, documents), settings)
+    after = folder / "after.json"
+    after.write_text(json.dumps(more.content), "utf-8")
+    trained(made(900, hidden=64, context_tokens=512), before, documents).save_pretrained(folder)
+    return str(folder), before, str(after), prose(rng, "ko")
+
+
+def trained(model, tokenizer, documents, steps=200):
+    ids = torch.tensor([number for text in documents for number in tokenizer.encode(text).ids])
+    rows = ids[: len(ids) // 128 * 128].view(-1, 128)
+    optimiser = torch.optim.AdamW(model.parameters(), 5e-3)
+    generator = torch.Generator().manual_seed(1)
+    for _ in range(steps):
+        batch = rows[torch.randint(0, len(rows), (8,), generator=generator)]
+        optimiser.zero_grad()
+        model(batch, labels=batch, use_cache=False).loss.backward()
+        optimiser.step()
+    return model
+
+
+def nats_per_byte(model, tokenizer, text):
+    ids = torch.tensor([tokenizer.encode(text).ids])
     with torch.no_grad():
         return model(ids, labels=ids, use_cache=False).loss.item() * (ids.shape[1] - 1) / len(text.encode())
 
 
-def trained(folder, tokenizer, texts, steps=150):
-    """A model that has learnt some lines, saved into the folder."""
-    model = made(tokenizer.get_vocab_size())
-    optimiser = torch.optim.AdamW(model.parameters(), 1e-2)
-    ids = torch.tensor([tokenizer.encode(" ".join(texts), add_special_tokens=False).ids[:250]])
-    for _ in range(steps):
-        optimiser.zero_grad()
-        model(ids, labels=ids, use_cache=False).loss.backward()
-        optimiser.step()
-    model.save_pretrained(folder)
-    return model
+def test_old_ids_have_the_logits_that_they_had(learnt):
+    """Bit for bit; what is new stands behind them."""
+    folder, before, after, text = learnt
+    model, ids = models.load(folder), torch.tensor([before.encode(text).ids])
 
+    grown = models.load(folder, grown_size(folder), new_pieces(folder, after))
 
-def test_a_model_goes_on_where_it_was(tmp_path):
-    """Old ids have the logits that they had, bit for bit; new ones begin near what the model knew, not at random."""
-    old, new, before, after = two(tmp_path, "gpt2")
-    text, size = KOREAN[0], ModelSize(**TINY, vocab=after.get_vocab_size())
-    model = trained(old, before, [KOREAN[0], ENGLISH[0]])
-
-    means, mean = models.load(old, size, new_pieces(old, new)), models.load(old, size)
-    random = models.load(old, size)
-    torch.manual_seed(1)
     with torch.no_grad():
-        for rows in matrices(random):
-            rows[before.get_vocab_size() :].normal_(0, 0.02)
+        assert torch.equal(
+            grown(ids, use_cache=False).logits[..., :900], model(ids, use_cache=False).logits
+        )
 
-    ids = torch.tensor([before.encode(text).ids])
+
+def grown_size(folder):
+    return model_sizes.size_of_folder(folder).model_copy(update={"vocab": 964})
+
+
+def test_the_first_loss_is_near_the_last_one(learnt):
+    """Rows that are random, or the mean of all rows, lose more than twice as much; a new model has learnt nothing."""
+    folder, before, after, text = learnt
+    size, longer = grown_size(folder), tokenizers.Tokenizer.from_file(after)
+    anew = models.load(folder, size)
     with torch.no_grad():
-        same = means(ids, use_cache=False).logits[..., : before.get_vocab_size()]
-        assert torch.equal(same, model(ids, use_cache=False).logits)
-    known = loss_per_byte(model, before, text)
-    losses = {
-        name: loss_per_byte(one, after, text)
-        for name, one in (("means", means), ("mean", mean), ("random", random))
-    }
-    print(known, losses)
-    assert known < 0.1
-    assert losses["means"] < known + 1.5 < losses["random"]
-    assert losses["means"] < losses["mean"]
+        for rows in matrices(anew):
+            rows[900:].normal_(0, 0.02, generator=torch.Generator().manual_seed(1))
+
+    known = nats_per_byte(models.load(folder), before, text)
+    means = nats_per_byte(models.load(folder, size, new_pieces(folder, after)), longer, text)
+    mean = nats_per_byte(models.load(folder, size), longer, text)
+    random_rows = nats_per_byte(anew, longer, text)
+    fresh = nats_per_byte(models.materialise(models.shape_of(size), 2, "cpu"), longer, text)
+
+    assert known < means < fresh
+    assert means - known < 0.5 * min(mean - known, random_rows - known), (known, means, mean, random_rows)
+    assert means - known < 0.25 * (fresh - known)
