@@ -16,6 +16,7 @@ from chejil.commands import (
     diff,
     encode,
     explore,
+    export,
     inspect,
     near,
     plan,
@@ -231,6 +232,7 @@ app.command()(diff.diff)
 app.command()(whatif.whatif)
 app.command()(encode.encode)
 app.command()(explore.explore)
+app.command()(export.export)
 app.command()(plan.plan)
 app.add_typer(quality.app, name="quality")
 app.add_typer(tokenizer.app, name="tokenizer")
