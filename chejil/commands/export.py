@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from enum import Enum
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -10,7 +10,7 @@ import typer
 from chejil.commands.options import JsonOption
 
 
-class Dtype(str, Enum):
+class Dtype(StrEnum):
     """Of the weights."""
 
     fp32 = "fp32"
@@ -44,9 +44,10 @@ def export(
 ) -> None:
     """Export a checkpoint as a Hugging Face folder: weights, tokenizer, model card and lineage.
 
-    transformers, vLLM and others load it: in fp32 the logits are those of the training, bit for bit. The tokenizer begins
-    a text as the training began its documents. `lineage.json` leads back to the raw files by hashes, as far as the token
-    shards and runs can be found. OUT appears whole or not at all; an export of the same checkpoint is replaced.
+    transformers, vLLM and others load it: in fp32 the logits are those of the training, bit for bit. The tokenizer
+    begins a text as the training began its documents. `lineage.json` leads back to the raw files by hashes, as far as
+    the token shards and runs can be found. OUT appears whole or not at all; an export of the same checkpoint is
+    replaced.
     """
     from chejil import terminal
     from chejil.training.exporting import export as exporting

@@ -1,4 +1,4 @@
-"""Small tokenizers of the kinds that are extended: as GPT-2, Llama 3 and Llama 2 have them; and one that was extended."""
+"""Small tokenizers as GPT-2, Llama 3 and Llama 2 have them; and one that was extended."""
 
 import collections
 import json

@@ -15,7 +15,8 @@ from chejil.tokenizer.merging import base_words, extending
 from chejil.tokenizer.merging.extending import ExtensionSettings
 
 sys.path.insert(0, str(Path(__file__).parent))
-from bases_to_extend import BASES, ENGLISH, KOREAN, byte_level_base, extended, words_of  # noqa: E402
+from bases_to_extend import BASES, ENGLISH, KOREAN, byte_level_base, extended, words_of
+
 
 @pytest.fixture(scope="module", params=list(BASES))
 def three(request, tmp_path_factory):

@@ -78,11 +78,11 @@ def test_the_logits_are_those_of_the_training(training, exported):
     assert torch.equal(logits(loaded, ids), logits(training[1], ids))
 
 
-@pytest.mark.parametrize("fields", [{"tied": True}, {"rope_theta": 5e5, "head_dim": 16}, {"attention_bias": True}])
+@pytest.mark.parametrize(
+    "fields", [{"tied": True}, {"rope_theta": 5e5, "head_dim": 16}, {"attention_bias": True}]
+)
 def test_models_of_other_shapes_have_their_logits_too(root, tmp_path, fields):
-    model = small.train(
-        tmp_path / "t", small.config(str(root / "tokens"), model={**small.MODEL, **fields})
-    )
+    model = small.train(tmp_path / "t", small.config(str(root / "tokens"), model={**small.MODEL, **fields}))
 
     exporting.export(str(tmp_path / "t"), str(tmp_path / "out"))
 
@@ -150,7 +150,9 @@ def test_the_tokenizer_comes_back_from_transformers(exported, tmp_path):
     tokenizer.save_pretrained(tmp_path)
 
     assert transformers.AutoTokenizer.from_pretrained(tmp_path)(TEXT).input_ids == tokenizer(TEXT).input_ids
-    assert byte_level.read(str(exported[0])).hash == byte_level.read(str(exported[0].parents[1] / "tokens")).hash
+    assert (
+        byte_level.read(str(exported[0])).hash == byte_level.read(str(exported[0].parents[1] / "tokens")).hash
+    )
 
 
 def begins_with(monkeypatch, act):
@@ -244,7 +246,13 @@ def test_the_model_card_says_what_is_known(exported, training):
     assert head["language"] == ["ko", "en"]
     assert (head["license"], head["library_name"]) == ("apache-2.0", "transformers")
     size = sum(weight.numel() for weight in training[1].parameters())
-    for said in (f"| all | {size:,} |", "| body |", "| mc4-ko/ko | 1.2500 |", "| steps | 3 |", "tokens | 768 "):
+    for said in (
+        f"| all | {size:,} |",
+        "| body |",
+        "| mc4-ko/ko | 1.2500 |",
+        "| steps | 3 |",
+        "tokens | 768 ",
+    ):
         assert said in body, said
     assert "0.5000" not in body  # an evaluation behind this step
     assert str(exported[0]) not in body
@@ -301,9 +309,7 @@ def test_token_shards_that_are_gone_are_no_hindrance(training, root, tmp_path):
     moved = root / "tokens"
     moved.rename(root / "away")
     try:
-        done = exporting.export(
-            str(training[0]), str(tmp_path / "out"), tokenizer=str(root / "tokenizer")
-        )
+        done = exporting.export(str(training[0]), str(tmp_path / "out"), tokenizer=str(root / "tokenizer"))
     finally:
         (root / "away").rename(moved)
 
@@ -315,7 +321,10 @@ def test_token_shards_that_are_gone_are_no_hindrance(training, root, tmp_path):
 
 def test_the_same_checkpoint_gives_the_same_bytes(training, tmp_path, exported, small_run):
     again = exporting.export(
-        str(training[0] / "checkpoints/step-00000003"), str(tmp_path / "x"), runs=[small_run], license="apache-2.0"
+        str(training[0] / "checkpoints/step-00000003"),
+        str(tmp_path / "x"),
+        runs=[small_run],
+        license="apache-2.0",
     )
 
     assert again.files == exported[1].files
@@ -347,7 +356,9 @@ def test_anything_else_in_the_folder_is_left_alone(training, root, tmp_path):
         exporting.export(str(training[0]), str(tmp_path / "file"))
 
 
-@pytest.mark.parametrize("below", ["", "checkpoints", "checkpoints/step-00000003", "checkpoints/step-00000003/x"])
+@pytest.mark.parametrize(
+    "below", ["", "checkpoints", "checkpoints/step-00000003", "checkpoints/step-00000003/x"]
+)
 def test_an_export_among_the_checkpoints_is_refused(training, below):
     with pytest.raises(ChejilError, match="among the checkpoints"):
         exporting.export(str(training[0]), str(training[0] / below))
@@ -520,7 +531,10 @@ def test_folders_of_before_transformers_5_keep_their_scaling(tmp_path):
     ("change", "said"),
     [
         ({"rope_parameters": {"rope_type": "dynamic", "factor": 2.0}}, "rotary positions of type 'dynamic'"),
-        ({"rope_scaling": {"type": "longrope"}, "rope_parameters": None}, "rotary positions of type 'longrope'"),
+        (
+            {"rope_scaling": {"type": "longrope"}, "rope_parameters": None},
+            "rotary positions of type 'longrope'",
+        ),
         ({"quantization_config": {"quant_method": "gptq"}}, "quantised weights"),
         ({"hidden_act": "gelu"}, "a feed-forward with 'gelu'"),
         ({"model_type": "mistral"}, "a model of type 'mistral'"),
@@ -548,7 +562,8 @@ def test_the_command(training, tmp_path, capsys, small_run):
 
 
 def test_looking_for_a_checkpoint_needs_no_torch():
-    code = "import chejil.commands.export, chejil.training.exporting.trained_checkpoint, sys; print('torch' in sys.modules)"
+    modules = "chejil.commands.export, chejil.training.exporting.trained_checkpoint"
+    code = f"import {modules}, sys; print('torch' in sys.modules)"
 
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 

@@ -64,7 +64,9 @@ def expanded(content, old_ids):
             return [ids[token]]
         if token in parts:
             return [piece for part in parts[token] for piece in spelt(part)]
-        return [old_ids[f"<0x{byte:02X}>"] for byte in token.encode()]  # a new character of a base like Llama 2
+        return [
+            old_ids[f"<0x{byte:02X}>"] for byte in token.encode()
+        ]  # a new character of a base like Llama 2
 
     special = {row["id"] for row in content["added_tokens"]}
     new = {token: number for token, number in ids.items() if number not in old_ids.values()}
@@ -179,7 +181,7 @@ def test_another_tokenizer_is_refused(tmp_path):
     old, _, _, _ = two(tmp_path, "gpt2")
     BASES["llama2"]().save(str(tmp_path / "other.json"))
 
-    with pytest.raises(ChejilError, match="another tokenizer than that of .* tokens differ") as caught:
+    with pytest.raises(ChejilError, match=r"another tokenizer than that of .* tokens differ") as caught:
         new_pieces(old, str(tmp_path / "other.json"))
     assert "chejil tokenizer extend" in str(caught.value)
 
@@ -203,7 +205,7 @@ def test_a_folder_without_a_tokenizer_is_refused(tmp_path):
 
 @pytest.fixture(scope="module")
 def learnt(tmp_path_factory):
-    """A folder with a model that has learnt some prose and its tokenizer, one of 64 tokens more, and the rest of the prose."""
+    """The folder of a model that has learnt some prose; its tokenizer, one of 64 tokens more, and more prose."""
     folder, rng = tmp_path_factory.mktemp("learnt"), random.Random(1)
     documents = [prose(rng, language) for _ in range(100) for language in ("ko", "en")]
     level = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -250,9 +252,7 @@ def test_old_ids_have_the_logits_that_they_had(learnt):
     grown = models.load(folder, grown_size(folder), new_pieces(folder, after))
 
     with torch.no_grad():
-        assert torch.equal(
-            grown(ids, use_cache=False).logits[..., :900], model(ids, use_cache=False).logits
-        )
+        assert torch.equal(grown(ids, use_cache=False).logits[..., :900], model(ids, use_cache=False).logits)
 
 
 def grown_size(folder):

@@ -22,7 +22,12 @@ STEP = 3
 
 def tokenizer(folder, special=("<|endoftext|>", "<|pad|>"), roles=None):
     """A byte-level tokenizer with a few merges, as `chejil tokenizer train` writes it."""
-    merges = [(b"t", b"h"), (b"th", b"e"), (b" ", b"the"), (b"\xed", b"\x9a")]  # the last: two thirds of a syllable
+    merges = [
+        (b"t", b"h"),
+        (b"th", b"e"),
+        (b" ", b"the"),
+        (b"\xed", b"\x9a"),
+    ]  # the last: two thirds of a syllable
     content = tokenizer_file.document(special, merges, patterns.pattern("koen").regex)
     settings = tokenizer_folder.FolderSettings(
         special_tokens=special, roles=roles or {"eos": special[0], "pad": "<|pad|>"}, chat_template="none"

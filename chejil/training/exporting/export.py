@@ -41,7 +41,7 @@ OTHER = "choose another --out, or remove the folder"
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written: folder, training, step, dtype, parameters by name, files with bytes and hash, what is not known."""
+    """What was written: parameters by name, files with bytes and hash; `warnings` say what is not known."""
 
     out: str
     checkpoint: str
@@ -71,7 +71,8 @@ def export(
         checkpoint: a training's folder, whose newest checkpoint is taken, or one of its checkpoints.
         out: the new folder, on a local disk.
         tokenizer: its folder, for a chat template and roles that token shards do not keep.
-        runs: curated runs that the tokens are of, for the lineage; those beside the token shards and in runs/ are found.
+        runs: curated runs that the tokens are of, for the lineage; those beside the token shards and in
+            runs/ are found.
         license: for the model card, as the hub names it.
 
     Raises:

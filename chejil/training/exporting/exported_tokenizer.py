@@ -1,15 +1,16 @@
 """The tokenizer of an exported model: its files, and which tokens begin and end a text.
 
-A training that begins its documents with the end-of-document token (packing.start_token) has a model that expects it there:
-a prompt without it is, to the model, the middle of a text whose beginning it cannot see. So the exported tokenizer puts
-it in front by itself, as those of Llama do, by a template in tokenizer.json. Every reader of that file does it then without
-being told: transformers' pipeline and `generate`, vLLM, llama.cpp's converter, lm-evaluation-harness. A tokenizer that
-adds nothing would leave it to each user to know. Encoding without it is `add_special_tokens=False`, which gives the ids
-of `chejil encode`. The template is no part of TokenizerFile.hash: token shards of the tokenizer are still its own.
+A training that begins its documents with the end-of-document token (packing.start_token) has a model that expects it
+there: a prompt without it is, to the model, the middle of a text whose beginning it cannot see. So the exported
+tokenizer puts it in front by itself, as those of Llama do, by a template in tokenizer.json. Every reader of that file
+does it then without being told: transformers' pipeline and `generate`, vLLM, llama.cpp's converter,
+lm-evaluation-harness. A tokenizer that adds nothing would leave it to each user to know. Encoding without it is
+`add_special_tokens=False`, which gives the ids of `chejil encode`. The template is no part of TokenizerFile.hash:
+token shards of the tokenizer are still its own.
 
-Rows of the embedding that no token has (a vocabulary padded by model.vocab) were never predicted in training, but nothing
-forbids them: generation_config.json suppresses them, for readers of it (transformers). Named tokens that no text has,
-reserved ones among them, are not suppressed: fine-tuning may want them.
+Rows of the embedding that no token has (a vocabulary padded by model.vocab) were never predicted in training, but
+nothing forbids them: generation_config.json suppresses them, for readers of it (transformers). Named tokens that no
+text has, reserved ones among them, are not suppressed: fine-tuning may want them.
 """
 
 from __future__ import annotations
@@ -72,7 +73,8 @@ def of(trained: TrainedCheckpoint, given: str | None = None) -> ExportedTokenize
     """The tokenizer of a training.
 
     Args:
-        given: a tokenizer's folder, for the files beside tokenizer.json (chat template, roles) that token shards do not
+        given: a tokenizer's folder, for the files beside tokenizer.json (chat template, roles) that token shards do
+        not
             keep.
 
     Raises:
@@ -81,7 +83,9 @@ def of(trained: TrainedCheckpoint, given: str | None = None) -> ExportedTokenize
     file = _file(trained, given)
     if file.num_ids > trained.size.vocab:
         what = f"the tokenizer has {file.num_ids:,} ids, the model {trained.size.vocab:,} rows"
-        raise ChejilError(what, where=file.path, mend="give the tokenizer of the training: --tokenizer FOLDER")
+        raise ChejilError(
+            what, where=file.path, mend="give the tokenizer of the training: --tokenizer FOLDER"
+        )
     beside = Path(file.path).parent
     config = _json(beside / CONFIG)
     end = _end(trained, file, config)

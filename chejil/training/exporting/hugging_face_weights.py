@@ -1,8 +1,8 @@
 """Weights of a checkpoint as safetensors, with the config that transformers reads.
 
-The model is built on the meta device and given the checkpoint's tensors as they are, so memory holds the weights once.
-In fp32, which the training keeps, the logits are bit for bit those of the training; bf16 takes half the disk and is what
-most tools compute in, but each weight is rounded to 8 bits of precision.
+The model is built on the meta device and given the checkpoint's tensors as they are, so memory holds the weights
+once. In fp32, which the training keeps, the logits are bit for bit those of the training; bf16 takes half the disk
+and is what most tools compute in, but each weight is rounded to 8 bits of precision.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def _model(trained: TrainedCheckpoint, dtype: Dtype) -> LlamaForCausalLM:
         weights[name] = weights[name].to(DTYPES[dtype])
     model = _shape(trained)
     if model.config.tie_word_embeddings:
-        weights[HEAD] = weights.get(EMBEDDING, weights.get(HEAD))
+        weights[HEAD] = weights.get(EMBEDDING, torch.empty(0))
     wrong = _differing(model, weights)
     if wrong:
         mend = "export it with the version of chejil that trained it (state.json names it)"
@@ -83,7 +83,7 @@ def _differing(model: LlamaForCausalLM, weights: dict[str, torch.Tensor]) -> lis
 
 
 def _generation(tokenizer: ExportedTokenizer) -> GenerationConfig:
-    """A text begins and ends as in training; what a batch is filled up with is masked, so the end serves for it, too."""
+    """A text begins and ends as in training; where no token fills a batch up, the end serves, which is masked there."""
     pad = tokenizer.eos_id if tokenizer.pad_id is None else tokenizer.pad_id
     more: dict[str, Any] = {"suppress_tokens": tokenizer.unused} if tokenizer.unused else {}
     return GenerationConfig(

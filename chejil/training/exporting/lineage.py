@@ -4,8 +4,8 @@
                                     ^--  curated run (its manifest)  <-  raw files
 
 A manifest names what it read by hash, not by place: folders move. So a run is looked for where runs lie (beside the
-token shards, in runs/, where the user says) and counts only if its manifest has the hash that the token shards name. What
-is not found keeps its hash and says so: whoever has the run can go on from there.
+token shards, in runs/, where the user says) and counts only if its manifest has the hash that the token shards name.
+What is not found keeps its hash and says so: whoever has the run can go on from there.
 """
 
 from __future__ import annotations
@@ -51,9 +51,7 @@ def of(trained: TrainedCheckpoint, tokenizer_hash: str, runs: Sequence[str] = ()
         "start_from": _start(trained),
         "token_shards": corpora,
         "tokenizer": _tokenizer(trained, tokenizer_hash),
-        "runs": [
-            _run(one, places.get(one["hash"])) for one in {one["hash"]: one for one in wanted}.values()
-        ],
+        "runs": [_run(one, places.get(one["hash"])) for one in {one["hash"]: one for one in wanted}.values()],
     }
 
 
@@ -86,7 +84,11 @@ def _corpus(place: str, trained: TrainedCheckpoint) -> dict[str, Any]:
     """Token shards as their manifest tells them; `found` is false where they are gone, or changed since."""
     told = {"name": Path(place).name, "place": place, "found": False, "inputs": []}
     if not token_shards.is_one(place):
-        return {**told, "fingerprint": trained.rows.get("data"), "why": "no finished token shards are there now"}
+        return {
+            **told,
+            "fingerprint": trained.rows.get("data"),
+            "why": "no finished token shards are there now",
+        }
     found = TokenShards(place)
     content = found.manifest
     if trained.rows.get("tokenizer") not in (None, found.tokenizer_hash):

@@ -1,8 +1,8 @@
 """README.md of an exported model: a model card of Hugging Face's form, of what is known and nothing else.
 
-Every number is read or counted: sizes from the model, tokens and epochs from the shards, bits per byte from the training's
-own evaluation, hashes from the lineage. A licence is the user's to give. Mitchell et al. 2019, "Model Cards for Model
-Reporting"; the head is what the hub reads (library_name, language, tags).
+Every number is read or counted: sizes from the model, tokens and epochs from the shards, bits per byte from the
+training's own evaluation, hashes from the lineage. A licence is the user's to give. Mitchell et al. 2019, "Model
+Cards for Model Reporting"; the head is what the hub reads (library_name, language, tags).
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def _title(card: Card) -> Iterator[str]:
         yield about
     yield ""
     yield (
-        "A base language model: it continues text. It has not been taught to follow instructions, nor to refuse; what it "
-        "writes may be wrong or offensive."
+        "A base language model: it continues text. It has not been taught to follow instructions, nor to refuse; "
+        "what it writes may be wrong or offensive."
     )
 
 
@@ -101,20 +101,20 @@ def _use(card: Card) -> Iterator[str]:
         yield "No token begins or ends a text: documents stood in training as they are."
     elif card.tokenizer.begins:
         yield (
-            f"In training each document began and ended with `{end[0]}` (id {end[1]}). The tokenizer puts it in front of a "
-            "text by itself; `add_special_tokens=False` leaves it out, and gives the ids that the model was trained on within "
-            "a document. Generation ends with the same token."
+            f"In training each document began and ended with `{end[0]}` (id {end[1]}). The tokenizer puts it in front "
+            "of a text by itself; `add_special_tokens=False` leaves it out, and gives the ids of the text alone. "
+            "Generation ends with the same token."
         )
     else:
         yield (
-            f"In training each document ended with `{end[0]}` (id {end[1]}); nothing stood in front, so the tokenizer adds "
-            "nothing."
+            f"In training each document ended with `{end[0]}` (id {end[1]}); nothing stood in front, so the tokenizer "
+            "adds nothing."
         )
     if card.tokenizer.unused:
         yield ""
         yield (
-            f"{len(card.tokenizer.unused):,} rows of the vocabulary belong to no token. `generation_config.json` keeps them from "
-            "being generated; an engine that does not read `suppress_tokens` there has to be told."
+            f"{len(card.tokenizer.unused):,} rows of the vocabulary belong to no token. `generation_config.json` keeps "
+            "them from being generated; an engine that does not read `suppress_tokens` there has to be told."
         )
 
 
@@ -172,7 +172,7 @@ def _evaluated(card: Card) -> Iterator[str]:
         yield "No evaluation up to this step stands in the training's metrics."
         return
     yield (
-        f"Bits per byte on held-out documents at step {card.evaluation['step']:,}, from `metrics.jsonl` of the training."
+        f"Bits per byte on held-out documents at step {card.evaluation['step']:,}, from the training's `metrics.jsonl`."
     )
     yield ""
     rows = [
@@ -227,7 +227,12 @@ def _steps(lineage: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     yield "checkpoint", f"{point['training']}, step {point['step']:,}", _hash(point["hash"]), shown
     start = lineage["start_from"]
     if start:
-        yield "model it went on from", start["name"], _hash(*sorted(start["files"].values())), "its own lineage"
+        yield (
+            "model it went on from",
+            start["name"],
+            _hash(*sorted(start["files"].values())),
+            "its own lineage",
+        )
     for one in lineage["token_shards"]:
         inputs = ", ".join(sorted({row["name"] for row in one["inputs"] if row["kind"] == "run"}))
         loose = sum(row["kind"] == "file" for row in one["inputs"])

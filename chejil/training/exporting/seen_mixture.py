@@ -1,8 +1,9 @@
 """What a training has read up to a checkpoint, by source: counted again from the shards, not taken from the config.
 
-Which rows a step takes follows from the settings and the sizes of the sources (chejil/training/data/curriculum.py), so tokens and
-epochs of each source are sums that need neither the loop's records nor a token of the shards: 0.1 s, where the index of
-rows stands beside the shards. Without the shards only their fingerprint is known, and nothing is said of the mixture.
+Which rows a step takes follows from the settings and the sizes of the sources (chejil/training/data/curriculum.py),
+so tokens and epochs of each source are sums that need neither the loop's records nor a token of the shards: 0.1 s,
+where the index of rows stands beside the shards. Without the shards only their fingerprint is known, and nothing is
+said of the mixture.
 """
 
 from __future__ import annotations

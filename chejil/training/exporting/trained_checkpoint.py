@@ -1,7 +1,7 @@
 """The checkpoint that is exported: found, and what its training said of itself. No torch: weights are read later.
 
-`state.json` has what the training told (docs/export.md lists the keys). Only the model's choice is needed; whatever else
-is missing leaves a row out of the model card and says so.
+`state.json` has what the training told (docs/export.md lists the keys). Only the model's choice is needed; whatever
+else is missing leaves a row out of the model card and says so.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ from chejil.training.modelling.model_choice import ModelChoice
 from chejil.training.modelling.model_sizes import ModelSize
 
 FOLDER = "checkpoints"
-GIVE = "give the folder of a training (runs/NAME), or one checkpoint of it (runs/NAME/checkpoints/step-00000050)"
+GIVE = (
+    "give the folder of a training (runs/NAME), or one checkpoint of it (runs/NAME/checkpoints/step-00000050)"
+)
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,9 @@ def find(place: str) -> TrainedCheckpoint:
 def _read(folder: Path, place: str) -> Saved:
     if folder.suffix in (".part", ".gone", ".old"):
         what = "no whole checkpoint: a killed training left it, or one is writing it now"
-        raise ChejilError(what, where=place, mend=f"give another one; the newest of a training is taken: {GIVE}")
+        raise ChejilError(
+            what, where=place, mend=f"give another one; the newest of a training is taken: {GIVE}"
+        )
     if re.fullmatch(r"step-\d{8,}", folder.name):
         return folders.read(folder)
     within = folder if folders.steps(folder) else folder / FOLDER

@@ -28,7 +28,6 @@ from chejil.training.modelling import model_sizes
 from chejil.training.modelling.attention import IMPLEMENTATION
 from chejil.training.modelling.model_sizes import ModelSize
 
-
 Pieces = Mapping[int, Sequence[int]]
 """Of new ids the old ones that spelt them: see new_tokens.py."""
 
@@ -118,9 +117,9 @@ def load(folder: str, size: ModelSize | None = None, pieces: Pieces | None = Non
 
     Args:
         size: what it grows to: rows of the vocabulary, context, base of the rotary positions; None: as it is.
-        pieces: of new ids the old ids that spelt them (new_tokens.new_pieces): their rows begin as the mean of those, in
-            the embedding and in the head, be it a new row or one that padded the vocabulary. Other new rows begin as
-            the mean of all old ones.
+        pieces: of new ids the old ids that spelt them (new_tokens.new_pieces): their rows begin as the mean of those,
+            in the embedding and in the head, be it a new row or one that padded the vocabulary. Other new rows begin
+            as the mean of all old ones.
 
     Raises:
         ChejilError: no Llama, weights that cannot be read or are incomplete, a vocabulary that would shrink.

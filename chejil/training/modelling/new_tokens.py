@@ -1,13 +1,14 @@
 """What new tokens were spelt with before: the import of a model under a tokenizer that has been extended.
 
-`chejil tokenizer extend` keeps every id and adds tokens behind them. A model that goes on with such a tokenizer needs a
-row for each. Drawn at random, or as the mean of all rows, they throw away much of what it knows: of a small model that had
-learnt its text the first loss rose from 0.26 nats a byte to 0.73 or 0.79, with means of pieces to 0.44; a new model has
-1.30 (900 ids and 64 new ones, which made the text a seventh shorter; tests/training/test_new_tokens.py has the same). So each new row begins as the mean of the old rows that spelt it (Hewitt 2021,
-"Initializing New Word Embeddings for Pretrained Language Models"; Minixhofer et al. 2022 compare it with others).
+`chejil tokenizer extend` keeps every id and adds tokens behind them. A model that goes on with such a tokenizer needs
+a row for each. Drawn at random, or as the mean of all rows, they throw away much of what it knows: of a small model
+that had learnt its text the first loss rose from 0.26 nats a byte to 0.73 or 0.79, with means of pieces to 0.44; a
+new model has 1.30 (900 ids and 64 new ones, which made the text a seventh shorter; tests/training/test_new_tokens.py
+has the same). So each new row begins as the mean of the old rows that spelt it; the mean of all rows
+(Hewitt 2021, "Initializing New Word Embeddings for Pretrained Language Models") is left for those that spell nothing.
 
-Pieces are found below the text: a byte-level token may be a part of a character, which no decoding gives back. A token as
-tokenizer.json writes it, a letter a byte, is put through the old merges as it stands.
+Pieces are found below the text: a byte-level token may be a part of a character, which no decoding gives back. A
+token as tokenizer.json writes it, a letter a byte, is put through the old merges as it stands.
 """
 
 from __future__ import annotations
@@ -68,7 +69,9 @@ def _refuse_another(old: Mapping[str, int], new: Mapping[str, int], where: str, 
     if not moved:
         return
     shown = ", ".join(f"{token!r} was {old[token]}, is {new.get(token, 'none')}" for token in moved[:3])
-    what = f"another tokenizer than that of {start_from}: {len(moved):,} of {len(old):,} tokens differ ({shown})"
+    what = (
+        f"another tokenizer than that of {start_from}: {len(moved):,} of {len(old):,} tokens differ ({shown})"
+    )
     mend = (
         f"extend the model's own, `chejil tokenizer extend {start_from} --with TEXT --add SIZE --out NEW`, and encode "
         "with that; or encode with the model's own tokenizer"
