@@ -115,14 +115,14 @@ class Lines(_Paced):
         super().advance(stage, name, error, work)
         pace = self.paces[stage]
         if time.monotonic() - self._last >= self.every_seconds and pace.done + pace.new < pace.units:
-            left = f", {_duration(pace.seconds_left)} left" if pace.seconds_left is not None else ""
-            self.say(f"{stage}: {note(pace)}, {_duration(pace.seconds)}{left}")
+            left = f", {duration(pace.seconds_left)} left" if pace.seconds_left is not None else ""
+            self.say(f"{stage}: {note(pace)}, {duration(pace.seconds)}{left}")
 
     def finish(self, stage: str) -> None:
         """Say what the stage did."""
         pace = self.paces[stage]
         again = f", {pace.done} as before" if pace.done else ""
-        self.say(f"{stage}: {pace.units} units{again}{_rates(pace)}, {_duration(pace.seconds)}")
+        self.say(f"{stage}: {pace.units} units{again}{_rates(pace)}, {duration(pace.seconds)}")
 
     def say(self, text: str) -> None:
         """A line of its own."""
@@ -178,10 +178,10 @@ def _rates(pace: Pace) -> str:
     return said
 
 
-def _duration(seconds: float | None) -> str:
+def duration(seconds: float | None) -> str:
     """Seconds, or hours and minutes.
 
-    >>> _duration(4.21), _duration(75), _duration(7322)
+    >>> duration(4.21), duration(75), duration(7322)
     ('4.2 s', '1:15 min', '2:02 h')
     """
     if seconds is None or seconds < 60:

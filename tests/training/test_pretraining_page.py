@@ -15,9 +15,8 @@ def test_the_example_runs(tmp_path, monkeypatch, capsys):
     groups = {("web", "ko"): small.documents(1, 3000), ("law", "ko"): small.documents(2, 300, 300)}
     small.write(tmp_path / "tokens", groups, per_shard=1000)
     monkeypatch.chdir(tmp_path)
-    (code,) = re.findall(
-        r"```python\n(.*?)```", PAGE.read_text("utf-8").split("## Rows and batches")[1], re.DOTALL
-    )
+    section = PAGE.read_text("utf-8").split("## Rows and batches")[1].split("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
 
     exec(code, {})
 
