@@ -113,7 +113,7 @@ def _warnings(card: Card) -> Iterator[str]:
     if card.unseen:
         yield f"what was read is not known: {card.unseen}"
     if not card.evaluation:
-        yield "no evaluation up to this step is in metrics.jsonl"
+        yield "no evaluation up to this step could be read from metrics.jsonl"
     for one in (*card.lineage["token_shards"], *card.lineage["runs"]):
         if not one["found"]:
             yield f"lineage ends at {one['name']}: {one['why']}"
@@ -135,7 +135,10 @@ def _evaluation(trained: TrainedCheckpoint) -> dict[str, Any] | None:
     """The last evaluation up to the checkpoint."""
     if not (trained.training / metrics.FILE).is_file():
         return None
-    found = metrics.read(trained.training, "evaluation")
+    try:
+        found = metrics.read(trained.training, "evaluation")
+    except ChejilError:  # a damaged line is no reason against an export
+        return None
     return next((one for one in reversed(found) if one["step"] <= trained.step), None)
 
 
@@ -186,7 +189,9 @@ def _in_one_piece(folder: Path, out: str) -> Iterator[Path]:
             _synced(part)
         except (SafetensorError, OSError) as error:
             shutil.rmtree(part, ignore_errors=True)
-            if isinstance(error, OSError) and error.errno is not None:
+            if (
+                isinstance(error, OSError) and error.filename is not None
+            ):  # it says which file, and what is wrong
                 raise
             mend = "free some space, or choose another --out; nothing is left of this export"
             raise ChejilError(f"cannot be written: {error}", where=out, mend=mend) from error
