@@ -374,6 +374,32 @@ def test_a_failed_export_leaves_nothing(training, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_full_disk_without_a_name_is_told_with_the_folder(training, tmp_path, monkeypatch):
+    """As a write fails; safetensors has an error of its own."""
+    import safetensors
+
+    for error in (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), safetensors.SafetensorError("I/O error")):
+
+        def full(*_, error=error):
+            raise error
+
+        monkeypatch.setattr(hugging_face_weights, "write", full)
+        with pytest.raises(ChejilError, match="cannot be written") as caught:
+            exporting.export(str(training[0]), str(tmp_path / "out"))
+        assert caught.value.where == str(tmp_path / "out")
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_damaged_metrics_are_no_hindrance(training, tmp_path):
+    shutil.copytree(training[0], tmp_path / "t")
+    file = tmp_path / "t/metrics.jsonl"
+    file.write_text("torn\n" + file.read_text())
+
+    done = exporting.export(str(tmp_path / "t"), str(tmp_path / "out"))
+
+    assert any("no evaluation" in line for line in done.warnings)
+
+
 def test_what_a_killed_export_left_is_swept(training, tmp_path):
     (tmp_path / "out.part/sub").mkdir(parents=True)
     (tmp_path / "out.part/model.safetensors").write_bytes(b"half")

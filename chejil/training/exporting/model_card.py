@@ -236,7 +236,7 @@ def _steps(lineage: Mapping[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     for one in lineage["token_shards"]:
         inputs = ", ".join(sorted({row["name"] for row in one["inputs"] if row["kind"] == "run"}))
         loose = sum(row["kind"] == "file" for row in one["inputs"])
-        files = f"{loose:,} files" if loose else ""
+        files = f"{loose:,} input files" if loose else ""
         yield "token shards", one["name"], _hash(one["fingerprint"]), ", ".join(filter(None, (inputs, files)))
     words = lineage["tokenizer"].get("words") or {}
     yield "tokenizer", "", _hash(lineage["tokenizer"]["hash"]), f"words {_hash(words.get('hash'))}"
