@@ -1,8 +1,9 @@
 """Weights of a checkpoint as safetensors, with the config that transformers reads.
 
 The model is built on the meta device and given the checkpoint's tensors as they are, so memory holds the weights
-once: 150 M in fp32 take 10 s of one core and 1.4 GB, torch itself with them. In fp32, which the training keeps, the logits are bit for bit those of the training; bf16 takes half the disk
-and is what most tools compute in, but each weight is rounded to 8 bits of precision.
+once: 150 M in fp32 take 10 s of one core and 1.4 GB, torch itself with them. In fp32, which the training keeps, the
+logits are bit for bit those of the training; bf16 takes half the disk and is what most tools compute in, but each
+weight is rounded to 8 bits of precision.
 """
 
 from __future__ import annotations
