@@ -16,6 +16,7 @@ from chejil.commands import (
     diff,
     encode,
     explore,
+    export,
     inspect,
     near,
     plan,
@@ -232,6 +233,7 @@ app.command()(diff.diff)
 app.command()(whatif.whatif)
 app.command()(encode.encode)
 app.command()(explore.explore)
+app.command()(export.export)
 app.command()(plan.plan)
 app.command()(pretrain.pretrain)
 app.add_typer(quality.app, name="quality")

@@ -14,7 +14,7 @@ from chejil.training.loop.live_view import live_view
 from chejil.training.pretrain import pretrain
 
 sys.path.insert(0, str(Path(__file__).parent))
-import small_token_shards as token_shards  # noqa: E402
+import small_token_shards as token_shards
 
 COMMAND = [sys.executable, "-m", "chejil", "pretrain"]
 
@@ -58,7 +58,14 @@ def start(folder, shards, processes=1, **more):
     """A training as a user starts it; torchrun for several processes."""
     file = Path(f"{folder}.yaml")
     file.write_text(yaml.safe_dump(settings(shards, **more)), "utf-8")
-    launcher = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(processes)]
+    launcher = [
+        sys.executable,
+        "-m",
+        "torch.distributed.run",
+        "--standalone",
+        "--nproc-per-node",
+        str(processes),
+    ]
     command = [*(launcher if processes > 1 else ()), *COMMAND[0 if processes == 1 else 1 :]]
     return subprocess.Popen(
         [*command, str(file), "--out", str(folder), "--log-json"],

@@ -199,7 +199,7 @@ def test_bf16_weights_become_fp32(tmp_path):
 def test_new_rows_are_means_of_their_pieces(tmp_path, tied):
     model, folder = saved(tmp_path, tied=tied)
 
-    grown = models.load(folder, ModelSize(**{**TINY, "vocab": 104}, tied=tied), [[3, 4], [7]])
+    grown = models.load(folder, ModelSize(**{**TINY, "vocab": 104}, tied=tied), {100: [3, 4], 101: [7]})
 
     for old, new in (
         (model.model.embed_tokens.weight, grown.model.embed_tokens.weight),

@@ -230,7 +230,9 @@ class TestBadInput:
 
     def test_other_data_behind_a_checkpoint(self, shards, tmp_path):
         small.train(tmp_path / "run", shards)
-        other = token_shards.write(tmp_path / "other", {("web", "ko"): token_shards.documents(5, 200, 60, 20)})
+        other = token_shards.write(
+            tmp_path / "other", {("web", "ko"): token_shards.documents(5, 200, 60, 20)}
+        )
         with pytest.raises(ChejilError, match="made with other rows"):
             small.train(tmp_path / "run", other, total_tokens=10240)
 

@@ -8,7 +8,7 @@ from chejil.training.config import PretrainConfig
 from chejil.training.data.token_corpus import TokenCorpus
 from chejil.training.loop import activation_checkpointing, compiling, sharding
 from chejil.training.loop.parallel import World
-from chejil.training.modelling import attention, llama
+from chejil.training.modelling import attention, llama, new_tokens
 from chejil.training.modelling.losses import ModelWithLoss
 
 
@@ -24,25 +24,26 @@ def build(config: PretrainConfig, world: World, corpus: TokenCorpus) -> ModelWit
     Raises:
         ChejilError: weights that cannot be read, or attention that leaks between documents.
     """
-    start = _loaded(config, corpus)
-    model = llama.shape_of(config.model.resolved()) if start is None else llama.shape_like(start)
+    start_from = config.model.start_from
+    model = llama.shape_of(config.model.resolved(), start_from)
     attention.use(model, config.attention, world.device)
     activation_checkpointing.apply(model, config.activation_checkpointing)
     if config.compile:
         compiling.compile_layers(model)
     divided = sharding.shard(model, config, sharding.mesh_of(config, world))
-    if start is None:
+    if start_from is None:
         llama.materialise(model, config.seed, world.device)
     else:
-        weights = start.state_dict()
-        llama.fill(model, world.device, lambda name, _: weights[name])
+        _fill_from(start_from, model, config, world, corpus)
     divided.refuse_leaks()
     sharding.gather_no_longer(divided)
     return divided
 
 
-def _loaded(config: PretrainConfig, corpus: TokenCorpus) -> LlamaForCausalLM | None:
-    folder = config.model.start_from
-    if folder is None:
-        return None
-    return llama.load(folder, config.model.resolved())
+def _fill_from(
+    folder: str, model: LlamaForCausalLM, config: PretrainConfig, world: World, corpus: TokenCorpus
+) -> None:
+    """Weights of a Hugging Face folder; rows of new ids as means of the tokens that spelt them."""
+    pieces = new_tokens.new_pieces(folder, corpus.root)
+    weights = llama.load(folder, config.model.resolved(), pieces).state_dict()
+    llama.fill(model, world.device, lambda name, _: weights[name])

@@ -12,7 +12,7 @@ positions. Weights are fp32; bf16 is of the products (precision in the config).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -28,40 +28,50 @@ from chejil.training.modelling import attention, model_sizes
 from chejil.training.modelling.attention import IMPLEMENTATION
 from chejil.training.modelling.model_sizes import ModelSize
 
+Pieces = Mapping[int, Sequence[int]]
+"""Of new ids the old ones that spelt them: see new_tokens.py."""
 
-def build(config: PretrainConfig, device: str | torch.device = "cpu") -> LlamaForCausalLM:
+
+def build(
+    config: PretrainConfig, device: str | torch.device = "cpu", pieces: Pieces | None = None
+) -> LlamaForCausalLM:
     """The model of a config: new weights, or those of `start_from`.
 
     Args:
         device: `meta` gives shapes without weights, to be sharded and then materialised; its attention is sdpa until
             `attention.use` has been called with the device that trains.
+        pieces: see `load`.
 
     Raises:
         ChejilError: see `load` and `attention.use`.
     """
     size, start_from = config.model.resolved(), config.model.start_from
     if torch.device(device).type == "meta":
-        return shape_of(size)
-    model = load(start_from, size).to(device) if start_from else shape_of(size)  # type: ignore[arg-type]
+        return shape_of(size, start_from)
+    model = load(start_from, size, pieces).to(device) if start_from else shape_of(size)  # type: ignore[arg-type]
     attention.use(model, config.attention, device)
     return model if start_from else materialise(model, config.seed, device)
 
 
-def shape_of(size: ModelSize) -> LlamaForCausalLM:
+def shape_of(size: ModelSize, start_from: str | None = None) -> LlamaForCausalLM:
     """A model on the meta device: shapes without weights.
 
     Ids of special tokens are those of a tokenizer that is not known here, so there are none until the export.
+
+    Args:
+        start_from: a folder whose rotary positions it has, scaled as they are there.
     """
     more: dict[str, Any] = {"attn_implementation": IMPLEMENTATION, "bos_token_id": None, "eos_token_id": None}
     config = LlamaConfig(**size.llama_config(), **more)
+    if start_from is not None:
+        config.rope_parameters = _rope_of(LlamaConfig.from_pretrained(start_from), size)
     with torch.device("meta"):
         return LlamaForCausalLM(config)
 
 
-def shape_like(model: LlamaForCausalLM) -> LlamaForCausalLM:
-    """A model of the same config on the meta device."""
-    with torch.device("meta"):
-        return LlamaForCausalLM(model.config)
+def _rope_of(config: LlamaConfig, size: ModelSize) -> dict[str, Any]:
+    """The rotary positions of a folder, on the base that is asked for."""
+    return {**(config.rope_parameters or {"rope_type": "default"}), "rope_theta": size.rope_theta}
 
 
 def materialise(model: LlamaForCausalLM, seed: int, device: str | torch.device) -> LlamaForCausalLM:
@@ -116,15 +126,14 @@ def _fill_rotary(model: LlamaForCausalLM) -> None:
             module.original_inv_freq.copy_(filled.original_inv_freq)
 
 
-def load(
-    folder: str, size: ModelSize | None = None, pieces: Sequence[Sequence[int]] = ()
-) -> LlamaForCausalLM:
+def load(folder: str, size: ModelSize | None = None, pieces: Pieces | None = None) -> LlamaForCausalLM:
     """A model with the weights of a Hugging Face folder, fp32, on the CPU.
 
     Args:
         size: what it grows to: rows of the vocabulary, context, base of the rotary positions; None: as it is.
-        pieces: of each new id, from the folder's vocabulary on, the old ids that spelt it: its row begins as their
-            mean, in the embedding and in the head. Ids behind those given begin as the mean of all old rows.
+        pieces: of new ids the old ids that spelt them (new_tokens.new_pieces): their rows begin as the mean of those,
+            in the embedding and in the head, be it a new row or one that padded the vocabulary. Other new rows begin
+            as the mean of all old ones.
 
     Raises:
         ChejilError: no Llama, weights that cannot be read or are incomplete, a vocabulary that would shrink.
@@ -137,11 +146,9 @@ def load(
     model = _with_weights(folder)
     model.config.max_position_embeddings = size.context_tokens
     if size.rope_theta != before.rope_theta:
-        rope = model.config.rope_parameters or {"rope_type": "default"}
-        model.config.rope_parameters = {**rope, "rope_theta": size.rope_theta}
+        model.config.rope_parameters = _rope_of(model.config, size)
         _fill_rotary(model)
-    if size.vocab > before.vocab:
-        _grow(model, before.vocab, size.vocab, pieces)
+    _grow(model, before.vocab, size.vocab, pieces or {})
     return model
 
 
@@ -167,19 +174,20 @@ def _with_weights(folder: str) -> LlamaForCausalLM:
     return model
 
 
-def _grow(model: LlamaForCausalLM, old: int, new: int, pieces: Sequence[Sequence[int]]) -> None:
-    """New rows of the vocabulary, as means of old ones."""
-    if len(pieces) > new - old:
-        raise ChejilError(
-            f"pieces of {len(pieces)} new ids for {new - old} new rows", mend="raise model.vocab"
-        )
-    model.resize_token_embeddings(new, mean_resizing=False)
+def _grow(model: LlamaForCausalLM, old: int, new: int, pieces: Pieces) -> None:
+    """Rows of new ids, as means of old rows."""
+    if pieces and max(pieces) >= new:
+        what = f"the tokenizer has {max(pieces) + 1:,} ids, the model {new:,} rows"
+        raise ChejilError(what, where="model.vocab", mend=f"give model.vocab, {max(pieces) + 1} or more")
+    if new > old:
+        model.resize_token_embeddings(new, mean_resizing=False)
     matrices = {model.get_input_embeddings().weight, model.get_output_embeddings().weight}
     with torch.no_grad():
         for matrix in matrices:
-            matrix[old:] = matrix[:old].mean(0)
-            for row, ids in enumerate(pieces, old):
-                matrix[row] = matrix[list(ids)].mean(0)
+            before = matrix[:old].clone()
+            matrix[old:] = before.mean(0)
+            for row, ids in pieces.items():
+                matrix[row] = before[list(ids)].mean(0)
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:

@@ -37,6 +37,9 @@ FORMULAS = {
 LLAMA_LIKE = ("llama",)
 """`model_type` of Hugging Face folders that LlamaForCausalLM loads."""
 
+ROPES = ("default", "linear", "llama3", "yarn")
+"""Rotary positions that do not change with the length of what is read, so that a row is trained as it will be used."""
+
 
 class ModelSize(BaseModel):
     """A Llama decoder: RMS norms, rotary positions, gated feed-forward (SwiGLU), no biases unless said."""
@@ -215,11 +218,30 @@ def size_of_folder(folder: str) -> ModelSize:
     if kind not in LLAMA_LIKE:
         mend = f"models of type {', '.join(LLAMA_LIKE)} can be trained on"
         raise ChejilError(f"a model of type {kind!r}", where=str(file), mend=mend)
+    _refuse_what_cannot_be_trained(content, str(file))
     return _read(content, str(file))
 
 
+def _refuse_what_cannot_be_trained(content: dict[str, Any], where: str) -> None:
+    rope = _rope(content)
+    kind = rope.get("rope_type", rope.get("type", "default"))
+    if kind not in ROPES:
+        mend = f"rotary positions of type {', '.join(ROPES)} can be trained on"
+        raise ChejilError(f"rotary positions of type {kind!r}", where=where, mend=mend)
+    if content.get("quantization_config"):
+        raise ChejilError("quantised weights", where=where, mend="give the folder of the unquantised model")
+    if content.get("hidden_act", "silu") != "silu":
+        what = f"a feed-forward with {content['hidden_act']!r}"
+        raise ChejilError(what, where=where, mend="models with 'silu' can be trained on")
+
+
+def _rope(content: dict[str, Any]) -> dict[str, Any]:
+    """As transformers 5 writes it, or before."""
+    return content.get("rope_parameters") or content.get("rope_scaling") or {}
+
+
 def _read(content: dict[str, Any], where: str) -> ModelSize:
-    rope = content.get("rope_parameters") or {}
+    rope = _rope(content)
     try:
         return ModelSize(
             layers=content["num_hidden_layers"],
