@@ -117,8 +117,11 @@ def test_flex_without_blocks_is_refused():
 def test_the_device_chooses():
     model = made()
     for kind, device, chosen in (
-        ("auto", "cuda", attention.FLEX), ("auto", "cpu", "sdpa"), ("sdpa", "cuda", "sdpa"), ("flex", "cuda", attention.FLEX),
-    ):  # fmt: skip
+        ("auto", "cuda", attention.FLEX),
+        ("auto", "cpu", "sdpa"),
+        ("sdpa", "cuda", "sdpa"),
+        ("flex", "cuda", attention.FLEX),
+    ):
         attention.use(model, kind, device)
         assert model.config._attn_implementation == chosen
 

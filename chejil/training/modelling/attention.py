@@ -3,7 +3,8 @@
 Two ways. `sdpa` (torch's scaled_dot_product_attention) runs everywhere, forward and backward; it takes transformers'
 block-diagonal mask, computes all T·T scores and holds B·T·T bools. `flex` (FlexAttention, Dong et al. 2024,
 arXiv:2412.05496) leaves out what lies between documents: of rows of 4,096 tokens with documents of a median of
-400 it computes 19 % of the blocks (document_blocks.py), and holds no mask. It is for GPUs: on CPUs torch has its forward pass and no backward.
+400 it computes 19 % of the blocks (document_blocks.py), and holds no mask. It is for GPUs: on CPUs torch has its
+forward pass and no backward.
 Variable-length flash attention (torch.nn.attention.varlen) would skip the same scores, faster on some GPUs; it has no
 CPU kernel, so nothing of it could be tried out before a training, only knows half precision, and gets a list of
 document ends whose length differs from batch to batch, where compiled layers want equal shapes.
@@ -80,7 +81,7 @@ def _flex(
         mend = "call it through attention.hidden_states, or set_attn_implementation('sdpa')"
         raise ChejilError("flex attention without blocks of documents would leak", mend=mend)
     # Within a compiled layer it is compiled with it.
-    kernel = flex_attention if torch.compiler.is_compiling() else _compiled_flex()
+    kernel: Any = flex_attention if torch.compiler.is_compiling() else _compiled_flex()
     out_BHTQ = kernel(
         query_BHTQ,
         key_BKTQ,

@@ -22,7 +22,7 @@ BLOCK = 128
 
 
 def documents_of(positions_BT: torch.Tensor) -> torch.Tensor:
-    """(B, T) int32: the number of the document; one begins where positions do not go up by one, as transformers reads it."""
+    """(B, T) int32: the number of the document; one begins where positions do not go up by one."""
     begins_BT = positions_BT.diff(dim=1) != 1
     return torch.nn.functional.pad(begins_BT.cumsum(1, dtype=torch.int32), (1, 0))
 

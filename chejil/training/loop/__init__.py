@@ -1,0 +1,1 @@
+"""The loop: what a step is made of, and what surrounds it."""
