@@ -42,6 +42,7 @@ class Batch:
     labels: torch.Tensor
 
     def to(self, device: str) -> Batch:
+        """On another device."""
         return Batch(*(one.to(device) for one in (self.ids, self.positions, self.labels)))
 
 
@@ -98,7 +99,13 @@ class Step:
         )  # fmt: skip
 
     def autocast(self) -> torch.autocast:
+        """Products in the config's precision."""
         return torch.autocast(self.device, torch.bfloat16, enabled=self.config.precision == "bf16")
+
+    def refuse_leaks(self) -> None:
+        """See attention.refuse_leaks."""
+        with self.autocast():
+            self.model.refuse_leaks()
 
     def __call__(self, batch: Batch) -> torch.Tensor:
         """The mean loss; it is not waited for."""

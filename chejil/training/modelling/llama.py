@@ -43,7 +43,7 @@ def build(config: PretrainConfig, device: str | torch.device = "cpu") -> LlamaFo
     if torch.device(device).type == "meta":
         return shape_of(size)
     model = load(start_from, size).to(device) if start_from else shape_of(size)  # type: ignore[arg-type]
-    attention.use(model, config.attention, device)
+    attention.use(model, config.attention, device, config.compile)
     return model if start_from else materialise(model, config.seed, device)
 
 
