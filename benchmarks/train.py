@@ -155,7 +155,7 @@ def trainer(config: PretrainConfig, data: list[Batch]) -> tuple[list[float], flo
             save_strategy="no", report_to="none", disable_tqdm=True, dataloader_num_workers=0,
             dataloader_pin_memory=False,
         )  # fmt: skip
-        model = build(config)
+        model = build(config.model_copy(update={"attention": "sdpa"}))  # transformers' default
         model.config.use_cache = False  # with a cache, documents of a row see one another
         peer = Trainer(model, plain, train_dataset=_rows(data), callbacks=[Clock()])
         peer._get_train_sampler = lambda *_, **__: None  # type: ignore[method-assign]  # the rows in their order

@@ -9,10 +9,13 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from torch._dynamo.utils import counters  # noqa: E402
 from torch.nn.attention.flex_attention import create_block_mask  # noqa: E402
 
 from chejil.errors import ChejilError  # noqa: E402
 from chejil.training.config import PretrainConfig  # noqa: E402
+from chejil.training.loop import activation_checkpointing  # noqa: E402
+from chejil.training.loop.compiling import compile_layers  # noqa: E402
 from chejil.training.modelling import attention  # noqa: E402
 from chejil.training.modelling import llama as models  # noqa: E402
 from chejil.training.modelling.document_blocks import block_mask, document_lengths, documents_of  # noqa: E402
@@ -108,6 +111,27 @@ def test_flex_is_sdpa_and_does_not_leak(fields):
                 atol=2e-5, rtol=0,
             )  # fmt: skip
         attention.refuse_leaks(flex)
+
+
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.slow  # compiles a layer
+def test_flex_within_compiled_layers_is_compiled_once():
+    """As on a GPU, forward: with checkpointing, and with other documents in each batch."""
+    torch._dynamo.reset()
+    counters.clear()
+    sdpa, flex = made(), with_attention(attention.FLEX)
+    activation_checkpointing.apply(flex, "selective")
+    compile_layers(flex)
+
+    with torch.no_grad():
+        for first in (20, 21, 22):
+            places = positions([first, 150 - first], [150])
+            ids = torch.randint(0, 100, places.shape, generator=torch.Generator().manual_seed(first))
+            got, wanted = (attention.hidden_states(model, ids, places) for model in (flex, sdpa))
+            torch.testing.assert_close(got, wanted, atol=2e-5, rtol=0)
+
+    assert counters["stats"]["unique_graphs"] == 1
+    assert not counters["graph_break"]
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
