@@ -88,6 +88,7 @@ def test_it_can_be_taken_back():
 
 @pytest.mark.slow  # compiles two graphs: up to half a minute
 @pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")  # torch's own, when it loads its compiler
+@pytest.mark.filterwarnings("ignore:The .grad attribute:UserWarning")  # torch's own, when it looks at inputs
 @pytest.mark.parametrize("kind", ["none", "selective"])
 def test_compiled_layers_are_one_graph_and_give_the_same(kind):
     """Three layers share a graph for the proof at start and one for training; other documents compile nothing."""
