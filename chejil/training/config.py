@@ -191,10 +191,10 @@ class PretrainConfig(Section):
     precision: Literal["bf16", "fp32"] = Field(
         "bf16", description="Of products and activations; weights, moments and sums over ranks are fp32."
     )
-    attention: Literal["auto", "sdpa", "flex"] = Field(
+    attention: Literal["auto", "sdpa", "flex", "split"] = Field(
         "auto",
-        description="flex: leaves out the scores between documents, GPUs only; sdpa: masks them, everywhere. "
-        "auto: flex on a GPU.",
+        description="sdpa: masks scores between documents; flex: leaves them out, GPUs only; split: a document at a "
+        "time, not compiled. auto: flex on a GPU, elsewhere split, or sdpa if compiled.",
     )
     compile: bool = Field(True, description="torch.compile, layer by layer.")
     activation_checkpointing: Literal["none", "selective", "full"] = Field(

@@ -1,5 +1,7 @@
 """Attention by documents: blocks against a dense mask, flex against sdpa (its forward pass runs on CPUs)."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,13 +9,16 @@ from hypothesis import strategies as st
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
+from torch._dynamo.utils import counters  # noqa: E402
 from torch.nn.attention.flex_attention import create_block_mask  # noqa: E402
 
 from chejil.errors import ChejilError  # noqa: E402
 from chejil.training.config import PretrainConfig  # noqa: E402
+from chejil.training.loop import activation_checkpointing  # noqa: E402
+from chejil.training.loop.compiling import compile_layers  # noqa: E402
 from chejil.training.modelling import attention  # noqa: E402
 from chejil.training.modelling import llama as models  # noqa: E402
-from chejil.training.modelling.document_blocks import block_mask, documents_of  # noqa: E402
+from chejil.training.modelling.document_blocks import block_mask, document_lengths, documents_of  # noqa: E402
 from chejil.training.modelling.model_sizes import ModelSize  # noqa: E402
 
 TINY = {"layers": 2, "hidden": 64, "heads": 4, "ffn": 48, "vocab": 100, "context_tokens": 512}
@@ -84,9 +89,9 @@ def made(**fields):
     return models.materialise(models.shape_of(ModelSize(**{**TINY, "init_std": 0.2, **fields})), 1, "cpu")
 
 
-def with_flex(**fields):
+def with_attention(name, **fields):
     model = made(**fields)
-    model.set_attn_implementation(attention.FLEX)
+    model.set_attn_implementation(name)
     return model
 
 
@@ -95,7 +100,7 @@ def with_flex(**fields):
 @pytest.mark.parametrize("fields", [{"kv_heads": 2}])
 def test_flex_is_sdpa_and_does_not_leak(fields):
     """Rows of 150 (no whole block), of one row and of two, and the 16 tokens of the proof at start."""
-    sdpa, flex = made(**fields), with_flex(**fields)
+    sdpa, flex = made(**fields), with_attention(attention.FLEX, **fields)
 
     with torch.no_grad():
         for places in (positions([1, 130, 1, 18]), positions([149, 1], [20, 1, 129])):
@@ -108,33 +113,96 @@ def test_flex_is_sdpa_and_does_not_leak(fields):
         attention.refuse_leaks(flex)
 
 
-def test_flex_without_blocks_is_refused():
-    """transformers would run it without a mask: every document would see the ones before it, and the future."""
+@pytest.mark.filterwarnings("ignore:`torch.jit:DeprecationWarning")
+@pytest.mark.slow  # compiles a layer
+def test_flex_within_compiled_layers_is_compiled_once():
+    """As on a GPU, forward: with checkpointing, and with other documents in each batch."""
+    torch._dynamo.reset()
+    counters.clear()
+    sdpa, flex = made(), with_attention(attention.FLEX)
+    activation_checkpointing.apply(flex, "selective")
+    compile_layers(flex)
+
+    with torch.no_grad():
+        for first in (20, 21, 22):
+            places = positions([first, 150 - first], [150])
+            ids = torch.randint(0, 100, places.shape, generator=torch.Generator().manual_seed(first))
+            got, wanted = (attention.hidden_states(model, ids, places) for model in (flex, sdpa))
+            torch.testing.assert_close(got, wanted, atol=2e-5, rtol=0)
+
+    assert counters["stats"]["unique_graphs"] == 1
+    assert not counters["graph_break"]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("fields", [{}, {"kv_heads": 2}, {"kv_heads": 1, "head_dim": 32}])
+def test_split_is_sdpa_forward_and_backward_and_does_not_leak(fields, dtype):
+    sdpa, split = made(**fields), with_attention(attention.SPLIT, **fields)
+    places = positions([1, 40, 1, 18], [60], [1] * 60)
+    ids = torch.randint(0, 100, places.shape, generator=torch.Generator().manual_seed(5))
+    close = {"atol": 2e-5, "rtol": 1e-4} if dtype == torch.float32 else {"atol": 0.1, "rtol": 0.1}
+
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        attention.refuse_leaks(split)
+        ours, theirs = (attention.hidden_states(model, ids, places) for model in (split, sdpa))
+    torch.testing.assert_close(ours, theirs, **close)
+    if dtype == torch.float32:
+        direction = torch.randn(ours.shape, generator=torch.Generator().manual_seed(6))
+        for hidden in (ours, theirs):
+            (hidden * direction).sum().backward()
+        for one, other in zip(split.model.parameters(), sdpa.model.parameters(), strict=True):
+            torch.testing.assert_close(one.grad, other.grad, rtol=1e-3, atol=1e-4 * other.grad.abs().max())
+
+
+@settings(max_examples=40)
+@given(st.lists(lengths, min_size=1, max_size=3))
+def test_lengths_of_documents_are_those_of_the_rows(rows):
+    places = positions(*rows)
+    wanted = []
+    for row in places.tolist():
+        begins = [place for place, position in enumerate(row) if position == 0]
+        wanted += [end - begin for begin, end in pairwise([*begins, len(row)])]
+
+    assert document_lengths(places) == wanted
+
+
+@pytest.mark.parametrize("name", [attention.FLEX, attention.SPLIT])
+def test_a_call_that_says_nothing_of_documents_is_refused(name):
+    """It would run without a mask: every document would see the ones before it, and the future."""
     with pytest.raises(ChejilError, match="would leak"):
-        with_flex().model(input_ids=torch.arange(8)[None], use_cache=False)
+        with_attention(name).model(input_ids=torch.arange(8)[None], use_cache=False)
 
 
 def test_the_device_chooses():
     model = made()
-    for kind, device, chosen in (
-        ("auto", "cuda", attention.FLEX), ("auto", "cpu", "sdpa"), ("sdpa", "cuda", "sdpa"), ("flex", "cuda", attention.FLEX),
-    ):  # fmt: skip
-        attention.use(model, kind, device)
+    for kind, device, compiled, chosen in (
+        ("auto", "cuda", False, attention.FLEX),
+        ("auto", "cuda", True, attention.FLEX),
+        ("auto", "cpu", True, "sdpa"),
+        ("auto", "cpu", False, attention.SPLIT),
+        ("sdpa", "cuda", True, "sdpa"),
+        ("flex", "cuda", True, attention.FLEX),
+        ("split", "cpu", False, attention.SPLIT),
+    ):
+        attention.use(model, kind, device, compiled)
         assert model.config._attn_implementation == chosen
 
 
-def test_flex_on_a_cpu_is_refused():
+@pytest.mark.parametrize(
+    ("kind", "said"), [("flex", "no backward pass"), ("split", "compile the layers again")]
+)
+def test_what_cannot_train_is_refused(kind, said):
     config = PretrainConfig(
         name="t", model=TINY, tokens="none", batch_tokens=512, total_tokens=5120,
-        schedule={"learning_rate": 1e-3}, attention="flex",
+        schedule={"learning_rate": 1e-3}, attention=kind,
     )  # fmt: skip
 
-    with pytest.raises(ChejilError, match="no backward pass"):
+    with pytest.raises(ChejilError, match=said):
         models.build(config, "cpu")
 
 
 def test_an_exported_model_knows_nothing_of_it(tmp_path):
     """Another program loads it with an attention of its own."""
-    with_flex().save_pretrained(tmp_path)
+    with_attention(attention.FLEX).save_pretrained(tmp_path)
 
     assert "chejil" not in (tmp_path / "config.json").read_text()

@@ -73,7 +73,7 @@ def test_a_checkpoint_says_what_it_was_made_from(trained, shards):
 def test_the_whole_training_again_in_plain_torch(trained, shards):
     """Rows one by one, transformers' own loss of each, AdamW unfused: no packing, no micro batches, no sums."""
     folder, _ = trained
-    config = configs.PretrainConfig.model_validate(small.settings(shards))
+    config = configs.PretrainConfig.model_validate(small.settings(shards, attention="sdpa"))
     batches = datas.read(config).batches
     model = llama.build(config)
     decayed = [w for n, w in model.named_parameters() if w.ndim == 2 and "embed_tokens" not in n]
@@ -191,69 +191,78 @@ def test_other_text_to_measure_on(shards, tmp_path):
     assert done["num_bytes"] == sum(len(one) for one in token_shards.documents(9, 5, 40, 10))
 
 
-class TestBadInput:
-    @pytest.fixture
-    def huge(self, shards, tmp_path):
-        """A model whose logits are too large for fp32."""
-        model = llama.build(configs.PretrainConfig.model_validate(small.settings(shards)))
-        with torch.no_grad():
-            model.lm_head.weight *= 1e38
-        model.save_pretrained(tmp_path / "huge")
-        return {"start_from": str(tmp_path / "huge")}
+@pytest.fixture
+def huge(shards, tmp_path):
+    """A model whose logits are too large for fp32."""
+    model = llama.build(configs.PretrainConfig.model_validate(small.settings(shards)))
+    with torch.no_grad():
+        model.lm_head.weight *= 1e38
+    model.save_pretrained(tmp_path / "huge")
+    return {"start_from": str(tmp_path / "huge")}
 
-    def test_no_number_stops_at_once(self, huge, shards, tmp_path):
-        with pytest.raises(ChejilError, match=r"step 1: (loss|grad_norm) is (nan|inf)") as told:
-            small.train(tmp_path / "run", shards, model=huge, context_tokens=64, spikes={"sigma": None})
-        assert "learning_rate" in told.value.mend
-        assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
 
-    def test_no_number_is_skipped_some_times(self, huge, shards, tmp_path):
-        with pytest.raises(ChejilError, match="step 3: .*, 3 steps in a row"):
-            small.train(tmp_path / "run", shards, model=huge, context_tokens=64, spikes={"max_skips": 3})
-        assert sorted(small.records(tmp_path / "run", "skip")) == [1, 2]
+def test_no_number_stops_at_once(huge, shards, tmp_path):
+    with pytest.raises(ChejilError, match=r"step 1: (loss|grad_norm) is (nan|inf)") as told:
+        small.train(tmp_path / "run", shards, model=huge, context_tokens=64, spikes={"sigma": None})
+    assert "learning_rate" in told.value.mend
+    assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
 
-    def test_more_ids_than_rows(self, shards, tmp_path):
-        model = {**small.settings(shards)["model"], "vocab": 256}
-        with pytest.raises(ChejilError, match="the tokenizer has 257 ids, the model 256 rows") as told:
-            small.train(tmp_path / "run", shards, model=model)
-        assert "model.vocab to 384" in told.value.mend
 
-    def test_a_foreign_tokenizer(self, shards, tmp_path):
-        foreign = token_shards.write(tmp_path / "foreign", {("x", "ko"): [[1, 2]]}, ids=300)
-        with pytest.raises(ChejilError, match="shards of another tokenizer"):
-            small.train(tmp_path / "run", shards, tokenizer=foreign)
+def test_no_number_is_skipped_some_times(huge, shards, tmp_path):
+    with pytest.raises(ChejilError, match=r"step 3: .*, 3 steps in a row"):
+        small.train(tmp_path / "run", shards, model=huge, context_tokens=64, spikes={"max_skips": 3})
+    assert sorted(small.records(tmp_path / "run", "skip")) == [1, 2]
 
-    def test_a_tokenizer_that_is_not_there(self, shards, tmp_path):
-        with pytest.raises(ChejilError) as told:
-            small.train(tmp_path / "run", shards, tokenizer=str(tmp_path / "none"))
-        assert told.value.mend
 
-    def test_other_data_behind_a_checkpoint(self, shards, tmp_path):
+def test_more_ids_than_rows(shards, tmp_path):
+    model = {**small.settings(shards)["model"], "vocab": 256}
+    with pytest.raises(ChejilError, match="the tokenizer has 257 ids, the model 256 rows") as told:
+        small.train(tmp_path / "run", shards, model=model)
+    assert "model.vocab to 384" in told.value.mend
+
+
+def test_a_foreign_tokenizer(shards, tmp_path):
+    foreign = token_shards.write(tmp_path / "foreign", {("x", "ko"): [[1, 2]]}, ids=300)
+    with pytest.raises(ChejilError, match="shards of another tokenizer"):
+        small.train(tmp_path / "run", shards, tokenizer=foreign)
+
+
+def test_a_tokenizer_that_is_not_there(shards, tmp_path):
+    with pytest.raises(ChejilError) as told:
+        small.train(tmp_path / "run", shards, tokenizer=str(tmp_path / "none"))
+    assert told.value.mend
+
+
+def test_other_data_behind_a_checkpoint(shards, tmp_path):
+    small.train(tmp_path / "run", shards)
+    other = token_shards.write(
+        tmp_path / "other", {("web", "ko"): token_shards.documents(5, 200, 60, 20)}
+    )
+    with pytest.raises(ChejilError, match="made with other rows"):
+        small.train(tmp_path / "run", other, total_tokens=10240)
+
+
+def test_fewer_steps_than_are_done(shards, tmp_path):
+    small.train(tmp_path / "run", shards)
+    with pytest.raises(ChejilError, match="has done 12 steps, the config has 8"):
+        small.train(tmp_path / "run", shards, total_tokens=4096)
+
+
+def test_a_folder_of_something_else(shards, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "letters.txt").write_text("편지")  # letters
+    with pytest.raises(ChejilError, match=r"something else than a training: letters\.txt"):
         small.train(tmp_path / "run", shards)
-        other = token_shards.write(
-            tmp_path / "other", {("web", "ko"): token_shards.documents(5, 200, 60, 20)}
-        )
-        with pytest.raises(ChejilError, match="made with other rows"):
-            small.train(tmp_path / "run", other, total_tokens=10240)
 
-    def test_fewer_steps_than_are_done(self, shards, tmp_path):
-        small.train(tmp_path / "run", shards)
-        with pytest.raises(ChejilError, match="has done 12 steps, the config has 8"):
-            small.train(tmp_path / "run", shards, total_tokens=4096)
 
-    def test_a_folder_of_something_else(self, shards, tmp_path):
-        (tmp_path / "run").mkdir()
-        (tmp_path / "run" / "letters.txt").write_text("편지")  # letters
-        with pytest.raises(ChejilError, match="something else than a training: letters.txt"):
-            small.train(tmp_path / "run", shards)
+def test_text_to_measure_on_that_is_trained_on(shards, tmp_path):
+    with pytest.raises(ChejilError, match=r"evaluation\.tokens is trained on"):
+        small.train(tmp_path / "run", shards, evaluation={"tokens": str(shards)})
 
-    def test_text_to_measure_on_that_is_trained_on(self, shards, tmp_path):
-        with pytest.raises(ChejilError, match=r"evaluation\.tokens is trained on"):
-            small.train(tmp_path / "run", shards, evaluation={"tokens": str(shards)})
 
-    def test_a_batch_that_does_not_divide(self, shards, tmp_path):
-        with pytest.raises(ChejilError, match="8 rows cannot be divided among 1 processes of 3 rows at once"):
-            small.train(tmp_path / "run", shards, micro_batch_rows=3)
+def test_a_batch_that_does_not_divide(shards, tmp_path):
+    with pytest.raises(ChejilError, match="8 rows cannot be divided among 1 processes of 3 rows at once"):
+        small.train(tmp_path / "run", shards, micro_batch_rows=3)
 
 
 def test_a_finished_training_is_not_trained_again(shards, tmp_path):
@@ -279,7 +288,7 @@ def test_a_longer_training_goes_on(shards, tmp_path):
 def test_what_is_saved_are_the_weights(trained, shards):
     """The last checkpoint, read without any of the training, has the loss of the last evaluation."""
     folder, done = trained
-    config = configs.PretrainConfig.model_validate(small.settings(shards))
+    config = configs.PretrainConfig.model_validate(small.settings(shards, attention="sdpa"))
     model = llama.build(config)
     model.load_state_dict(training_state.weights_of(folder / "checkpoints" / "step-00000012"))
     nats = tokens = 0

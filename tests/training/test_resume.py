@@ -128,6 +128,8 @@ def test_a_process_that_dies_ends_all_with_a_word(shards, whole, tmp_path):
     _, said = run.communicate(timeout=120)
 
     assert run.returncode != 0
+    assert "another process has ended" in said
+    assert "the same command goes on from the last checkpoint" in said
     newest = sorted(path.name for path in (tmp_path / "run" / "checkpoints").glob("step-????????"))[-1]
     assert newest in ("step-00000005", "step-00000010")
     finished(small.start(tmp_path / "run", shards, 2, **LONG))

@@ -26,7 +26,7 @@ def build(config: PretrainConfig, world: World, corpus: TokenCorpus) -> ModelWit
     """
     start_from = config.model.start_from
     model = llama.shape_of(config.model.resolved(), start_from)
-    attention.use(model, config.attention, world.device)
+    attention.use(model, config.attention, world.device, config.compile)
     activation_checkpointing.apply(model, config.activation_checkpointing)
     if config.compile:
         compiling.compile_layers(model)

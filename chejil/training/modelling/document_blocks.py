@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch.nn import functional
 from torch.nn.attention.flex_attention import BlockMask
 
 BLOCK = 128
@@ -22,9 +23,16 @@ BLOCK = 128
 
 
 def documents_of(positions_BT: torch.Tensor) -> torch.Tensor:
-    """(B, T) int32: the number of the document; one begins where positions do not go up by one, as transformers reads it."""
+    """(B, T) int32: the number of the document; one begins where positions do not go up by one."""
     begins_BT = positions_BT.diff(dim=1) != 1
-    return torch.nn.functional.pad(begins_BT.cumsum(1, dtype=torch.int32), (1, 0))
+    return functional.pad(begins_BT.cumsum(1, dtype=torch.int32), (1, 0))
+
+
+def document_lengths(positions_BT: torch.Tensor) -> list[int]:
+    """Of the documents of all rows, one row behind the other."""
+    begins_BT = functional.pad(positions_BT.diff(dim=1) != 1, (1, 0), value=True)
+    begins = begins_BT.flatten().nonzero()[:, 0]
+    return begins.diff(append=begins.new_tensor([positions_BT.numel()])).tolist()
 
 
 def block_mask(positions_BT: torch.Tensor) -> BlockMask:

@@ -49,7 +49,7 @@ def build(
     if torch.device(device).type == "meta":
         return shape_of(size, start_from)
     model = load(start_from, size, pieces).to(device) if start_from else shape_of(size)  # type: ignore[arg-type]
-    attention.use(model, config.attention, device)
+    attention.use(model, config.attention, device, config.compile)
     return model if start_from else materialise(model, config.seed, device)
 
 
