@@ -235,9 +235,7 @@ def test_a_tokenizer_that_is_not_there(shards, tmp_path):
 
 def test_other_data_behind_a_checkpoint(shards, tmp_path):
     small.train(tmp_path / "run", shards)
-    other = token_shards.write(
-        tmp_path / "other", {("web", "ko"): token_shards.documents(5, 200, 60, 20)}
-    )
+    other = token_shards.write(tmp_path / "other", {("web", "ko"): token_shards.documents(5, 200, 60, 20)})
     with pytest.raises(ChejilError, match="made with other rows"):
         small.train(tmp_path / "run", other, total_tokens=10240)
 
