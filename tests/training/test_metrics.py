@@ -292,7 +292,9 @@ def test_the_example_of_the_page_runs(tmp_path, monkeypatch, capsys):
     runs.mkdir(parents=True)
     (runs / "pretrain-debug").symlink_to(tmp_path)
     monkeypatch.chdir(runs.parent)
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE.read_text("utf-8").split("## Metrics")[1], re.DOTALL)
+    (code,) = re.findall(
+        r"```python\n(.*?)```", PAGE.read_text("utf-8").split("## Metrics")[1].split("\n## ")[0], re.DOTALL
+    )
 
     exec(code, {})
 

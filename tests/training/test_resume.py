@@ -73,7 +73,7 @@ def weights(folder):
     return training_state.weights_of(folder / "checkpoints" / "step-00000024")
 
 
-@pytest.mark.parametrize(("processes", "step"), [(1, 7), (1, 18), (2, 13), (4, 11)])
+@pytest.mark.parametrize(("processes", "step"), [(1, 7), (2, 13), (4, 11)])
 def test_killed_and_resumed_is_bit_identical(shards, whole, tmp_path, processes, step):
     run = small.start(tmp_path / "run", shards, processes, **LONG)
     wait_for_step(tmp_path / "run", step, run)
@@ -88,7 +88,7 @@ def test_killed_and_resumed_is_bit_identical(shards, whole, tmp_path, processes,
     assert small.records(tmp_path / "run", "evaluation").keys() == {8, 16, 24}
 
 
-@pytest.mark.parametrize(("before", "after"), [(2, 1), (1, 2), (2, 4), (4, 1)])
+@pytest.mark.parametrize(("before", "after"), [(2, 1), (2, 4)])
 def test_resumed_on_another_number_of_processes(shards, whole, tmp_path, before, after):
     run = small.start(tmp_path / "run", shards, before, **LONG)
     wait_for_step(tmp_path / "run", 12, run)
@@ -104,7 +104,7 @@ def test_resumed_on_another_number_of_processes(shards, whole, tmp_path, before,
     assert all(mine[step] == pytest.approx(theirs[step], rel=1e-5) for step in theirs)
 
 
-@pytest.mark.parametrize(("processes", "name"), [(1, "SIGTERM"), (1, "SIGINT"), (2, "SIGUSR1")])
+@pytest.mark.parametrize(("processes", "name"), [(1, "SIGTERM"), (2, "SIGUSR1")])
 def test_asked_to_stop_it_saves_and_goes_on(shards, whole, tmp_path, processes, name):
     run = small.start(tmp_path / "run", shards, processes, **LONG)
     wait_for_step(tmp_path / "run", 6, run)

@@ -12,10 +12,12 @@ A save that fails is raised on all ranks at the next `save` or `finish`; the che
 from __future__ import annotations
 
 import json
+import threading
 import warnings
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -59,16 +61,20 @@ class Checkpoints:
         self._group = dist.new_group(backend="gloo", timeout=SLOWEST_WRITE) if joined else None
         self._rank, self._size = (dist.get_rank(), dist.get_world_size()) if joined else (0, 1)
         self._running: Future[Any] | None = None
-        self._step = 0
+        self._step, self._told = 0, threading.Event()
+        self._told.set()
         self._stager: DefaultStager | None = None
         self._on_first(lambda: folders.start(folder))
 
-    def save(self, step: int, state: dict[str, Any], told: dict[str, Any]) -> None:
+    def save(
+        self, step: int, state: dict[str, Any], told: dict[str, Any], whole: Callable[[], None] = lambda: None
+    ) -> None:
         """Save a checkpoint; in the background, `state` may change as soon as this returns.
 
         Args:
             state: tensors and DTensors, in dictionaries of dictionaries; see training_state.state_of.
             told: JSON that is kept in state.json beside them; rank 0's is taken. Numbers come back as the same bits.
+            whole: is called when the checkpoint is whole, by another thread if that happens in the background.
 
         Raises:
             ChejilError: this save failed, or the one before it that ran in the background.
@@ -80,14 +86,18 @@ class Checkpoints:
         self._step = step
         if self.settings.in_background:
             self._stager = self._stager or _stager()
-            self._running = dcp.async_save(  # type: ignore[assignment]
+            running: Future[Any] = dcp.async_save(  # type: ignore[assignment]
                 state, storage_writer=writer, process_group=self._group, async_stager=self._stager
             )
+            self._running = running
+            self._told.clear()
+            running.add_done_callback(partial(self._tell, whole))
             return
         try:
             dcp.save(state, storage_writer=writer, process_group=self._group)
         except (CheckpointException, Exception) as error:
             raise self._failed(error) from error
+        whole()
 
     def finish(self) -> None:
         """Wait for the save in the background, if one runs.
@@ -97,6 +107,7 @@ class Checkpoints:
         """
         running, self._running = self._running, None
         error = running.exception() if running is not None else None
+        self._told.wait()  # a future wakes who waits for it before it calls back
         if error is not None:
             raise self._failed(error) from error
 
@@ -126,6 +137,13 @@ class Checkpoints:
         except (CheckpointException, Exception) as error:
             cause = _first(error)[0]
             raise folders.damaged(saved.folder, f"cannot be loaded: {cause!r}", saved.folder) from error
+
+    def _tell(self, whole: Callable[[], None], done: Future[Any]) -> None:
+        try:
+            if done.exception() is None:
+                whole()
+        finally:
+            self._told.set()
 
     def _failed(self, error: BaseException) -> ChejilError:
         """An error for the user; the disk that the failed save has taken is given back."""

@@ -87,12 +87,15 @@ class Journal:
         parts = {kind: {name: one.as_dict() for name, one in group.items()} for kind, group in groups.items()}
         self._write("evaluation", step, **total(found).as_dict(), **parts, seconds=took())
 
-    def save(self, step: int, write: Callable[[], None]) -> None:
-        """Save a checkpoint; in the background, the time is that for which the training stood still."""
+    def save(self, step: int, write: Callable[[Callable[[], None]], None]) -> None:
+        """Save a checkpoint, which is told when it is whole.
+
+        Args:
+            write: begins it; is given what to call when it is whole.
+        """
+        path = str(folder_of(Path(CHECKPOINTS), step))
         with self._aside("checkpoint") as took:
-            write()
-        path = folder_of(Path(CHECKPOINTS), step)
-        self._write("checkpoint", step, path=str(path), seconds=took())
+            write(lambda: self._write("checkpoint", step, path=path, seconds=took()))
 
     def end(self, step: int, stopped_by: str | None) -> dict[str, Any] | None:
         """The training is at its end, or was asked to stop; what `pretrain` returns, in rank 0."""

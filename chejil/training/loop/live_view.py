@@ -95,6 +95,8 @@ class Lines:
         self._write(visible(text) + "\n")
 
     def _write(self, text: str) -> None:
+        if self.console.quiet:
+            return
         # Not by rich, which ends the process when a pipe is closed: a training goes on when nobody listens.
         with suppress(OSError):
             self.console.file.write(text)
