@@ -1,6 +1,6 @@
 """A 5-gram model of the same rows beside a training: the floor that a model must get below.
 
-    python benchmarks/ngrams.py recipes/pretrain-debug.yaml 
+    python benchmarks/ngrams.py recipes/pretrain-debug.yaml
     python benchmarks/ngrams.py --run runs/pretrain-debug         # beside its last evaluation
 
 Counted is every label of every batch in its context, as the training has them (`Batches.batch`), each token of the

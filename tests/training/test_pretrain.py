@@ -12,9 +12,12 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 
 
+from transformers import AutoModelForCausalLM  # noqa: E402
+
 from chejil.errors import ChejilError  # noqa: E402
 from chejil.training import config as configs  # noqa: E402
 from chejil.training import schedules  # noqa: E402
+from chejil.training.exporting.export import export  # noqa: E402
 from chejil.training.loop import data as datas  # noqa: E402
 from chejil.training.loop import training_state  # noqa: E402
 from chejil.training.modelling import llama  # noqa: E402
@@ -42,6 +45,21 @@ def near(mine, theirs, relative=1e-5):
     assert mine.keys() == theirs.keys()
     for step, values in theirs.items():
         assert mine[step] == pytest.approx(values, rel=relative), step
+
+
+def held_out_loss(model, config):
+    """Nats and tokens of a model on held-out documents, one document at a time, by transformers alone."""
+    nats = tokens = 0
+    for rows in datas.read(config).held_out:
+        for ids, labels, documents in zip(rows.ids_BT, rows.labels_BT, rows.documents_BT, strict=True):
+            for document in range(documents.max() + 1):
+                mine = documents == document
+                with torch.no_grad():
+                    logits = model(torch.tensor(ids[mine])[None].long(), use_cache=False).logits[0]
+                wanted = torch.tensor(labels[mine]).long()
+                nats += float(torch.nn.functional.cross_entropy(logits, wanted, reduction="sum"))
+                tokens += int((wanted != -100).sum())
+    return nats, tokens
 
 
 def test_a_training_leaves_what_a_user_needs(trained):
@@ -293,14 +311,28 @@ def test_what_is_saved_are_the_weights(trained, shards):
     config = configs.PretrainConfig.model_validate(small.settings(shards, attention="sdpa"))
     model = llama.build(config)
     model.load_state_dict(training_state.weights_of(folder / "checkpoints" / "step-00000012"))
-    nats = tokens = 0
-    for rows in datas.read(config).held_out:
-        for ids, labels, documents in zip(rows.ids_BT, rows.labels_BT, rows.documents_BT, strict=True):
-            for document in range(documents.max() + 1):
-                mine = documents == document
-                with torch.no_grad():
-                    logits = model(torch.tensor(ids[mine])[None].long(), use_cache=False).logits[0]
-                wanted = torch.tensor(labels[mine]).long()
-                nats += float(torch.nn.functional.cross_entropy(logits, wanted, reduction="sum"))
-                tokens += int((wanted != -100).sum())
+    nats, tokens = held_out_loss(model, config)
     assert nats / tokens == pytest.approx(done["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_training_is_exported_and_gone_on_from(shards, tmp_path, processes):
+    """What transformers loads has the loss of the last evaluation; a training that starts from it begins there."""
+    run = small.start(tmp_path / "run", shards, processes, precision="fp32", total_tokens=8 * 512)
+    assert run.communicate(timeout=120) is not None
+    assert run.returncode == 0
+    export(str(tmp_path / "run"), str(tmp_path / "model"), "fp32")
+
+    model = AutoModelForCausalLM.from_pretrained(tmp_path / "model")
+    config = configs.PretrainConfig.model_validate(small.settings(shards, total_tokens=8 * 512))
+    wanted = small.records(tmp_path / "run", "evaluation")[8]
+    nats, tokens = held_out_loss(model, config)
+    assert tokens == wanted["num_tokens"]
+    assert nats / tokens == pytest.approx(wanted["loss"], rel=1e-5)
+
+    small.train(
+        tmp_path / "more", shards, model={"start_from": str(tmp_path / "model")}, context_tokens=64,
+        schedule={"learning_rate": 1e-9}, total_tokens=512,
+    )  # fmt: skip
+    evaluated = small.records(tmp_path / "more", "evaluation")[1]
+    assert evaluated["loss"] == pytest.approx(wanted["loss"], rel=1e-5)
