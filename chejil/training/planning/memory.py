@@ -16,13 +16,14 @@ feed-forward's, A the heads, at 2 bytes an element:
 The first two were measured with autograd's saved_tensors_hooks on transformers 5.23 and torch 2.13 (bf16, sdpa; the
 second behind AOTAutograd's partitioner) and are exact to the byte with full heads (within
 10 % with fewer key-value heads); a test measures the first again. Korthikanti et al.
-2022 (section 4) count 34·H for a GPT layer, dropout included. Logits of a token cost 20 bytes a row of the vocabulary,
-in bf16 and fp32 alike: five fp32 tensors stand side by side when the derivative of logsumexp is taken (the head is not
-compiled); `loss.chunks` divides that. They are gone when a layer is computed again, so only the larger of both counts.
+2022 (section 4) count 34·H for a GPT layer, dropout included. Logits of a token cost 10 bytes a
+row of the vocabulary in bf16: themselves, an fp32 copy and log-probabilities, which become the gradient in their place
+(in fp32 8; a GPU's kernel needs no copy: 6, not measured); `loss.chunks` divides that. They are gone when a layer is
+computed again, but its gradients are there then, which are not counted: an upper bound.
 
 Weights, gradients and moments are exact for the fullest rank: FSDP2 divides the rows of each weight, rounded up. The
-whole is 0 to 8 % above the peak that torch's FSDPMemTracker finds in a simulated rank of 256 (1.3 B, eager; with all
-24 layers 0 to 4 %), which a test repeats.
+whole is 0 to 16 % above the peak that torch's FSDPMemTracker finds in a simulated rank of 256 (1.3 B, eager; 0 to 3 %
+without checkpointing), which a test repeats.
 
 Not counted: the CUDA context and libraries (about 1 GB), buffers of NCCL, fragmentation. So a plan that fills more than
 90 % of a device is said not to fit.
@@ -41,8 +42,8 @@ FITS_SHARE = 0.9
 WEIGHT_BYTES, MOMENT_BYTES = 4, 8
 """fp32, and AdamW's two moments."""
 
-LOGIT_BYTES = 20
-"""Of one logit at the peak of the loss's backward pass, see above."""
+LOGIT_BYTES = {2: 10, 4: 8}
+"""Of one logit at the peak of the loss, by the bytes of an element, see above."""
 
 NODE_GPUS = 8
 """Of a node, where the config does not say how large a group is."""
@@ -82,7 +83,7 @@ def of_gpu(config: PretrainConfig, model: ModelSize, gpus: int, checkpointing: s
         optimiser=MOMENT_BYTES * sharded,
         gathered=_gathered(config, model, element),
         activations=_activations(config, model, element, checkpointing),
-        logits=_logits(config, model),
+        logits=_logits(config, model, element),
     )
 
 
@@ -123,14 +124,14 @@ def _activations(config: PretrainConfig, model: ModelSize, element: int, checkpo
     tokens = config.micro_batch_rows * config.row_tokens
     whole = layer_bytes_per_token(model, "none", config.compile, element)
     kept = layer_bytes_per_token(model, kind, config.compile, element)
-    # What is computed again stands in memory for one layer at a time, in the place of the logits.
+    # What is computed again stands in memory for one layer at a time, gradients in the place of logits.
     again = tokens * (whole - kept) if kind != "none" else 0
-    return tokens * model.layers * kept + max(0, again - _logits(config, model))
+    return tokens * model.layers * kept + again
 
 
-def _logits(config: PretrainConfig, model: ModelSize) -> int:
+def _logits(config: PretrainConfig, model: ModelSize, element: int) -> int:
     tokens = config.micro_batch_rows * config.row_tokens
-    return LOGIT_BYTES * model.vocab * -(-tokens // config.loss.chunks)
+    return LOGIT_BYTES[element] * model.vocab * -(-tokens // config.loss.chunks)
 
 
 def layer_bytes_per_token(model: ModelSize, checkpointing: str, compiled: bool, element: int = 2) -> int:
