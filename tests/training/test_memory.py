@@ -60,7 +60,7 @@ def test_the_state_of_the_published_model_by_hand():
     whole = config(sharding={"kind": "none"})
 
     over_256 = memory.of_gpu(rows, model, 256)
-    assert over_256.weights == 4 * -(-1_439_270_912 // 256)
+    assert over_256.weights == 4 * (1_439_270_912 + 2 * (197 * 256 - 50_304) * 2048) // 256
     assert over_256.gradients == over_256.weights
     assert over_256.optimiser == 2 * over_256.weights
     assert memory.of_gpu(grouped, model, 256).weights == 4 * 1_439_270_912 // 8
@@ -68,7 +68,7 @@ def test_the_state_of_the_published_model_by_hand():
 
 
 def test_activations_and_logits_of_the_published_model_by_hand():
-    """24 layers of 67.7 KB a token compiled, 4 KB with full checkpointing and one layer computed again."""
+    """24 layers of 67 KB a token compiled, 4 KB with full checkpointing and one layer computed again."""
     model, rows = size("1b3"), config(micro_batch_rows=2)
     per_token = 12 * 2048 + 4 * 2048 + 6 * 5632 + 4 * 32 + 8
 
@@ -77,8 +77,10 @@ def test_activations_and_logits_of_the_published_model_by_hand():
 
     assert none.activations == 8192 * 24 * per_token
     assert full.activations == 8192 * (24 * 4096 + per_token - 4096)
-    assert none.logits == 8192 * 50_304 * 14
-    assert memory.of_gpu(config(loss={"chunks": 4}), model, 8).logits == 1024 * 50_304 * 14
+    assert memory.of_gpu(config(precision="fp32"), model, 8).logits == 4096 * 50_304 * 8
+    assert none.logits == 8192 * 50_304 * 10
+    in_chunks = memory.of_gpu(config(micro_batch_rows=2, loss={"chunks": 32}), model, 8, "full")
+    assert in_chunks.logits == 256 * 50_304 * 10
     assert none.total == sum(vars(none).values())
 
 
@@ -90,6 +92,22 @@ def test_more_checkpointing_keeps_less(name, compiled):
 
     assert kept == sorted(kept, reverse=True)
     assert len(set(kept)) == 3
+
+
+@pytest.mark.parametrize("biases", [True, False])
+@pytest.mark.parametrize("tied", [True, False])
+def test_the_fullest_part_is_a_part_of_each_weight(biases, tied):
+    """Against the weights of the model, whole and in 3 and 256 parts: norms of 64 in 256 parts are 1 each."""
+    pytest.importorskip("torch")
+    from chejil.training.modelling import llama
+
+    small = ModelSize(layers=2, kv_heads=2, tied=tied, attention_bias=biases, mlp_bias=biases, **SMALL)
+    shapes = [weight.shape for weight in llama.shape_of(small).parameters()]
+
+    assert memory.part_of_a_rank(small, 1) == small.parameters
+    for ranks in (3, 256):
+        expected = sum(-(-shape[0] // ranks) * shape[1:].numel() for shape in shapes)
+        assert memory.part_of_a_rank(small, ranks) == expected
 
 
 def test_checkpoints_by_hand():

@@ -47,6 +47,20 @@ def test_a_whole_number_is_written_in_any_way(tmp_path, value):
         load(tmp_path, GOOD.replace("1e6", "0.5"))
 
 
+@pytest.mark.parametrize("value", ["1200000000000", "1.2e12", "1.2e+12", "1_200_000_000_000"])
+def test_a_stage_begins_at_a_count_that_is_written_in_any_way(tmp_path, value):
+    """But not at a fraction, or below 0."""
+    text = f"{GOOD}mixture:\n  stages:\n    - weights: {{a: 1}}\n    - {{from_tokens: {value}, weights: {{b: 1}}}}\n"
+
+    begins = [stage.from_tokens for stage in load(tmp_path, text).mixture.stages]
+
+    assert begins == [0, 1_200_000_000_000]
+    assert all(isinstance(begin, int) for begin in begins)
+    for wrong in ("1.5", "-1.2e12"):
+        with pytest.raises(RecipeError, match="from_tokens"):
+            load(tmp_path, text.replace(value, wrong))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "what", "place"),
     [

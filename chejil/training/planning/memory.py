@@ -16,8 +16,14 @@ feed-forward's, A the heads, at 2 bytes an element:
 The first two were measured with autograd's saved_tensors_hooks on transformers 5.23 and torch 2.13 (bf16, sdpa; the
 second behind AOTAutograd's partitioner) and are exact to the byte with full heads (within
 10 % with fewer key-value heads); a test measures the first again. Korthikanti et al.
-2022 (section 4) count 34·H for a GPT layer, dropout included. Logits of a token cost 14 bytes a row of the vocabulary:
-bf16, an fp32 copy, log-probabilities and their gradient; `loss.chunks` divides that.
+2022 (section 4) count 34·H for a GPT layer, dropout included. Logits of a token cost 10 bytes a
+row of the vocabulary in bf16: themselves, an fp32 copy and log-probabilities, which become the gradient in their place
+(in fp32 8; a GPU's kernel needs no copy: 6, not measured); `loss.chunks` divides that. They are gone when a layer is
+computed again, but its gradients are there then, which are not counted: an upper bound.
+
+Weights, gradients and moments are exact for the fullest rank: FSDP2 divides the rows of each weight, rounded up. The
+whole is 0 to 16 % above the peak that torch's FSDPMemTracker finds in a simulated rank of 256 (1.3 B, eager; 0 to 3 %
+without checkpointing), which a test repeats.
 
 Not counted: the CUDA context and libraries (about 1 GB), buffers of NCCL, fragmentation. So a plan that fills more than
 90 % of a device is said not to fit.
@@ -35,6 +41,9 @@ FITS_SHARE = 0.9
 
 WEIGHT_BYTES, MOMENT_BYTES = 4, 8
 """fp32, and AdamW's two moments."""
+
+LOGIT_BYTES = {2: 10, 4: 8}
+"""Of one logit at the peak of the loss, by the bytes of an element, see above."""
 
 NODE_GPUS = 8
 """Of a node, where the config does not say how large a group is."""
@@ -67,16 +76,33 @@ def of_gpu(config: PretrainConfig, model: ModelSize, gpus: int, checkpointing: s
     """
     share = ranks_of_a_copy(config, gpus)
     element = 2 if config.precision == "bf16" else 4
-    sharded = -(-model.parameters // share)
-    tokens = config.micro_batch_rows * config.row_tokens
+    sharded = part_of_a_rank(model, share)
     return Memory(
         weights=WEIGHT_BYTES * sharded,
         gradients=WEIGHT_BYTES * sharded,
         optimiser=MOMENT_BYTES * sharded,
         gathered=_gathered(config, model, element),
-        activations=_activations(config, model, tokens, element, checkpointing),
-        logits=_logit_bytes(element) * model.vocab * -(-tokens // config.loss.chunks),
+        activations=_activations(config, model, element, checkpointing),
+        logits=_logits(config, model, element),
     )
+
+
+def part_of_a_rank(model: ModelSize, ranks: int) -> int:
+    """Parameters of the fullest of the ranks that share a copy: its rows of each weight.
+
+    >>> from chejil.training.modelling.model_sizes import size
+    >>> part_of_a_rank(size("1b3"), 1), part_of_a_rank(size("1b3"), 256)  # 2,048 more than a 256th
+    (1439270912, 5624200)
+    """
+    hidden, wide, keys, ffn, vocab = (
+        -(-rows // ranks)
+        for rows in (model.hidden, model.attention_width, model.kv_width, model.ffn, model.vocab)
+    )
+    attention = (wide + 2 * keys) * model.hidden + hidden * model.attention_width
+    feed_forward = 2 * ffn * model.hidden + hidden * model.ffn
+    biases = model.attention_bias * (wide + 2 * keys + hidden) + model.mlp_bias * (2 * ffn + hidden)
+    layer = attention + feed_forward + 2 * hidden + biases
+    return model.layers * layer + hidden + (1 if model.tied else 2) * vocab * model.hidden
 
 
 def ranks_of_a_copy(config: PretrainConfig, gpus: int) -> int:
@@ -93,15 +119,19 @@ def _gathered(config: PretrainConfig, model: ModelSize, element: int) -> int:
     return element * (2 * root + (min(layers, model.layers) + min(2, model.layers)) * model.layer_parameters)
 
 
-def _activations(
-    config: PretrainConfig, model: ModelSize, tokens: int, element: int, checkpointing: str | None
-) -> int:
+def _activations(config: PretrainConfig, model: ModelSize, element: int, checkpointing: str | None) -> int:
     kind = checkpointing or config.activation_checkpointing
+    tokens = config.micro_batch_rows * config.row_tokens
     whole = layer_bytes_per_token(model, "none", config.compile, element)
     kept = layer_bytes_per_token(model, kind, config.compile, element)
-    # What is computed again stands in memory for one layer at a time.
-    again = whole - kept if kind != "none" else 0
-    return tokens * (model.layers * kept + again)
+    # What is computed again stands in memory for one layer at a time, gradients in the place of logits.
+    again = tokens * (whole - kept) if kind != "none" else 0
+    return tokens * model.layers * kept + again
+
+
+def _logits(config: PretrainConfig, model: ModelSize, element: int) -> int:
+    tokens = config.micro_batch_rows * config.row_tokens
+    return LOGIT_BYTES[element] * model.vocab * -(-tokens // config.loss.chunks)
 
 
 def layer_bytes_per_token(model: ModelSize, checkpointing: str, compiled: bool, element: int = 2) -> int:
@@ -122,11 +152,6 @@ def layer_bytes_per_token(model: ModelSize, checkpointing: str, compiled: bool, 
         return element * (4 * hidden + 2 * wide + 2 * keys + 3 * ffn) + statistics + 8
     fp32_norms = 2 * (4 + element) * hidden if element == 2 else 2 * (4 + 4) * hidden
     return element * (2 * hidden + 2 * wide + 2 * keys + 4 * ffn) + fp32_norms + statistics + 8
-
-
-def _logit_bytes(element: int) -> int:
-    """Of one logit: itself, its fp32 copy (none of fp32), log-probability and gradient."""
-    return element + (4 if element == 2 else 0) + 4 + 4
 
 
 def checkpoint_bytes(model: ModelSize) -> dict[str, int]:
