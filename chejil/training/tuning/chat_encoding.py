@@ -3,13 +3,13 @@
 A template is rendered by `transformers` itself, so that training, chat and serving see the same text. What differs from
 `apply_chat_template(..., return_assistant_tokens_mask=True)` is how the text becomes tokens:
 
-- **What a person wrote never becomes a special token.** `apply_chat_template` joins contents and template to one text and
-  looks for `<|im_end|>` in all of it: a message that quotes the token ends the turn. Here the contents are rendered
+- **What a person wrote never becomes a special token.** `apply_chat_template` joins contents and template to one text
+  and looks for `<|im_end|>` in all of it: a message that quotes the token ends the turn. Here the contents are rendered
   between two noncharacters, so it is known which letters are the template's; special tokens are looked for in those
   alone, and everything else is encoded as plain text (`encode_special_tokens`).
-- **A prompt's tokens are a prefix of prompt and answer.** The text is cut where an answer begins and ends, as it is when
-  the model is asked. Merges across that border ("\\n" and an answer that begins with "\\n") are seen in training, but
-  never when the model answers.
+- **A prompt's tokens are a prefix of prompt and answer.** The text is cut where an answer begins and ends, as it is
+  when the model is asked. Merges across that border ("\\n" and an answer that begins with "\\n") would be
+  seen in training, but never when the model answers.
 
 Where neither happens the tokens and the mask are the same to the last one (tests/training/test_chat_templates.py).
 Markers of plain-text templates (`### 답변:`) are text wherever they stand; the audit counts contents that have them.
@@ -36,6 +36,7 @@ from chejil.training.tuning.conversation import BETWEEN
 
 _OPEN, _CLOSE = "\ufdd0", "\ufdd1"
 """Noncharacters, which no text has (Unicode, 23.7)."""
+_CONTENT = re.compile(f"{_OPEN}([^{_OPEN}{_CLOSE}]*){_CLOSE}")
 _NAMED = re.compile(r"<\|[^|<>\s]+\|>")
 _CALLED = ("bos", "eos", "pad", "unk")
 
@@ -134,13 +135,14 @@ class ChatEncoder:
         given = [dict(message) for message in messages]
         texts, spans = self._rendered([given, [_marked(one) for one in given]], add_generation_prompt)
         plain, marked = texts
-        if marked.replace(_OPEN, "").replace(_CLOSE, "") != plain:
-            mend = "take a template that writes every content as it is (it may trim its ends)"
-            raise ChejilError(f"template {self.name} changes what a message says", mend=mend)
-        wanted = sum(len(_parts(message)) for message in given)
-        if marked.count(_OPEN) != wanted or marked.count(_CLOSE) != wanted:
+        wanted = sorted(part.strip() for message in given for part in _parts(message))
+        written = sorted(_CONTENT.findall(marked))
+        if len(written) != len(wanted):
             mend = "take a template that writes every message, or leave those messages out of the data"
             raise ChejilError(f"template {self.name} leaves a message out, or writes it twice", mend=mend)
+        if written != wanted or marked.replace(_OPEN, "").replace(_CLOSE, "") != plain:
+            mend = "take a template that writes every content as it is (it may trim its ends)"
+            raise ChejilError(f"template {self.name} changes what a message says", mend=mend)
         return list(_cut(marked, spans[1]))
 
     def _rendered(
@@ -152,9 +154,9 @@ class ChatEncoder:
             from transformers.utils.chat_template_utils import render_jinja_template
         except ImportError:
             raise ChejilError("chat templates need transformers", mend="pip install 'chejil[sft]'") from None
-        names = {f"{role}_token": token for role, token in self.roles.items()}
+        names: dict[str, Any] = {f"{role}_token": token for role, token in self.roles.items()}
         try:
-            texts, spans = render_jinja_template(
+            found: Any = render_jinja_template(
                 conversations,
                 chat_template=self.template,
                 return_assistant_tokens_mask=True,
@@ -164,7 +166,7 @@ class ChatEncoder:
         except jinja2.TemplateError as error:
             mend = "see what it asks of roles and of the tokenizer's bos and eos tokens"
             raise ChejilError(f"template {self.name} refuses it: {error}", mend=mend) from None
-        return list(texts), spans
+        return found
 
     def _encoded(self, rendered: list[list[Piece]]) -> list[Encoded]:
         segments = [list(self._segments(pieces)) for pieces in rendered]
@@ -207,7 +209,7 @@ class ChatEncoder:
         ]
         place = f"template {self.name}"
         if lacking:
-            mend = f"add them to the tokenizer (chejil tokenizer train --special '{lacking[0]}'), or take another template"
+            mend = f"add them (chejil tokenizer train --special '{lacking[0]}'), or take another template"
             raise ChejilError(
                 f"no special tokens of {self.place}: {', '.join(lacking)}", where=place, mend=mend
             )
