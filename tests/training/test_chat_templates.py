@@ -2,6 +2,7 @@
 
 import sys
 import unicodedata
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -135,7 +136,7 @@ def test_the_end_of_each_answer_is_learnt_and_no_bos_is_doubled(encoders, name):
     ids = encoded.ids.tolist()
 
     assert [ids[stop - 1] in special for _, stop in encoded.answers.tolist()] == [True, True]
-    assert not [one for one, other in zip(ids, ids[1:], strict=False) if one == other and one in special]
+    assert not [one for one, other in pairwise(ids) if one == other and one in special]
 
 
 def test_the_input_of_an_instruction_stands_apart_where_the_template_has_a_place_for_it(encoders):

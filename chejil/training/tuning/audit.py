@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -131,9 +132,22 @@ class Auditor:
         Args:
             encoded: their tokens as they will be trained on; the encoder's own if None.
         """
-        found = self.encoder.encode([one.messages for one in conversations]) if encoded is None else encoded
+        found = self.encode(conversations) if encoded is None else encoded
         for conversation, row in zip(conversations, found, strict=True):
             self._look(conversation, row, f"{conversation.source}:{conversation.line}")
+
+    def encode(self, conversations: Sequence[Conversation]) -> list[Encoded]:
+        """Their tokens.
+
+        Raises:
+            ChejilError: the template does not take one of them, which is named.
+        """
+        try:
+            return self.encoder.encode([one.messages for one in conversations])
+        except ChejilError:
+            for one in conversations:
+                _encode_alone(self.encoder, one)
+            raise
 
     def _look(self, conversation: Conversation, row: Encoded, place: str) -> None:
         counts = self._counts
@@ -185,7 +199,7 @@ class Auditor:
     def _pieces(self, row: Encoded) -> Iterator[dict[str, Any]]:
         ids, learnt = row.ids[:SAMPLE_TOKENS], row.learnt[:SAMPLE_TOKENS]
         edges = [0, *(np.flatnonzero(np.diff(learnt)) + 1).tolist(), len(ids)]
-        for start, stop in zip(edges, edges[1:], strict=False):
+        for start, stop in pairwise(edges):
             if stop > start:
                 text = self.encoder.decode(ids[start:stop])
                 yield {"text": text, "tokens": stop - start, "learnt": bool(learnt[start])}
@@ -299,6 +313,13 @@ class Auditor:
             yield Finding(
                 "quoted", "note", said, "take a template of special tokens (chatml), or leave them out"
             )
+
+
+def _encode_alone(encoder: ChatEncoder, one: Conversation) -> None:
+    try:
+        encoder.encode([one.messages])
+    except ChejilError as error:
+        raise ChejilError(error.what, where=f"{one.source}:{one.line}", mend=error.mend) from None
 
 
 _PAD = 'name another special token in tokenizer_config.json: "pad_token": "<|pad|>"'
