@@ -66,7 +66,8 @@ class Audit:
     """What an audit found.
 
     Args:
-        sample: the first conversation in pieces of text, learnt or not, up to SAMPLE_TOKENS tokens.
+        sample: the first conversation of at most SAMPLE_TOKENS tokens in pieces of text, learnt or not; if there is
+            none, the beginning of the first.
     """
 
     template: str
@@ -106,6 +107,7 @@ class _Counts:
     endless: int = 0
     doubled: int = 0
     truncated: int = 0
+    lost: int = 0
     prefixes: int = 0
     torn: int = 0
     quoted: int = 0
@@ -125,6 +127,7 @@ class Auditor:
         self._counts = _Counts()
         self._special = np.array(sorted(encoder.special.values()), np.int64)
         self._sample: list[dict[str, Any]] = []
+        self._is_cut = False
 
     def add(self, conversations: Sequence[Conversation], encoded: Sequence[Encoded] | None = None) -> None:
         """Look at a batch.
@@ -151,8 +154,8 @@ class Auditor:
 
     def _look(self, conversation: Conversation, row: Encoded, place: str) -> None:
         counts = self._counts
-        if not self._sample:
-            self._sample = list(self._pieces(row))
+        if not self._sample or (self._is_cut and len(row.ids) <= SAMPLE_TOKENS):
+            self._sample, self._is_cut = list(self._pieces(row)), len(row.ids) > SAMPLE_TOKENS
         self._look_at_mask(conversation, row, place)
         bos = self.encoder.id_of("bos")
         if bos is not None and len(row.ids) > 1 and row.ids[0] == bos and row.ids[1] == bos:
@@ -170,7 +173,7 @@ class Auditor:
         counts.tokens += len(row.ids)
         counts.learnt += int(row.learnt.sum())
         counts.answers += conversation.num_answers
-        if not row.learnt[: self.settings.max_tokens].any():
+        if not row.learnt.any():
             counts.zero += 1
             counts.blame("answers", place)
         elif len(row.answers) != conversation.num_answers:
@@ -178,6 +181,7 @@ class Auditor:
             counts.blame("answers", place)
         if len(row.ids) > self.settings.max_tokens:
             counts.truncated += 1
+            counts.lost += not row.learnt[: self.settings.max_tokens].any()
             counts.blame("truncated", place)
         last = row.answers[:, 1] - 1
         is_end = np.isin(row.ids[last], self._special) & row.learnt[last]
@@ -189,8 +193,10 @@ class Auditor:
     def _look_at_prompts(self, conversation: Conversation, row: Encoded, place: str) -> None:
         messages = conversation.messages
         at = [number for number, message in enumerate(messages) if message["role"] == "assistant"]
+        if len(at) != len(row.answers):
+            return  # which answer is which cannot be told; `answers` refuses it
         self._counts.prefixes += 1
-        for number, start in zip(at, row.answers[:, 0].tolist(), strict=False):
+        for number, start in zip(at, row.answers[:, 0].tolist(), strict=True):
             if not np.array_equal(self.encoder.prompt(messages[:number]), row.ids[:start]):
                 self._counts.torn += 1
                 self._counts.blame("prompt", place)
@@ -231,7 +237,7 @@ class Auditor:
         share = f"{counts.learnt:,} of {counts.tokens:,} tokens are learnt"
         if counts.zero:
             said = f"{counts.zero:,} conversations with not one learnt token{self._where('answers')}"
-            mend = "mark the answers with {% generation %}, take a named template, or a longer context"
+            mend = "mark the answers with {% generation %}, or take a named template"
             return Finding("answers", "refused", said, mend)
         if counts.unmarked:
             said = f"{counts.unmarked:,} conversations of which not every answer is learnt{self._where('answers')}"
@@ -298,10 +304,16 @@ class Auditor:
         counts, allowed = self._counts, self.settings.max_truncated_share
         share = counts.truncated / counts.conversations
         said = f"{counts.truncated:,} ({share:.1%}) are longer than {self.settings.max_tokens:,} tokens"
+        if counts.lost:
+            said += f", {counts.lost:,} of them by the prompt alone: cut, nothing of them would be learnt"
         if share > allowed:
             mend = f"a longer context, shorter conversations, or max_truncated_share above {allowed:g}"
             return Finding("truncated", "refused", said + self._where("truncated"), mend)
-        return Finding("truncated", "note" if counts.truncated else "ok", said)
+        if counts.truncated:
+            return Finding(
+                "truncated", "note", said, "drop them, or take a longer context: cut ones do not end"
+            )
+        return Finding("truncated", "ok", said)
 
     def _quoted(self) -> Iterator[Finding]:
         counts = self._counts

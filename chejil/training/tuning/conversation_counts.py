@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 import numpy as np
@@ -89,9 +89,7 @@ class ConversationCounts:
 
     def as_dict(self) -> dict[str, Any]:
         """All of it, for JSON."""
-        plain = asdict(self)
-        plain["num_answers"] = {str(key): count for key, count in sorted(self.num_answers.items())}
-        return {"records": self.records, "conversations": self.conversations, **plain}
+        return {"records": self.records, "conversations": self.conversations, **_plain(self)}
 
 
 class _Counter:
@@ -162,6 +160,15 @@ class _Counter:
         if self.auditor is not None and self.counts.conversations:
             self.counts.audit = self.auditor.result()
         return self.counts
+
+
+def _plain(value: Any) -> Any:
+    # Not dataclasses.asdict, which makes a Counter of a Counter's items.
+    if is_dataclass(value):
+        return {one.name: _plain(getattr(value, one.name)) for one in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, list) else value
 
 
 def _bytes(one: Conversation) -> tuple[int, int, int]:

@@ -10,6 +10,7 @@ Rows are read by the readers of the corpora (curation/reading), normalised as th
 from __future__ import annotations
 
 import glob
+import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -259,7 +260,10 @@ def _text_lines(raw: RawFile, file: str, faults: list[Fault]) -> Iterator[tuple[
 
 
 def _excerpt(fields: dict) -> str:
-    return orjson.dumps(fields, default=repr, option=orjson.OPT_NON_STR_KEYS).decode()[:EXCERPT_CHARS]
+    try:
+        return orjson.dumps(fields, default=repr).decode()[:EXCERPT_CHARS]
+    except TypeError:  # half surrogate pairs, integers above 64 bits
+        return json.dumps(fields, default=repr)[:EXCERPT_CHARS]
 
 
 def _fault(file: str, line: int, why: NotOne, excerpt: str) -> Fault:
