@@ -167,3 +167,22 @@ def test_a_batch_whose_labels_lost_something_is_refused(labels, said):
     require_labels(ids, np.array([[-100, 6, 2, -100]] * 2), [2], 0)
     with pytest.raises(ChejilError, match=said):
         require_labels(ids, np.array(labels), [2], 0)
+
+
+@pytest.mark.parametrize(("template", "said"), [("llama2", "writes it, too"), ("kullm", "does not write it")])
+def test_a_tokenizer_that_adds_a_bos_is_noted(tmp_path, template, said):
+    """Its own BOS and the template's would be two, where other tools cut the rendered text again."""
+    folder = chat_tokenizer.write(tmp_path, roles={"eos": EOS, "pad": PAD, "bos": "<|bos|>"}, merges=9)
+    tokenizers = pytest.importorskip("tokenizers")
+    path = str(tmp_path / "tokenizer.json")
+    tokenizer = tokenizers.Tokenizer.from_file(path)
+    tokenizer.post_processor = tokenizers.processors.TemplateProcessing(
+        single="<|bos|> $A", special_tokens=[("<|bos|>", tokenizer.token_to_id("<|bos|>"))]
+    )
+    tokenizer.save(path)
+
+    result = audit(ChatEncoder(folder, template), [[talk()]])
+
+    (finding,) = (finding for finding in result.findings if finding.name == "bos")
+    assert (finding.verdict, result.refused) == ("note", [])
+    assert said in finding.said

@@ -172,6 +172,7 @@ QUARANTINED = [
     ({"instruction": "1 + 2 = ?", "output": "3"}, "no_text"),
     ({"message_tree_id": "q", "prompt": {**TREE, "deleted": True}}, "reviewed_out"),
     ({"message_tree_id": "q", "prompt": {**TREE, "replies": []}}, "no_answer"),
+    ({"instruction": Q, "output": "\ufdd0"}, "not_text"),
     ({"text": Q}, "unknown_layout"),
     ({}, "unknown_layout"),
 ]
@@ -217,6 +218,7 @@ RECORDS = [LAYOUTS["alpaca"], {"instruction": Q, "output": None}, LAYOUTS["alpac
         ("array.jsonl", b"\xef\xbb\xbf" + json.dumps(RECORDS).encode()),
         ("lines.json", lines(*RECORDS).encode()),
         ("data.json", json.dumps({"data": RECORDS}, indent=1).encode()),
+        ("lines-in.json", lines(*RECORDS).rstrip().encode()),
         ("a.jsonl.gz", gzip.compress(lines(*RECORDS).encode())),
         ("a.json.zst", zstandard.compress(json.dumps(RECORDS).encode())),
         ("no-ending", gzip.compress(json.dumps(RECORDS).encode())),
@@ -229,6 +231,14 @@ def test_containers_are_told_from_their_bytes(tmp_path, name, content):
     assert [said(one) for one in found] == [PLAIN] * 2
     assert [one.reason for one in faults] == ["no_answer"]
     assert records == 3
+
+
+def test_a_file_of_one_object(tmp_path):
+    """Is one record, on many lines or one; without an end it is quarantined."""
+    for indent in (None, 2):
+        content = json.dumps(LAYOUTS["messages"], indent=indent)
+        assert [said(one) for one in rows(tmp_path / "a.json", content)[0]] == [PLAIN]
+        assert [one.reason for one in rows(tmp_path / "a.json", content[:-3])[1]] == ["bad_json"]
 
 
 def test_parquet_and_csv(tmp_path):

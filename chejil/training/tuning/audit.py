@@ -270,7 +270,8 @@ class Auditor:
             said = f"{counts.doubled:,} conversations begin with two BOS{self._where('bos')}"
             return Finding("bos", "refused", said, "let the template or the first content write it, not both")
         if encoder.begins_with is not None:
-            name = next(token for token, one in encoder.special.items() if one == encoder.begins_with)
+            names = (token for token, one in encoder.special.items() if one == encoder.begins_with)
+            name = next(names, f"token {encoder.begins_with}")
             if "bos_token" in encoder.template or name in encoder.template:
                 said = f"none doubled; but the tokenizer adds {name} to any text, and the template writes it, too"
                 return Finding("bos", "note", said, "tokenise rendered text with add_special_tokens=False")

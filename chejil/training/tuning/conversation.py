@@ -12,7 +12,7 @@ A user's message that was an instruction with an input beside it keeps a third k
 KoAlpaca) can cut it there.
 
 Contents come in the form of the clean shards (curation/normalising: NFC, one kind of line end and space, no controls,
-nothing behind the last letter), since the base model has seen no other.
+no white space in front and behind), since the base model has seen no other. So a first line of code loses its indent.
 """
 
 from __future__ import annotations
@@ -56,6 +56,8 @@ REASONS = MappingProxyType(
 """Every reason why a record, or a part of it, is no conversation."""
 
 EXCERPT_CHARS = 200
+OPEN, CLOSE = "\ufdd0", "\ufdd1"
+"""Noncharacters, which are no text (Unicode, 23.7): chat_encoding.py puts contents between them."""
 _LETTER = re.compile("[A-Za-z\u1100-\u11ff\u3131-\u318e\uac00-\ud7a3]")
 
 
@@ -173,5 +175,7 @@ def _require_text(messages: Sequence[dict[str, Any]]) -> None:
         raise NotOne("no_answer", "the answer is empty")
     if empty:
         raise NotOne("empty_turn", f"message {empty[0]} of {len(messages)}")
+    if any(mark in message["content"] for message in messages for mark in (OPEN, CLOSE)):
+        raise NotOne("not_text", "a noncharacter, U+FDD0 or U+FDD1")
     if not any(_LETTER.search(message["content"]) for message in messages):
         raise NotOne("no_text", f"{sum(len(message['content']) for message in messages)} characters")

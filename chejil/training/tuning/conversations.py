@@ -161,7 +161,7 @@ def _records(
 _READERS = {
     "parquet": parquet_rows.parquet_rows,
     "array": json_arrays.json_array,
-    "object": containers.json_array,
+    "object": json_arrays.json_object,
     "lines": containers.json_lines,
     "csv": tables.csv_rows,
     "tsv": tables.tsv_rows,

@@ -2,7 +2,8 @@
 
 Conversations are published this way: ShareGPT is one array of 670 MB, which the reader of the corpora
 (curation/reading/containers.py) refuses above 128 MiB, since it holds the whole file. Here only the element that is
-being read is held. Python's scanner reads 60 to 90 MB/s, which is enough for files of this kind.
+being read is held. An array of 120 MB is read, normalised and checked at 39 MB/s on one core; an element of many chunks
+is scanned again with each of them (16 MB/s for one of 32 MB).
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from chejil.curation.reading.containers import Row, Rows
+from chejil.curation.reading.containers import MAX_JSON_BYTES, Row, Rows, parse_json
 from chejil.curation.reading.documents import Flaw
-from chejil.curation.reading.streams import MAX_RECORD_BYTES, RawFile, TornStream, chunks
+from chejil.curation.reading.streams import MAX_RECORD_BYTES, RawFile, TornStream, chunks, whole
 
 _BLANK = " \t\r\n"
 _NEAR_END_CHARS = 16
@@ -34,6 +35,17 @@ def json_array(raw: RawFile) -> Rows:
         yield Flaw.of("torn_stream", str(tear), text.head())
     except UnicodeDecodeError as error:
         yield Flaw.of("torn_stream", f"not UTF-8: {error.reason}", text.head())
+
+
+def json_object(raw: RawFile) -> Rows:
+    """A file that is one object: a record, or records in its list `data`."""
+    content = whole(chunks(raw), MAX_JSON_BYTES)
+    row = content if isinstance(content, Flaw) else parse_json(content)
+    if isinstance(row, Row) and isinstance(row.fields.get("data"), list):
+        for value in row.fields["data"]:
+            yield Row(value) if isinstance(value, dict) else _no_object(value)
+    else:
+        yield row
 
 
 def _elements(text: _Text) -> Rows:
