@@ -66,7 +66,7 @@ def check(
     """
     from chejil import terminal
     from chejil.training.tuning import conversation_view
-    from chejil.training.tuning.audit import AuditSettings
+    from chejil.training.tuning.audit_findings import AuditSettings
     from chejil.training.tuning.chat_encoding import ChatEncoder
     from chejil.training.tuning.conversation_counts import count
 

@@ -8,7 +8,8 @@ import pytest
 
 from chejil.errors import ChejilError
 from chejil.training.tuning import conversation_view
-from chejil.training.tuning.audit import Auditor, AuditSettings, audit, require_labels
+from chejil.training.tuning.audit import Auditor, audit, require_labels
+from chejil.training.tuning.audit_findings import AuditSettings
 from chejil.training.tuning.chat_encoding import ChatEncoder
 from chejil.training.tuning.conversation import Conversation, checked
 

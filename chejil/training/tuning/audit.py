@@ -20,12 +20,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
 
 from chejil.errors import ChejilError
+from chejil.training.tuning.audit_findings import Audit, AuditSettings, Finding
 from chejil.training.tuning.chat_encoding import ChatEncoder, Encoded
 from chejil.training.tuning.conversation import Conversation
 
@@ -33,67 +33,6 @@ PREFIX_FIRST, PREFIX_EVERY = 200, 50
 SAMPLE_TOKENS = 400
 IGNORED = -100
 """What trainers write into labels that are not learnt."""
-
-Verdict = Literal["ok", "note", "refused"]
-
-
-class AuditSettings(BaseModel):
-    """What the audit allows."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    max_tokens: int = Field(default=4096, ge=2, description="The context: what lies behind it is not learnt.")
-    max_truncated_share: float = Field(
-        default=0.05,
-        ge=0,
-        le=1,
-        description="Conversations longer than the context; above it the audit refuses.",
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One check: its name, verdict, what was seen, and how to mend it."""
-
-    name: str
-    verdict: Verdict
-    said: str
-    mend: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Audit:
-    """What an audit found.
-
-    Args:
-        sample: the first conversation of at most SAMPLE_TOKENS tokens in pieces of text, learnt or not; if there is
-            none, the beginning of the first.
-    """
-
-    template: str
-    tokenizer: str
-    conversations: int
-    tokens: int
-    learnt_tokens: int
-    truncated: int
-    findings: list[Finding]
-    sample: list[dict[str, Any]]
-
-    @property
-    def refused(self) -> list[Finding]:
-        """Checks that forbid to train."""
-        return [finding for finding in self.findings if finding.verdict == "refused"]
-
-    def require(self) -> None:
-        """Go on only if nothing was refused.
-
-        Raises:
-            ChejilError: every check that was, with its mend.
-        """
-        if self.refused:
-            what = "; ".join(f"{finding.name}: {finding.said}" for finding in self.refused)
-            mend = "; ".join(finding.mend for finding in self.refused)
-            raise ChejilError(f"the audit refuses to train: {what}", mend=mend)
 
 
 @dataclass(slots=True)

@@ -28,15 +28,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import orjson
 
 from chejil.errors import ChejilError
 from chejil.tokenizer.files import tokenizer_file, tokenizer_folder
+from chejil.training.tuning import tokenizer_template
 from chejil.training.tuning.conversation import BETWEEN, CLOSE, OPEN
 
 _CONTENT = re.compile(f"{OPEN}([^{OPEN}{CLOSE}]*){CLOSE}")
 _NAMED = re.compile(r"<\|[^|<>\s]+\|>")
-_CALLED = ("bos", "eos", "pad", "unk")
 
 Messages = Sequence[Mapping[str, Any]]
 
@@ -81,13 +80,19 @@ class ChatEncoder:
 
         path = tokenizer_file.path_of(place)
         found = tokenizer_file.read(path)
-        _require_byte_level(found.content, str(path))
+        tokenizer_template.require_byte_level(found.content, str(path))
         self.place = str(place)
         self.name = template or "the tokenizer's own"
         self.special: dict[str, int] = {token: found.added[token] for token in found.special_tokens}
-        config = _config(path)
-        self.roles = {role: config[role] for role in _CALLED if config.get(role) in self.special}
-        self.template = _own_template(path) if template is None else _named_template(template)
+        config = tokenizer_template.roles_of(path)
+        self.roles = {
+            role: config[role] for role in tokenizer_folder.ROLES if config.get(role) in self.special
+        }
+        self.template = (
+            tokenizer_template.own_template(path)
+            if template is None
+            else tokenizer_template.named_template(template)
+        )
         self.markers: tuple[str, ...] = tuple(
             tokenizer_folder.named_templates().get(self.name, {}).get("markers", ())
         )
@@ -277,51 +282,3 @@ def _cut(marked: str, spans: Sequence[tuple[int, int]]) -> Iterator[Piece]:
         else:
             answer = next((n for n, (begin, end) in enumerate(spans) if begin <= start < end), None)
             yield Piece(text, is_content, answer)
-
-
-def _require_byte_level(content: Mapping[str, Any], where: str) -> None:
-    cutter = content.get("pre_tokenizer") or {}
-    steps = cutter.get("pretokenizers", []) if cutter.get("type") == "Sequence" else [cutter]
-    levels = [step for step in steps if step.get("type") == "ByteLevel"]
-    if levels and not any(step.get("add_prefix_space", True) for step in levels):
-        return
-    what = "puts a space before every text" if levels else "is not byte-level BPE"
-    mend = "take a byte-level BPE without prefix space; `chejil tokenizer train` makes one"
-    raise ChejilError(f"the tokenizer {what}: answers could not be told from prompts", where=where, mend=mend)
-
-
-def _config(path: Path) -> dict[str, str]:
-    """Tokens by role, of the files that stand beside a tokenizer.json."""
-    found: dict[str, str] = {}
-    for name in ("special_tokens_map.json", "tokenizer_config.json"):
-        file = path.with_name(name)
-        content = orjson.loads(file.read_bytes()) if file.is_file() else {}
-        for role in _CALLED:
-            token = content.get(f"{role}_token")
-            token = token.get("content") if isinstance(token, dict) else token
-            if isinstance(token, str):
-                found[role] = token
-    return found
-
-
-def _own_template(path: Path) -> str:
-    file = path.with_name("chat_template.jinja")
-    if file.is_file():
-        return file.read_text("utf-8")
-    config = path.with_name("tokenizer_config.json")
-    template = orjson.loads(config.read_bytes()).get("chat_template") if config.is_file() else None
-    if not isinstance(template, str):
-        names = ", ".join(tokenizer_folder.named_templates())
-        raise ChejilError(
-            "it has no chat template", where=str(path.parent), mend=f"--template: {names}, or a Jinja file"
-        )
-    return template
-
-
-def _named_template(name: str) -> str:
-    template = tokenizer_folder.template_of(name)
-    if template is None:
-        raise ChejilError(
-            "no template", mend=f"one of {', '.join(tokenizer_folder.named_templates())}, or a file"
-        )
-    return template

@@ -17,7 +17,8 @@ import numpy as np
 from chejil.errors import ChejilError, SourceError
 from chejil.filters.engine import score
 from chejil.training.tuning import conversations, layouts
-from chejil.training.tuning.audit import Audit, Auditor, AuditSettings
+from chejil.training.tuning.audit import Auditor
+from chejil.training.tuning.audit_findings import Audit, AuditSettings
 from chejil.training.tuning.chat_encoding import ChatEncoder
 from chejil.training.tuning.conversation import Conversation, Fault
 from chejil.training.tuning.conversations import Batch

@@ -8,7 +8,7 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from chejil import terminal
-from chejil.training.tuning.audit import Audit
+from chejil.training.tuning.audit_findings import Audit
 from chejil.training.tuning.conversation import REASONS
 from chejil.training.tuning.conversation_counts import MANY_ANSWERS, ConversationCounts, FileCounts
 
