@@ -22,6 +22,7 @@ from chejil.commands import (
     plan,
     pretrain,
     quality,
+    sft_data,
     stats,
     tokenizer,
     whatif,
@@ -237,6 +238,7 @@ app.command()(export.export)
 app.command()(plan.plan)
 app.command()(pretrain.pretrain)
 app.add_typer(quality.app, name="quality")
+app.add_typer(sft_data.app, name="sft-data")
 app.add_typer(tokenizer.app, name="tokenizer")
 
 

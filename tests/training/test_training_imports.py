@@ -7,7 +7,8 @@ import pytest
 
 PURE = [
     "config", "data.batches", "modelling.model_sizes", "planning.compute_plan", "planning.epochs",
-    "planning.memory", "planning.plan_view", "schedules",
+    "planning.memory", "planning.plan_view", "schedules", "tuning.audit", "tuning.conversation_counts",
+    "tuning.conversation_view",
 ]  # fmt: skip
 
 

@@ -122,8 +122,8 @@ def require_roles(settings: FolderSettings) -> None:
 
 
 @cache
-def named_templates() -> dict[str, dict[str, str]]:
-    """All of chat_templates.yaml: about, template."""
+def named_templates() -> dict[str, dict[str, Any]]:
+    """All of chat_templates.yaml: about, markers, template."""
     return yaml.safe_load((files("chejil.tokenizer.files") / "chat_templates.yaml").read_text("utf-8"))
 
 
