@@ -15,6 +15,7 @@ from chejil.commands import (
     card,
     diff,
     encode,
+    eval,
     explore,
     export,
     inspect,
@@ -237,6 +238,7 @@ app.command()(explore.explore)
 app.command()(export.export)
 app.command()(plan.plan)
 app.command()(pretrain.pretrain)
+app.add_typer(eval.app, name="eval")
 app.add_typer(quality.app, name="quality")
 app.add_typer(sft_data.app, name="sft-data")
 app.add_typer(tokenizer.app, name="tokenizer")

@@ -1,0 +1,1 @@
+"""Answers of models, scored by another model: prompts, rubrics, an endpoint, transcripts, means and agreement."""
