@@ -19,6 +19,7 @@ from chejil.commands import (
     explore,
     export,
     inspect,
+    judge,
     near,
     plan,
     pretrain,
@@ -239,6 +240,7 @@ app.command()(export.export)
 app.command()(plan.plan)
 app.command()(pretrain.pretrain)
 app.add_typer(eval.app, name="eval")
+app.add_typer(judge.app, name="judge")
 app.add_typer(quality.app, name="quality")
 app.add_typer(sft_data.app, name="sft-data")
 app.add_typer(tokenizer.app, name="tokenizer")
