@@ -61,9 +61,9 @@ def test_a_refusal_is_not_tried_again(status, monkeypatch):
     with (
         JudgeServer([status]) as server,
         Endpoint(settings(server, key_env="TEST_JUDGE_KEY"), "m") as endpoint,
+        pytest.raises(ChejilError, match=f"status {status}") as raised,
     ):
-        with pytest.raises(ChejilError, match=f"status {status}") as raised:
-            endpoint.chat(BODY)
+        endpoint.chat(BODY)
 
     assert len(server.bodies) == 1
     assert server.keys == [f"Bearer {KEY}"]
