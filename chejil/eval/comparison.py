@@ -22,6 +22,8 @@ from chejil.eval.results import Result, TaskResult
 
 OWN = "results"
 
+SIGNIFICANT = 0.05
+
 
 @dataclass(frozen=True)
 class Value:
@@ -65,14 +67,8 @@ class Difference:
     low: float
     high: float
     p: float
-    p_holm: float | None = None
-
-    @property
-    def says(self) -> str:
-        """What may be said of it at 5 %."""
-        if (self.p if self.p_holm is None else self.p_holm) >= 0.05:
-            return "not significant"
-        return "second is better" if self.difference > 0 else "first is better"
+    p_holm: float | None
+    says: str
 
 
 @dataclass(frozen=True)
@@ -276,7 +272,15 @@ def _difference(
 ) -> Difference:
     low, high = np.quantile(row.drawn, (0.025, 0.975)).tolist()
     p = resampling.p_value(row.value, row.null)
-    return Difference(first, second, name, row.items, row.value, low, high, p, adjusted)
+    said = _says(row.value, p if adjusted is None else adjusted)
+    return Difference(first, second, name, row.items, row.value, low, high, p, adjusted, said)
+
+
+def _says(value: float, p: float) -> str:
+    """What may be said of a difference at 5 %."""
+    if p >= SIGNIFICANT:
+        return "not significant"
+    return "second is better" if value > 0 else "first is better"
 
 
 def _same_gold(first: str, second: str, task: str, one: Sequence, two: Sequence) -> None:

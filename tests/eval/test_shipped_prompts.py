@@ -43,7 +43,7 @@ def test_no_prompt_is_there_twice_or_untidy():
     assert len(set(questions)) == len(questions)
     for question in questions:
         assert question == question.strip()
-        assert "  " not in question.replace("\n", "").replace("    ", ""), question
+        assert not re.search(r"\S  +\S| \n", question), question
         assert 20 <= len(question) <= 1000
 
 
@@ -57,7 +57,7 @@ def test_no_prompt_is_a_published_one(corpus):
     )
 
     for prompt in SET.prompts:
-        pieces = (prompt.question[start : start + 30] for start in range(0, len(prompt.question) - 30))
+        pieces = (prompt.question[start : start + 30] for start in range(len(prompt.question) - 30))
         assert not [piece for piece in pieces if piece in known], prompt.id
 
 
