@@ -20,11 +20,11 @@ def with_interval(mean: Mean, digits: int = 2) -> str:
     """A mean and its interval.
 
     >>> with_interval(Mean(4.125, 3.9, 4.3, 121)), with_interval(Mean(4.0, None, None, 1))
-    ('4.12 (3.90–4.30)', '4.00')
+    ('4.12 (3.90 … 4.30)', '4.00')
     """
     if mean.low is None or mean.high is None:
         return f"{mean.value:.{digits}f}"
-    return f"{mean.value:.{digits}f} ({mean.low:.{digits}f}–{mean.high:.{digits}f})"
+    return f"{mean.value:.{digits}f} ({mean.low:.{digits}f} … {mean.high:.{digits}f})"
 
 
 def summary(found: Summary) -> Iterator[RenderableType]:
