@@ -21,9 +21,10 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from chejil.curation import shards
-from chejil.errors import ChejilError
+from chejil.errors import ChejilError, RunError
 
 FILE = "result.json"
+_MEND = "name a result.json; docs/eval-tables.md describes its fields"
 FROM_ANSWERS = ("macro_f1", "acc")
 Label = int | str
 
@@ -134,7 +135,11 @@ def read(path: str) -> Result:
         ChejilError: it is not there, or no result, with the first fault's place in it.
     """
     where = shards.join(path, FILE) if Path(path).is_dir() else path
-    content = shards.read_json(where)
+    try:
+        content = shards.read_json(where)
+    except RunError as error:
+        # What reads a run's own files says "remove it"; this file may be somebody's only copy.
+        raise ChejilError(f"no result: {error.what}", where=where, mend=_MEND) from None
     if content is None:
         raise ChejilError("there is no such result", where=where, mend="name a result.json, or its folder")
     try:
@@ -143,8 +148,7 @@ def read(path: str) -> Result:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
         what = f"{place}: {first['msg'].removeprefix('Value error, ')}".removeprefix(": ")
-        mend = "a result is written by chejil eval; docs/eval-tables.md describes its fields"
-        raise ChejilError(f"no result: {what}", where=where, mend=mend) from None
+        raise ChejilError(f"no result: {what}", where=where, mend=_MEND) from None
 
 
 def read_all(paths: Sequence[str]) -> dict[str, Result]:

@@ -66,6 +66,17 @@ def test_a_broken_result_is_refused_with_its_place(tmp_path, change, said):
     assert raised.value.where == str(path)
 
 
+def test_what_is_no_json_is_refused_and_left_alone(tmp_path):
+    """Nobody is told to remove a file that may be the only copy."""
+    path = tmp_path / "answers.jsonl"
+    path.write_text('{"id": 1}\n{"id": 2}\n', "utf-8")
+
+    with pytest.raises(ChejilError, match="no result: not JSON") as raised:
+        results.read(str(path))
+
+    assert "remove" not in (raised.value.mend or "")
+
+
 def test_published_columns_stand_beside_ours(runs):
     """The suite that a result has whole, all its models, then the results."""
     found = comparison.compare(runs, with_published=True)
