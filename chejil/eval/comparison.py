@@ -16,7 +16,7 @@ from itertools import combinations
 import numpy as np
 
 from chejil.errors import ChejilError
-from chejil.eval import published, resampling, scores
+from chejil.eval import comparability, published, resampling, scores
 from chejil.eval.published import PublishedModel, Suite
 from chejil.eval.results import Result, TaskResult
 
@@ -107,7 +107,7 @@ def compare(results: Mapping[str, Result], with_published: bool = False) -> Comp
         tables,
         tuple(_differences(results, tables)),
         tuple(_classes(results)),
-        tuple(_notes(results, tables)),
+        tuple(comparability.notes(results, [table.name for table in tables])),
     )
 
 
@@ -288,40 +288,3 @@ def _same_gold(first: str, second: str, task: str, one: Sequence, two: Sequence)
     if other:
         what = f"{task}: {first} and {second} have other gold answers for {len(other)} items, e.g. {other[0]}"
         raise ChejilError(what, mend="run both on the same files: `inputs` in each result holds their hashes")
-
-
-def _notes(results: Mapping[str, Result], tables: Sequence[ComparisonTable]) -> Iterator[str]:
-    """What makes numbers less comparable than they look."""
-    shown = {table.name for table in tables}
-    for name, suite in published.published().suites.items():
-        if name in shown:
-            yield from _unlike(results, name, suite)
-    for first, second in combinations(results, 2):
-        if results[first].mode != results[second].mode:
-            yield f"{first} was run in mode {results[first].mode}, {second} in mode {results[second].mode}"
-        yield from _left_out(first, second, results)
-
-
-def _unlike(results: Mapping[str, Result], name: str, suite: Suite) -> Iterator[str]:
-    items = {row.split("/")[0]: about.items for row, about in suite.rows.items()}
-    for model, result in results.items():
-        if result.mode != suite.mode:
-            yield f"{name}: published in mode {suite.mode}, {model} was run in mode {result.mode}"
-        for task in result.tasks:
-            expected = items.get(task.task)
-            if expected and expected != len(task.items):
-                yield f"{name}: {model} has {len(task.items):,} of {expected:,} items of {task.task}"
-            if task.task in items and task.num_fewshot:
-                yield f"{name}: {model} saw {task.num_fewshot} examples in {task.task}, published is zero-shot"
-
-
-def _left_out(first: str, second: str, results: Mapping[str, Result]) -> Iterator[str]:
-    theirs = {task.task: task for task in results[second].tasks}
-    for task in results[first].tasks:
-        if task.task in theirs:
-            one, two = ({item.id for item in run.items} for run in (task, theirs[task.task]))
-            if one != two:
-                yield (
-                    f"{task.task}: compared on {len(one & two):,} items; {len(one - two):,} only {first} has, "
-                    f"{len(two - one):,} only {second}"
-                )
