@@ -38,11 +38,10 @@ def pretrain(
     from chejil.training.installed import require_torch
 
     require_torch()
+    loaded = configs.load(config, set_ or ())  # before torch, which takes seconds
     from chejil.training.loop import result_view
     from chejil.training.loop.live_view import live_view
     from chejil.training.pretrain import pretrain as train
-
-    loaded = configs.load(config, set_ or ())
 
     def view_of(world: World) -> View:
         console = terminal.STDERR if world.is_main else Console(quiet=True)

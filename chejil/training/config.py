@@ -216,15 +216,28 @@ class PretrainConfig(Section):
 
     @model_validator(mode="after")
     def _whole_rows(self) -> PretrainConfig:
-        if self.model.start_from is not None and self.context_tokens is None:
-            return self  # its context is known when its folder has been read
+        if self.model.start_from is None or self.context_tokens is not None:
+            self._refuse_parts_of_rows()
+        return self  # else its context is known when its folder has been read: see require_whole_rows
+
+    def _refuse_parts_of_rows(self) -> None:
         model, row = self.model.resolved(), self.row_tokens
         if row > model.context_tokens:
             raise ValueError(f"context_tokens {row} is more than the model's {model.context_tokens}")
         if self.batch_tokens % row:
             near = max(1, round(self.batch_tokens / row)) * row
             raise ValueError(f"batch_tokens is no whole number of rows of {row}: {near} is near")
-        return self
+
+    def require_whole_rows(self) -> None:
+        """What could not be checked before the folder of `start_from` was read.
+
+        Raises:
+            ChejilError: rows longer than its context, or a batch of parts of rows.
+        """
+        try:
+            self._refuse_parts_of_rows()
+        except ValueError as error:
+            raise ChejilError(str(error), mend="set context_tokens and batch_tokens") from None
 
     @model_validator(mode="after")
     def _warms_up_in_time(self) -> PretrainConfig:

@@ -18,7 +18,7 @@ from chejil.training.loop import resuming, stopping, training_folder
 from chejil.training.loop.building import build
 from chejil.training.loop.checkpoints import Checkpoints
 from chejil.training.loop.evaluating import evaluate
-from chejil.training.loop.journal import Journal
+from chejil.training.loop.journal import Journal, result
 from chejil.training.loop.live_view import View
 from chejil.training.loop.optimiser import adamw
 from chejil.training.loop.parallel import World, joined
@@ -45,10 +45,10 @@ def pretrain(config: PretrainConfig, folder: Path, view_of: Callable[[World], Vi
         ChejilError: what a user can mend; the last checkpoint is whole.
     """
     config = config.with_mixture()
+    config.require_whole_rows()
     with (
         joined(config) as world,
         training_folder.held(folder, world),
-        stopping.asked() as asked,
         view_of(world) as view,
     ):
         with world.main_first():  # it makes the index of rows that the others find
@@ -60,14 +60,22 @@ def pretrain(config: PretrainConfig, folder: Path, view_of: Callable[[World], Vi
         state = state_of(model.model, optimiser)
         measure = partial(evaluate, model, data.held_out, config.micro_batch_rows, world)
         with Checkpoints(folder / training_folder.CHECKPOINTS, config.checkpoints) as checkpoints:
-            begin = resuming.resume(checkpoints, config, data, state, guard, view.say)
+            begin = resuming.resume(checkpoints, config, data, model, state, guard, view.say)
+            if begin == config.steps:
+                return result(folder, config, world, begin, begin)
             training_folder.begin(folder, config, data.corpus, world)
-            told, stepper = Told(config, data, guard), Stepper(config, world, model, optimiser, guard)
-            with Journal(folder, config, world, data.batches.names, begin, view) as journal:
+            told = Told(config, data, model, guard, world)
+            stepper = Stepper(config, world, model, optimiser, guard)
+            with (
+                Journal(folder, config, world, data.batches.names, begin, view) as journal,
+                stopping.asked() as asked,
+            ):
                 prefetched = Prefetched(data.batches, world, journal.waiting)
                 step = begin
                 for number, rows in prefetched.steps(begin, config.steps):
-                    taken = stepper.take(number, rows, data.num_streams, stop=bool(asked))
+                    taken = stepper.take(
+                        number, rows, data.num_streams, stop=bool(asked) or checkpoints.failed
+                    )
                     step = number + 1
                     journal.stepped(step, taken)
                     if _due(step, config.evaluation.every_steps, config):

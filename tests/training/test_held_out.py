@@ -77,14 +77,14 @@ def test_what_is_held_out_follows_from_ids(tokens, tmp_path):
 
 
 def test_evaluation_is_the_same_whatever_the_training(tokens):
-    """Seed, rows of a batch, ranks: the same documents and the same sums of bytes."""
+    """Seed, rows of a batch: the same documents and the same sums of bytes."""
     settings = {"held_out": {"share": 0.1, "eval_tokens": 700}}
     one, other = batches(tokens, **settings), batches(tokens, 8, seed=3, **settings)
     sums = []
     for parts in (
         [one.evaluation(16)],
         [other.evaluation(3)],
-        [one.evaluation(4).part(rank, 3) for rank in range(3)],
+        [one.evaluation(4).of(number) for number in range(len(one.names))],
     ):
         rows = [
             row

@@ -161,9 +161,7 @@ def test_a_model_with_loss_is_the_model_and_its_loss(tied):
         torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
 
 
-def test_sums_by_source_and_bits_per_byte():
+def test_sums_by_source():
     rows, source = torch.tensor([1.0, 2.0, 4.0, 8.0]), torch.tensor([2, 0, 2, 0], dtype=torch.int32)
 
     assert losses.by_source(rows, source, 4).tolist() == [10.0, 0.0, 5.0, 0.0]
-    assert losses.bits_per_byte(8 * math.log(2), 4) == pytest.approx(2.0)
-    assert math.isnan(losses.bits_per_byte(0.0, 0))

@@ -262,6 +262,48 @@ def test_other_data_behind_a_checkpoint(shards, tmp_path):
         small.train(tmp_path / "run", other, total_tokens=10240)
 
 
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [({"heads": 4}, "num_attention_heads is 4, was 2"), ({"rope_theta": 9.0}, "rope_theta is 9.0")],
+)
+def test_another_model_of_the_same_shapes(shards, tmp_path, changed, said):
+    small.train(tmp_path / "run", shards, total_tokens=4 * 512)
+    model = {**small.settings(shards)["model"], **changed}
+    with pytest.raises(ChejilError, match=f"of another model: .*{said}"):
+        small.train(tmp_path / "run", shards, model=model)
+
+
+def test_a_batch_of_parts_of_rows_that_only_the_folder_of_a_model_shows(huge, shards, tmp_path):
+    with pytest.raises(ChejilError, match="batch_tokens is no whole number of rows of 64: 512 is near"):
+        small.train(tmp_path / "run", shards, model=huge, batch_tokens=500)
+
+
+def test_a_foreign_config_is_left_alone(shards, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.yaml").write_text("my: project")
+    with pytest.raises(ChejilError, match=r"something else than a training: config\.yaml"):
+        small.train(tmp_path / "run", shards)
+    assert (tmp_path / "run" / "config.yaml").read_text() == "my: project"
+
+
+def test_a_state_that_lacks_something(shards, tmp_path):
+    small.train(tmp_path / "run", shards)
+    file = tmp_path / "run" / "checkpoints" / "step-00000012" / "state.json"
+    file.write_bytes(orjson.dumps({k: v for k, v in orjson.loads(file.read_bytes()).items() if k != "guard"}))
+    with pytest.raises(ChejilError, match="lacks guard") as told:
+        small.train(tmp_path / "run", shards, total_tokens=10240)
+    assert "step-00000012" in told.value.mend
+
+
+def test_a_damaged_line_of_metrics_is_cut_off(shards, tmp_path):
+    small.train(tmp_path / "run", shards)
+    file = tmp_path / "run" / "metrics.jsonl"
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join([*lines[:5], b"{half\n", *lines[5:]]))
+    small.train(tmp_path / "run", shards, total_tokens=8192)
+    assert sorted(small.losses(tmp_path / "run")) == list(range(1, 17))
+
+
 def test_fewer_steps_than_are_done(shards, tmp_path):
     small.train(tmp_path / "run", shards)
     with pytest.raises(ChejilError, match="has done 12 steps, the config has 8"):
@@ -277,7 +319,7 @@ def test_a_folder_of_something_else(shards, tmp_path):
 
 def test_text_to_measure_on_that_is_trained_on(shards, tmp_path):
     with pytest.raises(ChejilError, match=r"evaluation\.tokens is trained on"):
-        small.train(tmp_path / "run", shards, evaluation={"tokens": str(shards)})
+        small.train(tmp_path / "run", shards, evaluation={"tokens": f"{shards}/"})
 
 
 def test_a_batch_that_does_not_divide(shards, tmp_path):
@@ -294,6 +336,7 @@ def test_a_finished_training_is_not_trained_again(shards, tmp_path):
     assert again["from_step"] == again["step"] == 12
     assert again["bits_per_byte"] == first["bits_per_byte"]
     assert small.losses(tmp_path / "run") == before
+    assert small.records(tmp_path / "run", "resume") == {}
 
 
 def test_a_longer_training_goes_on(shards, tmp_path):

@@ -51,10 +51,6 @@ class EvaluationRows:
             mine = pieces.at(slice(*np.searchsorted(pieces.row, [begin, end])))
             yield self._filled(number, replace(mine, row=mine.row - begin), end - begin)
 
-    def part(self, rank: int, world: int) -> Iterator[Rows]:
-        """Every world-th batch from the rank-th on: ranks that add up their sums have seen each row once."""
-        return (batch for number, batch in enumerate(self) if number % world == rank)
-
     def documents(self, number: int) -> np.ndarray:
         """Numbers of the documents of a stream that are read, in order."""
         if self._streams[number].name not in self._held:

@@ -179,7 +179,7 @@ def _refuse_other(folder: Path, out: str, told: dict[str, Any]) -> None:
 @contextmanager
 def _in_one_piece(folder: Path, out: str) -> Iterator[Path]:
     """A folder to write to, which takes the name of the other when the block has ended without an error."""
-    part = folder.with_name(f"{folder.name}.part")
+    part = folder.with_name(f".{folder.name}.chejil-export")
     part.mkdir(parents=True, exist_ok=True)
     with _held(part, out):
         for left in part.iterdir():  # by a killed call
@@ -228,7 +228,7 @@ def _rename(part: Path, folder: Path) -> None:
     if not folder.exists():
         part.rename(folder)
         return
-    before = folder.with_name(f"{folder.name}.before")
+    before = folder.with_name(f".{folder.name}.chejil-replaced")
     shutil.rmtree(before, ignore_errors=True)
     folder.rename(before)
     part.rename(folder)

@@ -86,7 +86,7 @@ class TrainedCheckpoint:
     @property
     def rows(self) -> Mapping[str, Any]:
         """`Batches.identity` of the training; empty where it was not told."""
-        return self.saved.told.get("rows") or self.saved.told.get("identity") or {}
+        return self.saved.told.get("rows") or {}
 
     @property
     def row_tokens(self) -> int:

@@ -99,6 +99,12 @@ class Checkpoints:
             raise self._failed(error) from error
         whole()
 
+    @property
+    def failed(self) -> bool:
+        """Whether the save in the background has failed on this rank already; `finish` raises it on all."""
+        running = self._running
+        return running is not None and running.done() and running.exception() is not None
+
     def finish(self) -> None:
         """Wait for the save in the background, if one runs.
 

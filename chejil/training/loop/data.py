@@ -56,9 +56,8 @@ def _held_out(config: PretrainConfig, batches: Batches) -> EvaluationRows:
     folder = config.evaluation.tokens
     if folder is None:
         return batches.evaluation(config.micro_batch_rows)
-    if folder in config.tokens:
+    corpus = TokenCorpus([folder], batches.corpus.tokenizer_hash)
+    if corpus.fingerprint in {one.fingerprint for one in batches.corpus.folders}:
         mend = "name a folder of other documents, or leave it out to measure on `held_out`"
         raise ChejilError("evaluation.tokens is trained on", where=folder, mend=mend)
-    return batches.evaluation_of(
-        TokenCorpus([folder], batches.corpus.tokenizer_hash), config.micro_batch_rows
-    )
+    return batches.evaluation_of(corpus, config.micro_batch_rows)

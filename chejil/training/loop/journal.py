@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from chejil.errors import ChejilError
 from chejil.training.config import PretrainConfig
 from chejil.training.loop import metrics, resuming, throughput
 from chejil.training.loop.checkpoint_folders import folder_of
@@ -36,12 +37,13 @@ class Journal:
         self, folder: Path, config: PretrainConfig, world: World, names: Sequence[str], begin: int, view: View
     ) -> None:
         self.folder, self.config, self.names, self.view = folder, config, names, view
-        self.begin, self.is_main, self._begun = begin, world.is_main, time.monotonic()
+        self.begin, self.world, self._begun = begin, world, time.monotonic()
         measured = throughput.measured(config, throughput.driver_name(world.device), world.size)
         self.meter = throughput.Meter(measured, config.steps, world.device)
         self.waiting = self.meter.waiting
         if begin and world.is_main and (folder / metrics.FILE).exists():
-            view.recall(metrics.read(folder))
+            with suppress(ChejilError):  # a damaged line is cut off below; the picture can do without
+                view.recall(metrics.read(folder))
         self.metrics = metrics.Metrics(
             folder, config.logging, resumed_from=begin, is_main=world.is_main, listeners=[view.show]
         )
@@ -95,26 +97,18 @@ class Journal:
         """
         path = str(folder_of(Path(CHECKPOINTS), step))
         with self._aside("checkpoint") as took:
-            write(lambda: self._write("checkpoint", step, path=path, seconds=took()))
+            write(lambda: self._write("checkpoint", step, path=path, bytes=self._bytes(path), seconds=took()))
+
+    def _bytes(self, path: str) -> int | None:
+        if not self.world.is_main:
+            return None
+        return sum(file.stat().st_size for file in (self.folder / path).iterdir())
 
     def end(self, step: int, stopped_by: str | None) -> dict[str, Any] | None:
         """The training is at its end, or was asked to stop; what `pretrain` returns, in rank 0."""
         reason = "done" if step == self.config.steps else f"stopped by {stopped_by}"
         self._write("end", step, reason=reason, seconds=time.monotonic() - self._begun)
-        if not self.is_main:
-            return None
-        last = metrics.read(self.folder, "evaluation")[-1:]
-        values = {key: last[0].get(key) for key in MEASURED} if last else {}
-        return {
-            "name": self.config.name,
-            "folder": str(self.folder),
-            "from_step": self.begin,
-            "step": step,
-            "num_steps": self.config.steps,
-            "tokens": step * self.config.batch_tokens,
-            "stopped_by": stopped_by if step < self.config.steps else None,
-            **values,
-        }
+        return result(self.folder, self.config, self.world, self.begin, step, stopped_by)
 
     @contextmanager
     def _aside(self, what: str) -> Iterator[Callable[[], float]]:
@@ -124,3 +118,26 @@ class Journal:
 
     def _write(self, kind: str, step: int, **values: Any) -> None:
         self.metrics.write(kind, step, step * self.config.batch_tokens, **values)
+
+
+def result(
+    folder: Path, config: PretrainConfig, world: World, begin: int, step: int, stopped_by: str | None = None
+) -> dict[str, Any] | None:
+    """What a training came to, in rank 0; None in the others.
+
+    Args:
+        begin: the step that this call went on from.
+    """
+    if not world.is_main:
+        return None
+    last = metrics.read(folder, "evaluation")[-1:]
+    return {
+        "name": config.name,
+        "folder": str(folder),
+        "from_step": begin,
+        "step": step,
+        "num_steps": config.steps,
+        "tokens": step * config.batch_tokens,
+        "stopped_by": stopped_by if step < config.steps else None,
+        **({key: last[0].get(key) for key in MEASURED} if last else {}),
+    }

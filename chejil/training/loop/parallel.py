@@ -56,8 +56,9 @@ class World:
         return values
 
     def barrier(self) -> None:
-        """Wait for all."""
-        self.sum(torch.zeros(1, device=self.device))
+        """Wait for all; by gloo, since NCCL only queues and the host would go on."""
+        if self.size > 1:
+            dist.all_reduce(torch.zeros(1))
 
     @contextmanager
     def main_first(self) -> Iterator[None]:
@@ -148,7 +149,7 @@ def _prepare(config: PretrainConfig, world: World) -> None:
 
 def _meet(world: World) -> None:
     backend = "cpu:gloo,cuda:nccl" if world.device.type == "cuda" else "gloo"
-    if world.size == 1 and "MASTER_ADDR" not in os.environ:
+    if world.size == 1 and "RANK" not in os.environ:
         dist.init_process_group(backend, store=dist.HashStore(), rank=0, world_size=1, timeout=TIMEOUT)
         return
     try:

@@ -1,4 +1,4 @@
-"""Batches on the device before they are needed: the next one is made by a thread while a step computes."""
+"""Batches before they are needed: the next one is made by a thread while a step computes."""
 
 from __future__ import annotations
 

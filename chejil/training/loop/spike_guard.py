@@ -32,7 +32,7 @@ class Guard:
         self._seen: dict[str, deque[float]] = {
             name: deque(maxlen=settings.window_steps) for name in ("loss", "grad_norm")
         }
-        self.in_a_row, self.skipped = 0, 0
+        self.in_a_row = 0
 
     def reason(self, step: int, loss: float, grad_norm: float) -> str | None:
         """Why a step is not to be taken; None if it is.
@@ -47,7 +47,6 @@ class Guard:
             if math.isfinite(value):
                 self._seen[name].append(value)
         self.in_a_row = self.in_a_row + 1 if why else 0
-        self.skipped += why is not None
         if why and (self.settings.sigma is None or self.in_a_row >= self.settings.max_skips):
             self._give_up(step, why)
         return why
@@ -68,17 +67,17 @@ class Guard:
         times = f", {self.in_a_row} steps in a row" if self.in_a_row > 1 else ""
         mend = (
             "the last checkpoint is from before it: go on with a lower schedule.learning_rate, longer warm-up or "
-            "optimiser.max_grad_norm; see `skip` in metrics.jsonl"
+            "a lower optimiser.max_grad_norm"
         )
         raise ChejilError(f"step {step + 1}: {why}{times}", mend=mend)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps of it; plain JSON."""
         seen = {name: list(values) for name, values in self._seen.items()}
-        return {"seen": seen, "in_a_row": self.in_a_row, "skipped": self.skipped}
+        return {"seen": seen, "in_a_row": self.in_a_row}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from what `state` gave."""
         for name, values in state["seen"].items():
             self._seen[name].extend(values)
-        self.in_a_row, self.skipped = state["in_a_row"], state["skipped"]
+        self.in_a_row = state["in_a_row"]

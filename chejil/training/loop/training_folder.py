@@ -45,10 +45,9 @@ def held(folder: Path, world: World) -> Iterator[None]:
 
 
 def _foreign(names: set[str]) -> str | None:
-    if not names or CONFIG in names:
+    if names >= {CONFIG, TOKENIZER}:
         return None
-    ours = {name for name in names if name in NAMES or name.startswith(tuple(NAMES))}
-    other = sorted(names - ours)
+    other = sorted(names - (NAMES - {CONFIG}))  # the tokenizer is written before it
     return f"this holds something else than a training: {', '.join(other[:3])}" if other else None
 
 

@@ -21,6 +21,7 @@ from torch import nn
 from torch.distributed.tensor import DTensor, distribute_tensor
 from transformers import LlamaConfig, LlamaForCausalLM
 from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
+from transformers.utils.logging import disable_progress_bar
 
 from chejil.errors import ChejilError
 from chejil.training.config import PretrainConfig
@@ -154,6 +155,7 @@ def load(folder: str, size: ModelSize | None = None, pieces: Pieces | None = Non
 
 def _with_weights(folder: str) -> LlamaForCausalLM:
     mend = "give a folder with config.json and complete *.safetensors, as save_pretrained writes it"
+    disable_progress_bar()
     try:
         loaded: Any = LlamaForCausalLM.from_pretrained(
             folder, dtype=torch.float32, attn_implementation=IMPLEMENTATION, local_files_only=True,

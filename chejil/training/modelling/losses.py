@@ -20,7 +20,6 @@ z-loss is log²Z a token, times its weight (Chowdhery et al. 2022, PaLM, section
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -139,15 +138,6 @@ def by_source(row_B: torch.Tensor, source_B: torch.Tensor, num_sources: int) -> 
     return sums.index_add_(0, source_B.long(), row_B.double())
 
 
-def bits_per_byte(nats: float, num_bytes: int) -> float:
-    """Of a sum of cross-entropy over text of so many bytes (`Rows.num_bytes_B`); nan of none.
-
-    >>> bits_per_byte(100 * math.log(2), 50)
-    2.0
-    """
-    return nats / math.log(2) / num_bytes if num_bytes else math.nan
-
-
 class ModelWithLoss(nn.Module):
     """A model that returns its loss: what is sharded, and what a step calls.
 
@@ -178,4 +168,6 @@ class ModelWithLoss(nn.Module):
 
     def refuse_leaks(self) -> None:
         """See attention.refuse_leaks; all ranks have to call it, at start, with the precision that trains."""
-        attention.refuse_leaks(self.model, lambda _, ids_BT, positions_BT: self(ids_BT, positions_BT))
+        # Flex has another kernel for queries of less than a block; documents shall begin within blocks.
+        half = 80 if next(self.parameters()).device.type == "cuda" else 8
+        attention.refuse_leaks(self.model, lambda _, ids_BT, positions_BT: self(ids_BT, positions_BT), half)
