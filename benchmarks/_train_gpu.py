@@ -49,8 +49,7 @@ def _rate(lengths: list[int], number: int, checkpointing: str, attention: str, w
     )  # fmt: skip
     step = None
     try:
-        step = Step(config, "cuda")
-        step.refuse_leaks()
+        step = Step(config)
         data = [batch.to("cuda") for batch in batches(config, lengths, WARM + STEPS, number)]
         times = [_seconds(step, batch) for batch in data][WARM:]
         if write:
@@ -58,6 +57,8 @@ def _rate(lengths: list[int], number: int, checkpointing: str, attention: str, w
     except torch.cuda.OutOfMemoryError:
         return None
     finally:
+        if step is not None:
+            step.close()
         step = None
         torch.cuda.empty_cache()
     return number * ROW_TOKENS / statistics.median(times)

@@ -18,6 +18,7 @@ import statistics  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
 import time  # noqa: E402
+from contextlib import ExitStack  # noqa: E402
 from dataclasses import dataclass  # noqa: E402
 from importlib.util import find_spec  # noqa: E402
 from typing import Any  # noqa: E402
@@ -26,6 +27,8 @@ import numpy as np  # noqa: E402
 import torch  # noqa: E402
 
 from chejil.training.config import PretrainConfig  # noqa: E402
+from chejil.training.data.rows import IGNORED  # noqa: E402
+from chejil.training.loop.prefetch import DeviceRows  # noqa: E402
 
 BYTES_PER_TOKEN = 5
 WARM, ROUNDS = 2, 3
@@ -40,6 +43,13 @@ class Batch:
     ids: torch.Tensor
     positions: torch.Tensor
     labels: torch.Tensor
+
+    @property
+    def rows(self) -> DeviceRows:
+        """As the loop has them; of one source, bytes are not asked."""
+        nothing = torch.zeros(len(self.ids), dtype=torch.int64, device=self.ids.device)
+        learnt = (self.labels != IGNORED).sum(1)
+        return DeviceRows(self.ids, self.labels, self.positions, nothing, nothing, learnt)
 
     def to(self, device: str) -> Batch:
         """On another device."""
@@ -67,7 +77,8 @@ def batches(config: PretrainConfig, lengths: list[int], number: int, rows: int) 
 
 
 def config_of(size: str, rows: int, row_tokens: int, **more: Any) -> PretrainConfig:
-    fields = {"device": "cpu", "precision": "fp32", "compile": False, "sharding": {"kind": "none"}, **more}
+    fields = {"device": "cpu", "precision": "fp32", "compile": False, "sharding": {"kind": "none"}}
+    fields |= {"spikes": {"sigma": None}, **more}  # random tokens have no usual loss
     return PretrainConfig.model_validate(
         {
             "name": "benchmark", "model": size, "tokens": "none", "context_tokens": row_tokens,
@@ -78,45 +89,30 @@ def config_of(size: str, rows: int, row_tokens: int, **more: Any) -> PretrainCon
 
 
 class Step:
-    """Our step, of the parts that the loop has: model, loss, checkpointing, compiled layers, AdamW, clipping."""
+    """The loop's own step, on one process; close it before the next one is made."""
 
-    def __init__(self, config: PretrainConfig, device: str = "cpu") -> None:
-        from chejil.training.loop import activation_checkpointing
-        from chejil.training.loop.compiling import compile_layers
-        from chejil.training.modelling.llama import build, parameter_groups
-        from chejil.training.modelling.losses import ModelWithLoss
+    def __init__(self, config: PretrainConfig) -> None:
+        from chejil.training.loop.building import build
+        from chejil.training.loop.optimiser import adamw
+        from chejil.training.loop.parallel import joined
+        from chejil.training.loop.spike_guard import Guard
+        from chejil.training.loop.step import Stepper
 
-        self.config, self.device = config, device
-        model = build(config, device)
-        activation_checkpointing.apply(model, config.activation_checkpointing)
-        if config.compile:
-            compile_layers(model)
-        self.model = ModelWithLoss(model, config.loss)
-        settings = config.optimiser
-        self.optimiser = torch.optim.AdamW(
-            parameter_groups(model, settings.weight_decay), lr=config.schedule.learning_rate,
-            betas=settings.betas, eps=settings.eps, fused=True,
-        )  # fmt: skip
+        self._left = ExitStack()
+        world = self._left.enter_context(joined(config))
+        model = build(config, world)
+        optimiser = adamw(model, config, world.device)
+        self._stepper, self._number = Stepper(config, world, model, optimiser, Guard(config.spikes)), 0
 
-    def autocast(self) -> torch.autocast:
-        """Products in the config's precision."""
-        return torch.autocast(self.device, torch.bfloat16, enabled=self.config.precision == "bf16")
+    def __call__(self, batch: Batch) -> float:
+        """The mean loss, when the step is done."""
+        taken = self._stepper.take(self._number, batch.rows, num_streams=1)
+        self._number += 1
+        return taken.loss
 
-    def refuse_leaks(self) -> None:
-        """See attention.refuse_leaks."""
-        with self.autocast():
-            self.model.refuse_leaks()
-
-    def __call__(self, batch: Batch) -> torch.Tensor:
-        """The mean loss; it is not waited for."""
-        with self.autocast():
-            sums = self.model.sums(batch.ids, batch.positions, batch.labels)
-        loss = sums.total / sums.num_learnt_B.sum()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.optimiser.max_grad_norm or 1.0)
-        self.optimiser.step()
-        self.optimiser.zero_grad(set_to_none=True)
-        return loss.detach()
+    def close(self) -> None:
+        """Leave the process group."""
+        self._left.close()
 
 
 def ours(step: Step, data: list[Batch]) -> tuple[list[float], float]:
@@ -124,8 +120,9 @@ def ours(step: Step, data: list[Batch]) -> tuple[list[float], float]:
     times, losses = [], []
     for batch in data:
         start = time.process_time()
-        losses.append(float(step(batch)))
+        losses.append(step(batch))
         times.append(time.process_time() - start)
+    step.close()
     return times[WARM:], losses[0]
 
 

@@ -90,18 +90,22 @@ def test_a_checkpoint_says_what_it_was_made_from(trained, shards):
     assert state["tokens"] == 12 * 512
 
 
+def adamw(weight, moments, rate, decay, step):
+    """Loshchilov & Hutter 2019, algorithm 2, as it stands there."""
+    first, second = moments
+    first.mul_(0.9).add_(0.1 * weight.grad)
+    second.mul_(0.95).add_(0.05 * weight.grad**2)
+    unbiased = first / (1 - 0.9**step), second / (1 - 0.95**step)
+    weight -= rate * (unbiased[0] / (unbiased[1].sqrt() + 1e-8) + decay * weight)
+
+
 def test_the_whole_training_again_in_plain_torch(trained, shards):
-    """Rows one by one, transformers' own loss of each, AdamW unfused: no packing, no micro batches, no sums."""
+    """A document at a time, torch's own loss, AdamW by its formula: no packing, no micro batches, no sums."""
     folder, _ = trained
     config = configs.PretrainConfig.model_validate(small.settings(shards, attention="sdpa"))
     batches = datas.read(config).batches
     model = llama.build(config)
-    decayed = [w for n, w in model.named_parameters() if w.ndim == 2 and "embed_tokens" not in n]
-    others = [w for n, w in model.named_parameters() if w.ndim == 1 or "embed_tokens" in n]
-    adamw = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}],
-        betas=(0.9, 0.95), foreach=False, fused=False,
-    )  # fmt: skip
+    moments = {name: [torch.zeros_like(w), torch.zeros_like(w)] for name, w in model.named_parameters()}
     seen = {}
     for step in range(6):
         rows = batches.batch(step)
@@ -115,14 +119,16 @@ def test_the_whole_training_again_in_plain_torch(trained, shards):
                     torch.nn.functional.cross_entropy(logits, wanted, reduction="none", ignore_index=-100)
                 )
         loss = torch.cat(losses).sum() / rows.num_learnt_B.sum()
-        adamw.zero_grad()
+        model.zero_grad()
         loss.backward()
         norm = torch.sqrt(sum(w.grad.square().sum() for w in model.parameters()))
         for weight in model.parameters():
             weight.grad *= min(1.0, 1.0 / norm.item())
-        for group in adamw.param_groups:
-            group["lr"] = schedules.learning_rate(config.schedule, step, config.steps)
-        adamw.step()
+        rate = schedules.learning_rate(config.schedule, step, config.steps)
+        with torch.no_grad():
+            for name, weight in model.named_parameters():
+                decay = 0.1 if weight.ndim == 2 and "embed_tokens" not in name else 0.0
+                adamw(weight, moments[name], rate, decay, step + 1)
         seen[step + 1] = (loss.item(), norm.item())
 
     near({step: pair for step, pair in small.losses(folder).items() if step <= 6}, seen, 2e-4)

@@ -12,14 +12,14 @@ from chejil.training.modelling import attention, llama, new_tokens
 from chejil.training.modelling.losses import ModelWithLoss
 
 
-def build(config: PretrainConfig, world: World, corpus: TokenCorpus) -> ModelWithLoss:
+def build(config: PretrainConfig, world: World, corpus: TokenCorpus | None = None) -> ModelWithLoss:
     """The model with its first weights: drawn, or those of `start_from`.
 
     No process ever has the whole model on its device: shapes are divided, then each weight is made on the CPU and a
     process keeps its part.
 
     Args:
-        corpus: the token shards; for new ids of their tokenizer, `start_from` gets rows.
+        corpus: the token shards; for new ids of their tokenizer, `start_from` gets rows. None: it has them all.
 
     Raises:
         ChejilError: weights that cannot be read, or attention that leaks between documents.
@@ -41,9 +41,9 @@ def build(config: PretrainConfig, world: World, corpus: TokenCorpus) -> ModelWit
 
 
 def _fill_from(
-    folder: str, model: LlamaForCausalLM, config: PretrainConfig, world: World, corpus: TokenCorpus
+    folder: str, model: LlamaForCausalLM, config: PretrainConfig, world: World, corpus: TokenCorpus | None
 ) -> None:
     """Weights of a Hugging Face folder; rows of new ids as means of the tokens that spelt them."""
-    pieces = new_tokens.new_pieces(folder, corpus.root)
+    pieces = None if corpus is None else new_tokens.new_pieces(folder, corpus.root)
     weights = llama.load(folder, config.model.resolved(), pieces).state_dict()
     llama.fill(model, world.device, lambda name, _: weights[name])
