@@ -168,6 +168,16 @@ def test_processes_are_one(trained, shards, tmp_path, processes, sharding):
     assert evaluated[0]["num_bytes"] == evaluated[1]["num_bytes"]
 
 
+def test_the_deterministic_mode_trains_the_same(trained, shards, tmp_path):
+    try:
+        small.train(tmp_path / "run", shards, deterministic=True)
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
+
+    assert small.losses(tmp_path / "run") == small.losses(trained[0])
+
+
 def test_bf16_is_near_fp32(trained, shards, tmp_path):
     small.train(tmp_path / "run", shards, precision="bf16", schedule=RATE, total_tokens=4 * 512)
 

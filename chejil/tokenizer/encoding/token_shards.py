@@ -232,6 +232,8 @@ def read_manifest(root: str) -> dict[str, Any]:
         raise ChejilError(error.what, where=root, mend=f"remove it and {AGAIN}") from None
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         mend = f"`chejil encode` writes them; if it was interrupted, {AGAIN}"
+        if isinstance(content, dict) and "stages" in content:
+            mend = f"this is a curated run: `chejil encode {root} --tokenizer … --out …` makes token shards of it"
         raise ChejilError("no finished token shards", where=root, mend=mend)
     return content
 

@@ -83,10 +83,15 @@ def joined(config: PretrainConfig) -> Iterator[World]:
     _meet(world)
     try:
         yield world
-    except RuntimeError as error:
-        raise _said(error, world) or error from error
-    finally:
-        dist.destroy_process_group()
+    except BaseException as error:
+        # Of several, this one keeps its connections until it has said what was wrong and ends: the others would else
+        # be heard first, and all they know is that it is gone.
+        if world.size == 1:
+            dist.destroy_process_group()
+        if isinstance(error, RuntimeError):
+            raise _said(error, world) or error from error
+        raise
+    dist.destroy_process_group()
 
 
 def _said(error: RuntimeError, world: World) -> ChejilError | None:
