@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
-from importlib import resources
+from collections.abc import Sequence
+from functools import partial
 
-import yaml
-
-from chejil.curation.reporting.layout import document, section, table, text
+from chejil.curation.reporting import layout
+from chejil.curation.reporting.layout import LANGUAGES, document, section, table, text
 from chejil.eval import comparison_view as view
 from chejil.eval.comparison import Comparison, ComparisonTable, Value
 
@@ -16,25 +14,7 @@ _STYLE = """.v { position: relative; display: block; height: .7rem; background: 
 .v i { position: absolute; top: 0; left: 0; } .v .p { background: var(--edge); }
 .v b { position: absolute; top: .3rem; height: .1rem; background: var(--ink); }
 """
-_LANGUAGES = (
-    '<fieldset class=choice aria-label="Language">'
-    "<label><input type=radio name=page id=en checked> English</label>"
-    "<label lang=ko><input type=radio name=page id=ko> 한국어</label></fieldset>"
-)
-
-
-@cache
-def _korean() -> Mapping[str, str]:
-    return yaml.safe_load((resources.files("chejil.eval") / "korean.yaml").read_text("utf-8"))
-
-
-def say(english: str) -> str:
-    """A phrase in both languages.
-
-    Raises:
-        KeyError: the phrase is not in korean.yaml.
-    """
-    return f'<span class="en">{english}</span><span class="ko" lang="ko">{_korean()[english]}</span>'
+say = partial(layout.say, phrases_of="chejil.eval")
 
 
 def page(found: Comparison) -> str:
@@ -46,7 +26,7 @@ def page(found: Comparison) -> str:
     body += section("differences", say("Differences on the same items"), _differences(found))
     body += section("answers", say("What is answered"), _answers(found))
     skip = f'<a class=skip href="#main">{say("Skip to the content")}</a>'
-    return document("Evaluation", body, _STYLE, f"<header>{skip}{_LANGUAGES}</header>\n")
+    return document("Evaluation", body, _STYLE, f"<header>{skip}{LANGUAGES}</header>\n")
 
 
 def _notes(notes: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chejil.cli import main
+from chejil.curation.reporting import layout
 from chejil.tokenizer.measuring import charts, page
 from chejil.tokenizer.measuring.scores import Score
 
@@ -108,7 +109,7 @@ def test_bad_input_says_how_to_mend_it(tokenizer, on, said, measured, capfd):
 def test_every_phrase_has_its_korean_and_is_said():
     """None is missing (`say` would stop), none is left over."""
     source = Path(page.__file__).read_text("utf-8").replace('"\n        "', "")
-    for english, said in page.korean().items():
+    for english, said in layout.korean("chejil.tokenizer.measuring").items():
         assert set(re.findall(r"{\w*}", english)) == set(re.findall(r"{\w*}", said))
         assert english in source
 

@@ -20,12 +20,7 @@ from chejil.training.planning.memory import layer_bytes_per_token  # noqa: E402
 SMALL = {"hidden": 64, "heads": 4, "ffn": 176, "vocab": 128, "context_tokens": 64}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def made(kind, layers=3, dtype=torch.float32, **fields):

@@ -24,12 +24,7 @@ from chejil.training.modelling.model_sizes import ModelSize  # noqa: E402
 TINY = {"layers": 2, "hidden": 64, "heads": 4, "ffn": 48, "vocab": 100, "context_tokens": 512}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def positions(*rows):

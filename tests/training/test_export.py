@@ -31,13 +31,7 @@ from chejil.training.modelling.new_tokens import new_pieces  # noqa: E402
 TEXT = "The council met. 시의회는 어제 회의를 열었다."  # "the city council held a meeting yesterday"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Models this small only wait for one another's threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture(scope="module")

@@ -19,13 +19,7 @@ from chejil.training.modelling.model_sizes import ModelSize  # noqa: E402
 B, T, D, V = 3, 10, 8, 50
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Models this small only wait for one another's threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def example(seed=0):

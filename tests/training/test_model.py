@@ -16,13 +16,7 @@ from chejil.training.modelling.model_sizes import ModelSize  # noqa: E402
 TINY = {"layers": 2, "hidden": 32, "heads": 4, "ffn": 48, "vocab": 100, "context_tokens": 64}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Models this small only wait for one another's threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def made(seed=1, **fields):

@@ -28,13 +28,7 @@ from chejil.training.modelling.new_tokens import new_pieces  # noqa: E402
 TINY = {"layers": 1, "hidden": 32, "heads": 2, "ffn": 48, "context_tokens": 256}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Models this small only wait for one another's threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def made(vocab, seed=1, **fields):

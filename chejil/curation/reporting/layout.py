@@ -71,20 +71,34 @@ def excerpt(value: str, limit: int, is_cut: bool = False) -> str:
     return html.escape(_INVISIBLE.sub("\ufffd", cut)) + ("…" if is_cut or len(plain) > len(cut) else "")
 
 
+LANGUAGES = (
+    '<fieldset class=choice aria-label="Language">'
+    "<label><input type=radio name=page id=en checked> English</label>"
+    "<label lang=ko><input type=radio name=page id=ko> 한국어</label></fieldset>"
+)
+"""The choice of one of the two."""
+
+
 @cache
-def korean() -> Mapping[str, str]:
-    """What the pages say in Korean, by what they say in English."""
-    file = resources.files("chejil.curation.reporting") / "korean.yaml"
-    return yaml.safe_load(file.read_text("utf-8"))
+def korean(phrases_of: str = "chejil.curation.reporting") -> Mapping[str, str]:
+    """What pages say in Korean, by what they say in English.
+
+    Args:
+        phrases_of: a package with a korean.yaml.
+    """
+    return yaml.safe_load((resources.files(phrases_of) / "korean.yaml").read_text("utf-8"))
 
 
-def say(english: str, **values: object) -> str:
+def say(english: str, phrases_of: str = "chejil.curation.reporting", **values: object) -> str:
     """A phrase in both languages; values are HTML.
+
+    Args:
+        phrases_of: see `korean`.
 
     Raises:
         KeyError: the phrase is not in korean.yaml.
     """
-    both = (english, korean()[english])
+    both = (english, korean(phrases_of)[english])
     first, second = (phrase.format(**values) if values else phrase for phrase in both)
     return f'<span class="en">{first}</span><span class="ko" lang="ko">{second}</span>'
 

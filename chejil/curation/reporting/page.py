@@ -13,19 +13,13 @@ from typing import Any
 from chejil.curation.manifest import Manifest
 from chejil.curation.reporting import findings, lineage, overview, thresholds, timing
 from chejil.curation.reporting.excerpts import folded
-from chejil.curation.reporting.layout import document, say
+from chejil.curation.reporting.layout import LANGUAGES, document, say
 from chejil.curation.reporting.samples import TEXT_CHARS, by_group
 
 MAX_BYTES = 4_900_000
 """5 MB, less the section on time."""
 
 _LIMITS = (TEXT_CHARS, 120, 40, 0)
-
-_LANGUAGES = (
-    '<fieldset class=choice aria-label="Language">'
-    "<label><input type=radio name=page id=en checked> English</label>"
-    "<label lang=ko><input type=radio name=page id=ko> 한국어</label></fieldset>"
-)
 
 _CONTENTS = (
     ("funnel", "Funnel"),
@@ -96,7 +90,7 @@ def _head(body: str) -> str:
     there = [(name, title) for name, title in _CONTENTS if f'<section id="{name}"' in body or name == "time"]
     links = "".join(f'<li><a href="#{name}">{say(title)}</a></li>' for name, title in there)
     skip = f'<a class=skip href="#main">{say("Skip to the content")}</a>'
-    return f"<header>{skip}{_LANGUAGES}\n<nav aria-label=Contents><ol>{links}</ol></nav></header>\n"
+    return f"<header>{skip}{LANGUAGES}\n<nav aria-label=Contents><ol>{links}</ol></nav></header>\n"
 
 
 def with_time(whole: str, run: Manifest, timings: Mapping[str, Any]) -> str:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
-from importlib import resources
+from functools import partial
 from typing import Any
 
-import yaml
-
 from chejil.curation.report import megabytes
-from chejil.curation.reporting.layout import code, details, document, section, table, text
+from chejil.curation.reporting import layout
+from chejil.curation.reporting.layout import LANGUAGES, code, details, document, section, table, text
 from chejil.tokenizer.measuring import charts, view
 from chejil.tokenizer.measuring.report_card import Group, ReportCard
 from chejil.tokenizer.measuring.scores import Score
@@ -23,27 +21,7 @@ DRAWN = (
     ("whole_share", "words kept whole"),
 )
 _STYLE = ".plots figure { display: block; } .key { border-bottom-style: solid; }\n"
-_LANGUAGES = (
-    '<fieldset class=choice aria-label="Language">'
-    "<label><input type=radio name=page id=en checked> English</label>"
-    "<label lang=ko><input type=radio name=page id=ko> 한국어</label></fieldset>"
-)
-
-
-@cache
-def korean() -> Mapping[str, str]:
-    """What the page says in Korean, by what it says in English."""
-    return yaml.safe_load((resources.files("chejil.tokenizer.measuring") / "korean.yaml").read_text("utf-8"))
-
-
-def say(english: str, **values: object) -> str:
-    """A phrase in both languages; values are HTML.
-
-    Raises:
-        KeyError: the phrase is not in korean.yaml.
-    """
-    first, second = (one.format(**values) if values else one for one in (english, korean()[english]))
-    return f'<span class="en">{first}</span><span class="ko" lang="ko">{second}</span>'
+say = partial(layout.say, phrases_of="chejil.tokenizer.measuring")
 
 
 def page(card: ReportCard) -> str:
@@ -53,7 +31,7 @@ def page(card: ReportCard) -> str:
          _numbers(card), _probes(card), _speed(card)]
     )  # fmt: skip
     skip = f'<a class=skip href="#main">{say("Skip to the content")}</a>'
-    return document("Tokenizers", body, _STYLE, f"<header>{skip}{_LANGUAGES}</header>\n")
+    return document("Tokenizers", body, _STYLE, f"<header>{skip}{LANGUAGES}</header>\n")
 
 
 def _head(card: ReportCard) -> str:
