@@ -65,10 +65,10 @@ def check(
     The exit code is 1 if there is no conversation or the audit refuses, 3 if files could not be read to their end.
     """
     from chejil import terminal
-    from chejil.training.tuning import conversation_view
-    from chejil.training.tuning.audit_findings import AuditSettings
-    from chejil.training.tuning.chat_encoding import ChatEncoder
-    from chejil.training.tuning.conversation_counts import count
+    from chejil.training.conversations import conversation_view
+    from chejil.training.conversations.audit_findings import AuditSettings
+    from chejil.training.conversations.chat_encoding import ChatEncoder
+    from chejil.training.conversations.conversation_counts import count
 
     if template is not None and tokenizer is None:
         raise ChejilError("--template is for --tokenizer", mend="name a tokenizer.json, or leave it out")

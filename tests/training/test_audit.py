@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from chejil.errors import ChejilError
-from chejil.training.tuning import conversation_view
-from chejil.training.tuning.audit import Auditor, audit, require_labels
-from chejil.training.tuning.audit_findings import AuditSettings
-from chejil.training.tuning.chat_encoding import ChatEncoder
-from chejil.training.tuning.conversation import Conversation, checked
+from chejil.training.conversations import conversation_view
+from chejil.training.conversations.audit import Auditor, audit, require_labels
+from chejil.training.conversations.audit_findings import AuditSettings
+from chejil.training.conversations.chat_encoding import ChatEncoder
+from chejil.training.conversations.conversation import Conversation, checked
 
 sys.path.insert(0, str(Path(__file__).parent))
 import chat_tokenizer

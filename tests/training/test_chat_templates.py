@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from chejil.errors import ChejilError
 from chejil.tokenizer.files.tokenizer_folder import named_templates
-from chejil.training.tuning.chat_encoding import ChatEncoder
-from chejil.training.tuning.conversation import checked
+from chejil.training.conversations.chat_encoding import ChatEncoder
+from chejil.training.conversations.conversation import checked
 
 sys.path.insert(0, str(Path(__file__).parent))
 import chat_tokenizer

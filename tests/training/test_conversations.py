@@ -17,11 +17,11 @@ from typer.testing import CliRunner
 
 from chejil import cli
 from chejil.errors import ChejilError
-from chejil.training.tuning import json_arrays
-from chejil.training.tuning.conversation import REASONS, NotOne, checked
-from chejil.training.tuning.conversation_counts import count, require_some
-from chejil.training.tuning.conversations import read
-from chejil.training.tuning.layouts import layouts
+from chejil.training.conversations import json_arrays
+from chejil.training.conversations.conversation import REASONS, NotOne, checked
+from chejil.training.conversations.conversation_counts import count, require_some
+from chejil.training.conversations.conversations import read
+from chejil.training.conversations.layouts import layouts
 
 Q, A = "하나 더하기 둘은?", "셋이다."  # what is one and two? it is three
 PLAIN = [("user", Q), ("assistant", A)]

@@ -1,1 +1,1 @@
-"""Fine-tuning on conversations: reading them, chat templates, tokens with the mask of what is learnt, the audit."""
+"""Fine-tuning on conversations with TRL: rows, the trainer, adapters and their merging."""

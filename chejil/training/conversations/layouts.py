@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from chejil.errors import ChejilError, did_you_mean
-from chejil.training.tuning.conversation import NotOne
+from chejil.training.conversations.conversation import NotOne
 
 Kind = Literal["turns", "tree", "messages_of_trees", "instances", "pair", "questions", "transcript"]
 
@@ -62,7 +62,9 @@ class Draft:
 
 @cache
 def _table() -> dict[str, Any]:
-    return yaml.safe_load((resources.files("chejil.training.tuning") / "layouts.yaml").read_text("utf-8"))
+    return yaml.safe_load(
+        (resources.files("chejil.training.conversations") / "layouts.yaml").read_text("utf-8")
+    )
 
 
 @cache

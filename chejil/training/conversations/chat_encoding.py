@@ -31,8 +31,8 @@ import numpy as np
 
 from chejil.errors import ChejilError
 from chejil.tokenizer.files import tokenizer_file, tokenizer_folder
-from chejil.training.tuning import tokenizer_template
-from chejil.training.tuning.conversation import BETWEEN, CLOSE, OPEN
+from chejil.training.conversations import tokenizer_template
+from chejil.training.conversations.conversation import BETWEEN, CLOSE, OPEN
 
 _CONTENT = re.compile(f"{OPEN}([^{OPEN}{CLOSE}]*){CLOSE}")
 _NAMED = re.compile(r"<\|[^|<>\s]+\|>")

@@ -8,9 +8,9 @@ from rich.console import RenderableType
 from rich.text import Text
 
 from chejil import terminal
-from chejil.training.tuning.audit_findings import Audit
-from chejil.training.tuning.conversation import REASONS
-from chejil.training.tuning.conversation_counts import MANY_ANSWERS, ConversationCounts, FileCounts
+from chejil.training.conversations.audit_findings import Audit
+from chejil.training.conversations.conversation import REASONS
+from chejil.training.conversations.conversation_counts import MANY_ANSWERS, ConversationCounts, FileCounts
 
 _VERDICTS = {"ok": "green", "note": "yellow", "refused": "bold red"}
 _EXCERPT_CHARS = 100

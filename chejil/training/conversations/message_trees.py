@@ -14,8 +14,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Literal
 
-from chejil.training.tuning.conversation import NotOne
-from chejil.training.tuning.layouts import Draft, role_of
+from chejil.training.conversations.conversation import NotOne
+from chejil.training.conversations.layouts import Draft, role_of
 
 Paths = Literal["best", "all"]
 _META = ("message_tree_id", "tree_state", "review_count", "labels", "emojis", "created_date")

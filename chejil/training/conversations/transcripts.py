@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from chejil.training.tuning.conversation import NotOne
-from chejil.training.tuning.layouts import Draft, role_of
+from chejil.training.conversations.conversation import NotOne
+from chejil.training.conversations.layouts import Draft, role_of
 
 START = re.compile(r"\s*<<\s*start conversation\s*>>\s*$", re.IGNORECASE)
 SPEAKER = re.compile(r"\s*<([^<>:]{1,20})>\s*:[ \t]?(.*)$", re.DOTALL)

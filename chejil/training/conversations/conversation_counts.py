@@ -16,13 +16,13 @@ import numpy as np
 
 from chejil.errors import ChejilError, SourceError
 from chejil.filters.engine import score
-from chejil.training.tuning import conversations, layouts
-from chejil.training.tuning.audit import Auditor
-from chejil.training.tuning.audit_findings import Audit, AuditSettings
-from chejil.training.tuning.chat_encoding import ChatEncoder
-from chejil.training.tuning.conversation import Conversation, Fault
-from chejil.training.tuning.conversations import Batch
-from chejil.training.tuning.message_trees import Paths
+from chejil.training.conversations import conversations, layouts
+from chejil.training.conversations.audit import Auditor
+from chejil.training.conversations.audit_findings import Audit, AuditSettings
+from chejil.training.conversations.chat_encoding import ChatEncoder
+from chejil.training.conversations.conversation import Conversation, Fault
+from chejil.training.conversations.conversations import Batch
+from chejil.training.conversations.message_trees import Paths
 
 FIRST_FAULTS = 3
 """Faults that are shown of each reason."""

@@ -25,9 +25,9 @@ from typing import Any
 import numpy as np
 
 from chejil.errors import ChejilError
-from chejil.training.tuning.audit_findings import Audit, AuditSettings, Finding
-from chejil.training.tuning.chat_encoding import ChatEncoder, Encoded
-from chejil.training.tuning.conversation import Conversation
+from chejil.training.conversations.audit_findings import Audit, AuditSettings, Finding
+from chejil.training.conversations.chat_encoding import ChatEncoder, Encoded
+from chejil.training.conversations.conversation import Conversation
 
 PREFIX_FIRST, PREFIX_EVERY = 200, 50
 SAMPLE_TOKENS = 400

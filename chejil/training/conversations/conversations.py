@@ -27,10 +27,10 @@ from chejil.curation.reading.documents import Flaw
 from chejil.curation.reading.input_files import InputFile
 from chejil.curation.reading.streams import RawFile, TornStream, chunks, lines, unreadable
 from chejil.errors import ChejilError
-from chejil.training.tuning import json_arrays, layouts, message_trees, transcripts
-from chejil.training.tuning.conversation import EXCERPT_CHARS, Conversation, Fault, NotOne, checked
-from chejil.training.tuning.layouts import Draft
-from chejil.training.tuning.message_trees import Paths
+from chejil.training.conversations import json_arrays, layouts, message_trees, transcripts
+from chejil.training.conversations.conversation import EXCERPT_CHARS, Conversation, Fault, NotOne, checked
+from chejil.training.conversations.layouts import Draft
+from chejil.training.conversations.message_trees import Paths
 
 _BATCH_RECORDS = 1024
 _PACKED = re.compile(r"(\.(gz|gzip|zst|zstd|bz2|xz))+$", re.IGNORECASE)

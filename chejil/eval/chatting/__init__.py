@@ -1,0 +1,1 @@
+"""Talking to models: whatever answers a conversation, chat in a terminal, several models side by side."""

@@ -1,0 +1,1 @@
+"""Tasks of lm-evaluation-harness: offline data, the two modes of KoBEST, running, results that are kept."""
