@@ -87,6 +87,20 @@ def shipped() -> list[File]:
     return sorted(folder.glob("*.yaml"))
 
 
+def place_of(name: str, prefix: str) -> str:
+    """Where a config stands: itself a file or URL, or the bare name of one that ships and begins with the prefix.
+
+    Raises:
+        ChejilError: none ships by that name.
+    """
+    if File(name).is_file() or not re.fullmatch(r"[\w-]+", name):
+        return name
+    known = {path.stem: str(path) for path in shipped() if path.stem.startswith(prefix)}
+    if name not in known:
+        raise ChejilError(f"no config '{name}'", mend=f"give a file, or one of: {', '.join(sorted(known))}")
+    return known[name]
+
+
 def form(
     model: type[Model], marked: MarkedYaml, kinds: Kinds | None = None, whole: str = "the settings"
 ) -> tuple[Model | None, list[ChejilError]]:

@@ -7,9 +7,7 @@ same file trains the same model on 8 GPUs and on 256: a step is `batch_tokens` w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
@@ -300,8 +298,4 @@ def load(name: str, settings: Sequence[str] = ()) -> PretrainConfig:
         RecipeError: everything that is wrong, with line and column.
         ChejilError: it cannot be read.
     """
-    shipped = {path.stem: str(path) for path in settings_file.shipped() if path.stem.startswith("pretrain-")}
-    bare = not Path(name).is_file() and re.fullmatch(r"[\w-]+", name)
-    if bare and name not in shipped:
-        raise ChejilError(f"no config '{name}'", mend=f"give a file, or one of: {', '.join(sorted(shipped))}")
-    return settings_file.load(PretrainConfig, shipped[name] if bare else name, settings)
+    return settings_file.load(PretrainConfig, settings_file.place_of(name, "pretrain-"), settings)
