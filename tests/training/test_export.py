@@ -395,8 +395,8 @@ def test_damaged_metrics_are_no_hindrance(training, tmp_path):
 
 
 def test_what_a_killed_export_left_is_swept(training, tmp_path):
-    (tmp_path / ".out.chejil-export/sub").mkdir(parents=True)
-    (tmp_path / ".out.chejil-export/model.safetensors").write_bytes(b"half")
+    (tmp_path / ".out.chejil-part/sub").mkdir(parents=True)
+    (tmp_path / ".out.chejil-part/model.safetensors").write_bytes(b"half")
 
     exporting.export(str(training[0]), str(tmp_path / "out"))
 
@@ -407,11 +407,11 @@ def test_what_a_killed_export_left_is_swept(training, tmp_path):
 def test_a_second_call_waits_its_turn(training, tmp_path):
     import fcntl
 
-    (tmp_path / ".out.chejil-export").mkdir()
-    held = os.open(tmp_path / ".out.chejil-export", os.O_RDONLY)
+    (tmp_path / ".out.chejil-part").mkdir()
+    held = os.open(tmp_path / ".out.chejil-part", os.O_RDONLY)
     fcntl.flock(held, fcntl.LOCK_EX)
     try:
-        with pytest.raises(ChejilError, match="another call exports"):
+        with pytest.raises(ChejilError, match="another call writes"):
             exporting.export(str(training[0]), str(tmp_path / "out"))
     finally:
         os.close(held)

@@ -6,17 +6,11 @@ made again and takes its place (another --dtype, a licence): `lineage.json` says
 
 from __future__ import annotations
 
-import fcntl
-import os
-import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
-
-from safetensors import SafetensorError
 
 from chejil import __version__
 from chejil.curation import shards
@@ -28,6 +22,7 @@ from chejil.training.exporting import (
     model_card,
     seen_mixture,
     trained_checkpoint,
+    whole_folder,
 )
 from chejil.training.exporting.hugging_face_weights import Dtype
 from chejil.training.exporting.model_card import Card
@@ -84,7 +79,7 @@ def export(
     told = lineage.of(trained, files.hash, runs)
     folder = Path(out).expanduser().absolute()
     _refuse_other(folder, out, told)
-    with _in_one_piece(folder, out) as part:
+    with whole_folder.in_one_piece(folder, out) as part:
         hugging_face_weights.write(part, trained, files, dtype)
         for name, content in files.files.items():
             shards.write_bytes(str(part), name, content)
@@ -174,62 +169,3 @@ def _refuse_other(folder: Path, out: str, told: dict[str, Any]) -> None:
     if then["hash"] != told["checkpoint"]["hash"]:
         what = f"the folder holds the export of another checkpoint: {then['training']}, step {then['step']:,}"
         raise ChejilError(what, where=out, mend=OTHER)
-
-
-@contextmanager
-def _in_one_piece(folder: Path, out: str) -> Iterator[Path]:
-    """A folder to write to, which takes the name of the other when the block has ended without an error."""
-    part = folder.with_name(f".{folder.name}.chejil-export")
-    part.mkdir(parents=True, exist_ok=True)
-    with _held(part, out):
-        for left in part.iterdir():  # by a killed call
-            shutil.rmtree(left) if left.is_dir() else left.unlink()
-        try:
-            yield part
-            _synced(part)
-        except (SafetensorError, OSError) as error:
-            shutil.rmtree(part, ignore_errors=True)
-            if (
-                isinstance(error, OSError) and error.filename is not None
-            ):  # it says which file, and what is wrong
-                raise
-            mend = "free some space, or choose another --out; nothing is left of this export"
-            raise ChejilError(f"cannot be written: {error}", where=out, mend=mend) from error
-        except BaseException:
-            shutil.rmtree(part, ignore_errors=True)
-            raise
-        _rename(part, folder)
-
-
-@contextmanager
-def _held(part: Path, out: str) -> Iterator[None]:
-    """Locked by the system as long as this process lives."""
-    handle = os.open(part, os.O_RDONLY)
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield
-    except BlockingIOError:
-        mend = "wait for it, or choose another --out"
-        raise ChejilError("another call exports to this folder", where=out, mend=mend) from None
-    finally:
-        os.close(handle)
-
-
-def _synced(part: Path) -> None:
-    for path in (*part.iterdir(), part):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-
-
-def _rename(part: Path, folder: Path) -> None:
-    if not folder.exists():
-        part.rename(folder)
-        return
-    before = folder.with_name(f".{folder.name}.chejil-replaced")
-    shutil.rmtree(before, ignore_errors=True)
-    folder.rename(before)
-    part.rename(folder)
-    shutil.rmtree(before)
