@@ -12,18 +12,38 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol
 
 import torch
 import torch.distributed as dist
 
 from chejil.errors import ChejilError
-from chejil.training.config import PretrainConfig
 
 TIMEOUT = timedelta(minutes=30)
 """After which processes that wait for another give up: longer than the longest evaluation or index of rows."""
 
 LOST = ("gloo", "Gloo", "NCCL", "Connection closed", "Connection reset")
 """In torch's errors, where another process is gone."""
+
+
+class Config(Protocol):
+    """What a training's config says of processes and devices."""
+
+    @property
+    def device(self) -> str:
+        """auto, cpu or cuda."""
+
+    @property
+    def micro_batch_rows(self) -> int:
+        """Rows that a process takes at once."""
+
+    @property
+    def batch_rows(self) -> int:
+        """Rows of a step, over all processes."""
+
+    @property
+    def deterministic(self) -> bool:
+        """The same bits in every run."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +91,7 @@ class World:
 
 
 @contextmanager
-def joined(config: PretrainConfig) -> Iterator[World]:
+def joined(config: Config) -> Iterator[World]:
     """This process's place among those that torchrun started; alone without it.
 
     Raises:
@@ -107,7 +127,7 @@ def _said(error: RuntimeError, world: World) -> ChejilError | None:
     return ChejilError(f"rank {world.rank}: another process has ended or does not answer: {first}", mend=mend)
 
 
-def _placed(config: PretrainConfig) -> World:
+def _placed(config: Config) -> World:
     rank, size = _number("RANK", 0), _number("WORLD_SIZE", 1)
     local_rank, local_size = _number("LOCAL_RANK", 0), _number("LOCAL_WORLD_SIZE", 1)
     return World(rank, size, local_rank, local_size, _device(config, local_rank))
@@ -117,7 +137,7 @@ def _number(name: str, alone: int) -> int:
     return int(os.environ.get(name, alone))
 
 
-def _device(config: PretrainConfig, local_rank: int) -> torch.device:
+def _device(config: Config, local_rank: int) -> torch.device:
     there = torch.cuda.device_count() if torch.cuda.is_available() else 0
     if config.device == "cpu" or (config.device == "auto" and not there):
         return torch.device("cpu")
@@ -130,19 +150,17 @@ def _device(config: PretrainConfig, local_rank: int) -> torch.device:
     return torch.device("cuda", local_rank)
 
 
-def _refuse_uneven(config: PretrainConfig, world: World) -> None:
+def _refuse_uneven(config: Config, world: World) -> None:
     rows = world.size * config.micro_batch_rows
     if config.batch_rows % rows:
         what = (
             f"a batch of {config.batch_rows} rows cannot be divided among {world.size} processes of "
             f"{config.micro_batch_rows} rows at once"
         )
-        raise ChejilError(
-            what, mend=f"make micro_batch_rows smaller, or batch_tokens a multiple of {rows} rows"
-        )
+        raise ChejilError(what, mend=f"make micro_batch_rows smaller, or the batch a multiple of {rows} rows")
 
 
-def _prepare(config: PretrainConfig, world: World) -> None:
+def _prepare(config: Config, world: World) -> None:
     """What has to be said before the first kernel."""
     if world.device.type == "cuda":
         torch.cuda.set_device(world.device)

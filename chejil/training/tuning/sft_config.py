@@ -121,6 +121,9 @@ class SftConfig(Section):
     checkpoints: SftCheckpoints = Field(default_factory=SftCheckpoints, description="Measured, saved, kept.")
     logging: Logging = Field(default_factory=Logging, description="Metrics.")
     seed: int = Field(1, ge=0, lt=2**32, description="Of the order of rows, of adapters and dropout.")
+    deterministic: bool = Field(
+        False, description="The same bits in every run on the same ranks, where the device can; slower."
+    )
 
     @model_validator(mode="after")
     def _even(self) -> SftConfig:

@@ -1,0 +1,94 @@
+"""TRL's SFTTrainer as it is used here: rows come ready, their order is ours, losses are exact, checkpoints are whole.
+
+What differs from the trainer as it stands, and why:
+
+- Rows are encoded, masked and packed before (sft_data.py, sft_rows.py): its own preparation looks for special tokens in
+  what people wrote, and its packing cuts conversations that are too long.
+- Rows are read in order: the order of all epochs is in the data set, so a resumed training skips a number of rows.
+- The held-out loss is a sum over tokens divided once. `Trainer.evaluate` takes the mean of batch means, in which a
+  conversation of one answer counts as much as a long one.
+- A checkpoint is one when `complete.json` is written behind everything else (sft_checkpoints.py).
+- FSDP2 through accelerate on CPUs too: accelerate takes it for accelerators only, though torch's runs on gloo.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from accelerate.utils import DistributedType
+from torch.distributed.fsdp import FSDPModule
+from torch.utils.data import SequentialSampler
+from trl import SFTTrainer
+
+from chejil.training.tuning import sft_checkpoints
+from chejil.training.tuning.held_out_loss import HeldOutRows
+from chejil.training.tuning.sft_journal import SftJournal
+
+
+class ConversationTrainer(SFTTrainer):
+    """A trainer of rows.
+
+    Args:
+        rows: what is measured; None: nothing.
+        journal: is told of steps, measurements and checkpoints.
+        told: what a checkpoint says of itself.
+    """
+
+    def __init__(
+        self, *, rows: HeldOutRows | None, journal: SftJournal, told: dict[str, Any], **given: Any
+    ) -> None:
+        self.rows, self.journal, self.told = rows, journal, told
+        super().__init__(
+            **given, eval_dataset=given["train_dataset"].select(range(1)) if rows else None
+        )  # it is never read: `evaluate` measures rows
+        self.remove_callback(transformers.PrinterCallback)
+        self.add_callback(journal)
+        journal.world = self.accelerator
+
+    def create_accelerator_and_postprocess(self) -> None:
+        """As it is, and FSDP among processes on CPUs."""
+        super().create_accelerator_and_postprocess()
+        state = self.accelerator.state
+        if self.args.fsdp and state.distributed_type == DistributedType.MULTI_CPU:
+            from accelerate import FullyShardedDataParallelPlugin
+
+            state._shared_state["distributed_type"] = DistributedType.FSDP
+            state._shared_state["fsdp_plugin"] = FullyShardedDataParallelPlugin(**self.args.fsdp_plugin_args)
+            self.is_fsdp_enabled = True
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+        return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
+
+    def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
+        """Measure held-out conversations; `eval_loss` is in nats a learnt token."""
+        assert self.rows is not None
+        was_training = self.model.training
+        self.model.eval()
+        with torch.no_grad(), self.compute_loss_context_manager(), self.journal.aside() as took:
+            found = self.rows.measure(self.model, self.data_collator, self.accelerator)
+        for module in self.model.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()  # no backward pass follows that would: `parameters()` would be the whole ones
+        self.model.train(was_training)
+        loss = self.journal.evaluated(self.state.global_step, found, took())
+        measured = {f"{metric_key_prefix}_loss": loss}
+        self.log(measured)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, measured)
+        return measured
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        with self.journal.aside() as took:
+            super()._save_checkpoint(model, trial)
+            self.accelerator.wait_for_everyone()
+            if self.is_world_process_zero():
+                folder = sft_checkpoints.folder_of(Path(self.args.output_dir), self.state.global_step)
+                sft_checkpoints.complete(folder, {**self.told, "step": self.state.global_step})
+        self.journal.saved(self.state.global_step, took())
+
+    def whole_weights(self) -> dict[str, torch.Tensor]:
+        """All weights on the CPU; empty in all processes but the first, where they are sharded."""
+        found: dict[str, torch.Tensor] = self.accelerator.get_state_dict(self.model)
+        return {name: value.detach().cpu() for name, value in found.items()}
