@@ -20,6 +20,7 @@ from chejil.commands import (
     export,
     inspect,
     judge,
+    merge_lora,
     near,
     plan,
     pretrain,
@@ -237,6 +238,7 @@ app.command()(whatif.whatif)
 app.command()(encode.encode)
 app.command()(explore.explore)
 app.command()(export.export)
+app.command()(merge_lora.merge_lora)
 app.command()(plan.plan)
 app.command()(pretrain.pretrain)
 app.add_typer(eval.app, name="eval")

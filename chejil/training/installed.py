@@ -30,6 +30,15 @@ def require_sft() -> None:
     _require(SFT, "sft")
 
 
+def require_lora() -> None:
+    """Refuse to merge an adapter without them; the trainer is not needed for it.
+
+    Raises:
+        ChejilError: one is not installed.
+    """
+    _require((*TRAIN, "peft"), "sft")
+
+
 def _require(names: Sequence[str], extra: str) -> None:
     missing = [name for name in names if find_spec(name) is None]
     if missing:

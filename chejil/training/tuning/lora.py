@@ -254,7 +254,7 @@ def _config(model: Any, settings: LoraSettings, names: list[str], rows: list[int
     return peft.LoraConfig(
         task_type="CAUSAL_LM",
         r=settings.rank,
-        lora_alpha=settings.alpha,  # type: ignore[arg-type]
+        lora_alpha=_whole(settings.alpha),  # type: ignore[arg-type]
         lora_dropout=settings.dropout,
         use_rslora=settings.rank_stabilised,
         target_modules=_short(model, names),
@@ -264,6 +264,11 @@ def _config(model: Any, settings: LoraSettings, names: list[str], rows: list[int
         modules_to_save=saved or None,
         ensure_weight_tying=bool(tied and set(saved) & {*ends, *map(_last, ends)}),
     )
+
+
+def _whole(value: float) -> float:
+    """Other tools read `lora_alpha` as a whole number."""
+    return int(value) if value.is_integer() else value
 
 
 def _saved(model: Any, wanted: list[str]) -> list[str]:
