@@ -25,6 +25,7 @@ from chejil.commands import (
     plan,
     pretrain,
     quality,
+    sft,
     sft_data,
     stats,
     tokenizer,
@@ -241,6 +242,7 @@ app.command()(export.export)
 app.command()(merge_lora.merge_lora)
 app.command()(plan.plan)
 app.command()(pretrain.pretrain)
+app.command()(sft.sft)
 app.add_typer(eval.app, name="eval")
 app.add_typer(judge.app, name="judge")
 app.add_typer(quality.app, name="quality")

@@ -36,6 +36,11 @@ class TokenBytes:
         self.num_bytes = _table(file)
 
 
+def of_file(path: str) -> np.ndarray:
+    """(num_ids) int32: bytes of each token of a tokenizer.json, or of the one in a folder."""
+    return _table(byte_level.read(path))
+
+
 def _table(file: TokenizerFile) -> np.ndarray:
     """(num_ids) int32."""
     found = np.zeros(file.num_ids, np.int32)

@@ -59,7 +59,13 @@ class Adapter:
         return self.told["base"]["weights"] if self.told else None
 
 
-def write(model: Any, folder: str, base: str, told: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def write(
+    model: Any,
+    folder: str,
+    base: str,
+    told: Mapping[str, Any] | None = None,
+    weights: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     """Write an adapter: a new folder, or in the place of an adapter; it appears whole or not at all.
 
     Equal weights give equal bytes: PEFT writes the names of layers in the order of a set.
@@ -68,6 +74,7 @@ def write(model: Any, folder: str, base: str, told: Mapping[str, Any] | None = N
         model: a peft.PeftModel.
         base: the folder of its base, as it was before the training.
         told: what else to keep, e.g. the training's name and step; JSON.
+        weights: whole, by their names in the model, where the model's own are sharded.
 
     Returns:
         What chejil-adapter.json says.
@@ -85,7 +92,9 @@ def write(model: Any, folder: str, base: str, told: Mapping[str, Any] | None = N
         "told": dict(told or {}),
     }
     with whole_folder.in_one_piece(place, folder) as part, lora.quiet():
-        model.save_pretrained(str(part), save_embedding_layers=False)
+        model.save_pretrained(
+            str(part), save_embedding_layers=False, state_dict=None if weights is None else dict(weights)
+        )
         config = orjson.loads((part / CONFIG).read_bytes())
         config["base_model_name_or_path"] = base
         for name in ("target_modules", "modules_to_save"):

@@ -28,6 +28,9 @@ _MAX_HEADER_BYTES = 100 << 20
 """What the format allows; more is no header."""
 
 DTYPES = {"F32": "fp32", "BF16": "bf16", "F16": "fp16"}
+TORCH = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
+"""What torch calls them."""
+
 CONVERT = (
     "AutoModelForCausalLM.from_pretrained(FOLDER).save_pretrained(NEW) of transformers writes safetensors"
 )

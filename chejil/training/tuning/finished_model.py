@@ -19,6 +19,7 @@ from chejil.curation import shards
 from chejil.training.conversations.chat_encoding import ChatEncoder
 from chejil.training.exporting import whole_folder
 from chejil.training.tuning import adapter_folder
+from chejil.training.tuning.base_model import TORCH, BaseModel
 
 MODEL, ADAPTER, LINEAGE, CARD = "model", "adapter", "lineage.json", "README.md"
 FORMAT = "chejil fine-tuning 1"
@@ -48,7 +49,7 @@ def lineage(told: Mapping[str, Any], base: str) -> dict[str, Any]:
 
 
 def write_model(
-    folder: Path, model: Any, weights: Mapping[str, torch.Tensor], base: str, encoder: ChatEncoder,
+    folder: Path, model: Any, weights: Mapping[str, torch.Tensor], base: BaseModel, encoder: ChatEncoder,
     ends: Sequence[int], told: Mapping[str, Any],
 ) -> None:  # fmt: skip
     """Write all weights.
@@ -57,7 +58,7 @@ def write_model(
         weights: whole, on the CPU.
         ends: ids of the tokens that end answers.
     """
-    dtype = stored_dtype(model.config)
+    dtype = getattr(torch, TORCH[base.dtype])
     model.generation_config.eos_token_id = stops(ends, model.generation_config.eos_token_id)
     with whole_folder.in_one_piece(folder.absolute(), str(folder)) as part:
         cast = {
@@ -65,25 +66,20 @@ def write_model(
         }
         model.config.dtype = dtype
         model.save_pretrained(str(part), state_dict=cast)
-        for name, content in tokenizer_files(base, encoder):
+        for name, content in tokenizer_files(str(base.folder), encoder):
             shards.write_bytes(str(part), name, content)
-        shards.write_json(str(part), LINEAGE, lineage(told, base))
-        shards.write_bytes(str(part), CARD, "\n".join(_card(told, base, encoder)).encode())
+        shards.write_json(str(part), LINEAGE, lineage(told, str(base.folder)))
+        shards.write_bytes(str(part), CARD, "\n".join(_card(told, str(base.folder), encoder)).encode())
 
 
 def write_adapter(
-    folder: Path, model: Any, base: str, encoder: ChatEncoder, told: Mapping[str, Any]
-) -> None:
+    folder: Path, model: Any, weights: Mapping[str, torch.Tensor], base: str, encoder: ChatEncoder,
+    told: Mapping[str, Any],
+) -> None:  # fmt: skip
     """Write an adapter, and the tokenizer with the template that it was trained with."""
-    adapter_folder.write(model, str(folder), base, lineage(told, base))
+    adapter_folder.write(model, str(folder), base, lineage(told, base), weights)
     for name, content in tokenizer_files(base, encoder):
         shards.write_bytes(str(folder), name, content)
-
-
-def stored_dtype(config: Any) -> torch.dtype:
-    """What the base's weights are on disk."""
-    found = getattr(config, "stored_dtype", None) or getattr(config, "dtype", None) or torch.float32
-    return getattr(torch, found) if isinstance(found, str) else found
 
 
 def stops(ends: Sequence[int], before: int | Sequence[int] | None) -> list[int]:

@@ -24,11 +24,10 @@ from chejil.errors import ChejilError
 from chejil.training.exporting import whole_folder
 from chejil.training.tuning import adapter_folder, base_model, logit_differences, lora, merged_files
 from chejil.training.tuning.adapter_folder import Adapter
-from chejil.training.tuning.base_model import BaseModel
+from chejil.training.tuning.base_model import TORCH, BaseModel
 from chejil.training.tuning.logit_differences import Difference, difference, logits
 
 Dtype = Literal["fp32", "bf16", "fp16"]
-TORCH = {"fp32": "float32", "bf16": "bfloat16", "fp16": "float16"}
 MAX_SHARD = "5GB"
 
 

@@ -28,8 +28,9 @@ import yaml
 from chejil.curation import shards
 from chejil.errors import ChejilError
 from chejil.tokenizer import held_folder
+from chejil.tokenizer.files import byte_level
 from chejil.training.data import token_bytes
-from chejil.training.loop import stopping
+from chejil.training.loop import stopping, throughput
 from chejil.training.loop.live_view import View
 from chejil.training.loop.parallel import World, joined
 from chejil.training.tuning import base_model, finished_model, lora, row_isolation, sft_checkpoints, sft_data, sft_rows
@@ -94,14 +95,21 @@ class _Training:
             )
             with journal:
                 trainer = self._trainer(journal, begin)
-                journal.start(name=self.config.name, world=self.world.size, num_parameters=_weights(trainer.model))
+                journal.start(
+                    name=self.config.name,
+                    world=self.world.size,
+                    num_parameters=_weights(trainer.model),
+                    device=throughput.driver_name(self.world.device),
+                    num_devices=self.world.size,
+                )
                 trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
                 step = trainer.state.global_step
                 is_done = step == self.rows.num_steps
                 if is_done:
                     self._finish(trainer, journal)
                 journal.end(step)
-        return self._result(begin, step, None if is_done else asked.name)
+                held_out = journal.before_and_best(trainer.best_step) if is_done else None
+        return self._result(begin, step, None if is_done else asked.name, held_out)
 
     def _write_folder(self, checkpoints: Path) -> None:
         with self.world.main_first():
@@ -127,7 +135,7 @@ class _Training:
             model=model,
             args=args,
             train_dataset=self.rows.dataset(),
-            processing_class=_tokenizer(self.config.model),
+            processing_class=transformers.AutoTokenizer.from_pretrained(self.config.model),
         )
 
     def _model(self) -> Any:
@@ -135,14 +143,13 @@ class _Training:
         model = transformers.AutoModelForCausalLM.from_pretrained(
             self.config.model, dtype=torch.float32, attn_implementation=kind
         )
-        model.config.stored_dtype = None
         context = getattr(model.config, "max_position_embeddings", None)
         if context and self.config.context_tokens > context:
             mend = f"context_tokens: {context}"
             raise ChejilError(
                 f"context_tokens {self.config.context_tokens:,}: the model has {context:,}", mend=mend
             )
-        num_ids = self.data.encoder.num_ids
+        num_ids = byte_level.read(self.config.model).num_ids
         if num_ids > model.get_input_embeddings().weight.shape[0]:
             raise ChejilError("the tokenizer has more ids than the model rows", where=self.config.model)
         if self.config.packing == "packed" and kind in ("sdpa", "eager"):
@@ -157,4 +164,97 @@ class _Training:
         return HeldOutRows(self.data.held_out, self.data.names, table, batch)
 
     def _finish(self, trainer: ConversationTrainer, journal: SftJournal) -> None:
-        ...
+        """Write the weights of the best held-out loss, which the trainer has loaded."""
+        told = {
+            "name": self.config.name,
+            "about": self.config.about,
+            "step": trainer.best_step,
+            "config": self.config.model_dump(mode="json"),
+            "rows": self.told["rows"],
+            "base": self.told["base"],
+            "conversations": self.data.counts(),
+            "held_out": journal.before_and_best(trainer.best_step),
+        }
+        weights = trainer.whole_weights()
+        if not self.world.is_main:
+            return
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        place, encoder = self.folder / self.leaves, self.data.encoder
+        if self.config.lora is None:
+            finished_model.write_model(place, model, weights, self.base, encoder, self.data.ends, told)
+        else:
+            finished_model.write_adapter(place, model, weights, self.config.model, encoder, told)
+
+    @property
+    def leaves(self) -> str:
+        """What it writes in the end."""
+        return finished_model.MODEL if self.config.lora is None else finished_model.ADAPTER
+
+    def _result(
+        self, begin: int, step: int, stopped_by: str | None, held_out: dict[str, Any] | None
+    ) -> dict[str, Any] | None:
+        if not self.world.is_main:
+            return None
+        return {
+            "name": self.config.name,
+            "folder": str(self.folder),
+            self.leaves: None if stopped_by else str(self.folder / self.leaves),
+            "from_step": begin,
+            "step": step,
+            "num_steps": self.rows.num_steps,
+            "stopped_by": stopped_by,
+            "rows": self.rows.num,
+            "conversations": self.data.counts(),
+            "held_out": held_out,
+        }
+
+
+def _tokens_until(rows: Rows) -> np.ndarray:
+    """(num_steps + 1) int64: tokens read before each step."""
+    lengths = np.diff(rows.table["input_ids"].combine_chunks().offsets.to_numpy())
+    per_step = lengths[rows.order].reshape(rows.num_steps, rows.batch_rows).sum(axis=1)
+    return np.concatenate([[0], np.cumsum(per_step)])
+
+
+def _weights(model: Any) -> int:
+    return sum(one.numel() for one in model.parameters())
+
+
+def written(config: SftConfig) -> str:
+    """The config with every default, as YAML."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
+
+
+@contextmanager
+def _held(folder: Path, world: World) -> Iterator[None]:
+    """Hold the folder in the first process."""
+    if not world.is_main:
+        yield
+        return
+    with held_folder.held(str(folder), lambda _: None, _foreign):
+        yield
+
+
+def _foreign(names: set[str]) -> str | None:
+    other = held_folder.but(names, NAMES)
+    ours = not names or {CONFIG, AUDIT} <= names
+    if other or not ours:
+        return f"this holds something else than a fine-tuning: {', '.join((other or sorted(names))[:3])}"
+    return None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """The libraries' own notes: what matters of them is said by the audit and the journal."""
+    names = ("transformers", "trl", "accelerate")
+    before = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    transformers.utils.logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)
+            yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)

@@ -41,7 +41,7 @@ def complete(folder: Path, told: Mapping[str, Any]) -> None:
         finally:
             os.close(handle)
     sizes = {str(path.relative_to(folder)): path.stat().st_size for path in _files(folder)}
-    shards.write_json(str(folder / COMPLETE), {**told, "files": sizes})
+    shards.write_json(str(folder), COMPLETE, {**told, "files": sizes})
 
 
 def last(folder: Path, told: Mapping[str, Any]) -> tuple[Path, int] | None:

@@ -92,6 +92,17 @@ class SftData:
         """How many were left out, by reason."""
         return Counter(fault.reason for fault in self.faults)
 
+    @property
+    def ends(self) -> list[int]:
+        """Ids of the special tokens that end answers, the most frequent first."""
+        tokens = self.train
+        last = tokens.learnt.copy()
+        last[:-1] &= ~tokens.learnt[1:]
+        last[tokens.first[1:] - 1] |= tokens.learnt[tokens.first[1:] - 1]
+        ids, counts = np.unique(tokens.ids[last], return_counts=True)
+        special = set(self.encoder.special.values())
+        return [int(ids[at]) for at in np.argsort(-counts, kind="stable") if int(ids[at]) in special]
+
     def counts(self) -> dict[str, Any]:
         """For JSON."""
         return {

@@ -45,7 +45,6 @@ class SftJournal(transformers.TrainerCallback):
         self.folder, self.view, self.tokens_until, self.asked = folder, view, tokens_until, asked
         self.begin, self.num_steps, self.is_main = begin, len(tokens_until) - 1, is_main
         self.world: Any = None
-        self.last: dict[str, Any] | None = None
         if begin and is_main and (folder / metrics.FILE).exists():
             with suppress(ChejilError):  # a damaged line is cut off below; the picture can do without
                 view.recall(metrics.read(folder))
@@ -104,9 +103,18 @@ class SftJournal(transformers.TrainerCallback):
         groups = {"sources": found, "languages": by_language(found)}
         parts = {kind: {name: one.as_dict() for name, one in group.items()} for kind, group in groups.items()}
         whole = total(found)
-        self.last = {**whole.as_dict(), **parts}
-        self._write("evaluation", step, **self.last, seconds=seconds)
+        self._write("evaluation", step, **whole.as_dict(), **parts, seconds=seconds)
         return float(whole.loss or 0.0)
+
+    def before_and_best(self, step: int) -> dict[str, Any] | None:
+        """The measurements of the base and of a step: loss, sources, languages; None if nothing is held out."""
+        found = {one["step"]: one for one in metrics.read(self.folder, "evaluation")} if self.is_main else {}
+        if step not in found:
+            return None
+        kept = ("loss", "bits_per_byte", "num_tokens", "sources", "languages")
+        before = found.get(0, {})
+        return {"step": step, "before": before.get("loss"), **{key: found[step].get(key) for key in kept},
+                "languages_before": before.get("languages")}  # fmt: skip
 
     def saved(self, step: int, seconds: float) -> None:
         """A `checkpoint` record."""

@@ -88,6 +88,12 @@ class ConversationTrainer(SFTTrainer):
                 sft_checkpoints.complete(folder, {**self.told, "step": self.state.global_step})
         self.journal.saved(self.state.global_step, took())
 
+    @property
+    def best_step(self) -> int:
+        """Of the weights that are loaded when the training is done."""
+        best = self.state.best_global_step
+        return best if best and self.state.best_model_checkpoint else self.state.global_step
+
     def whole_weights(self) -> dict[str, torch.Tensor]:
         """All weights on the CPU; empty in all processes but the first, where they are sharded."""
         found: dict[str, torch.Tensor] = self.accelerator.get_state_dict(self.model)
