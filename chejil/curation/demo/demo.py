@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from chejil.curation import check, edits, run, shards
-from chejil.curation.demo import open_corpora
+from chejil.curation.demo import open_corpora, sample_conversations
 from chejil.curation.demo.planted_truth import Truth, score
 from chejil.curation.demo.sample_corpus import write_sample_corpus
 from chejil.curation.manifest import Manifest
@@ -34,6 +34,7 @@ def sample(data: Path, root: str | None, workers: int, progress: Progress) -> De
     """Write the sample corpus to `data`, run recipes/demo.yaml on it, and count what was caught."""
     progress.start("sample corpus", 1, 0)
     truth = write_sample_corpus(data)
+    sample_conversations.write(data)
     progress.advance("sample corpus", str(data))
     progress.finish("sample corpus")
     recipe = check.load("demo", [f"data={data}"])
