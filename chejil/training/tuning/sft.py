@@ -176,8 +176,13 @@ class _Training:
             "held_out": journal.before_and_best(trainer.best_step),
         }
         weights = trainer.whole_weights()
-        if not self.world.is_main:
-            return
+        if self.world.is_main:
+            self._write(trainer, weights, told)
+        self.world.barrier()  # who leaves earlier takes the connections along
+
+    def _write(
+        self, trainer: ConversationTrainer, weights: dict[str, torch.Tensor], told: dict[str, Any]
+    ) -> None:
         model = trainer.accelerator.unwrap_model(trainer.model)
         place, encoder = self.folder / self.leaves, self.data.encoder
         if self.config.lora is None:
