@@ -224,15 +224,15 @@ def _round(model: Any, dtype: Dtype) -> None:
 
 def _save(model: Any, part: Path, adapter: Adapter, base: BaseModel, dtype: Dtype) -> None:
     import torch
-    from transformers import GenerationConfig
+    from transformers import AutoConfig, GenerationConfig
     from transformers.utils import logging
 
     wanted = getattr(torch, TORCH[dtype])
     for one in model.parameters():
         one.data = one.data.to(wanted)
     model.config.dtype = wanted
-    if "rescale_every" in base.config:  # see lora.steady
-        model.config.rescale_every = base.config["rescale_every"]
+    if base.kind == "rwkv":  # see lora.steady
+        model.config.rescale_every = AutoConfig.from_pretrained(base.folder).rescale_every
     if merged_files.generation_of(adapter, base) is not None:  # copied as it stands, valid or not
         model.generation_config = GenerationConfig()
     bars = logging.is_progress_bar_enabled()
