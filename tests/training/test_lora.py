@@ -84,6 +84,7 @@ def test_every_layer_of_the_blocks_and_never_the_head(name):
     made = adapted(model, LoraSettings(rank=4))
 
     assert set(made.targets) == set(LAYERS[name].split())
+    assert not made.head_trains
     trained = [key for key, one in made.model.named_parameters() if one.requires_grad]
     assert trained
     assert all(".lora_A." in key or ".lora_B." in key for key in trained)
@@ -201,6 +202,7 @@ def test_rows_of_new_tokens_train_and_no_others(name, ends):
 
     made = adapted(model, LoraSettings(rank=2, token_rows=["<|im_start|>", 9]), {"<|im_start|>": 7})
 
+    assert made.head_trains
     deltas = [one for key, one in made.model.named_parameters() if "trainable_tokens" in key]
     assert [tuple(one.shape) for one in deltas if one.requires_grad] == [(2, tiny_models.WIDTH)] * ends
     with lora.quiet():

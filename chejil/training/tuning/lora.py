@@ -77,12 +77,15 @@ class Adapted:
         targets: the adapted layers by the last part of their names, with how many there are.
         trained: weights that train.
         all: weights of the model, the adapter's too.
+        head_trains: whether rows of the head train, or all of it. A loss that reads the head's
+            weights itself, as TRL 1.16's SFTTrainer does whatever its loss_type, ends with an AttributeError on rows.
     """
 
     model: Any
     targets: dict[str, int]
     trained: int
     all: int
+    head_trains: bool = False
 
     def __str__(self) -> str:
         layers = ", ".join(f"{count} {name}" for name, count in self.targets.items())
@@ -112,7 +115,8 @@ def adapted(
         made = peft.get_peft_model(model, config)
     parameters = list(made.parameters())
     trained = sum(one.numel() for one in parameters if one.requires_grad)
-    return Adapted(made, _counted(names), trained, sum(one.numel() for one in parameters))
+    everything = sum(one.numel() for one in parameters)
+    return Adapted(made, _counted(names), trained, everything, _head_trains(made))
 
 
 def steady(model: Any) -> None:
@@ -189,6 +193,12 @@ def _config(model: Any, settings: LoraSettings, names: list[str], rows: list[int
         modules_to_save=saved or None,
         ensure_weight_tying=bool(tied and set(saved) & {*ends, *map(last, ends)}),
     )
+
+
+def _head_trains(made: Any) -> bool:
+    from torch import nn
+
+    return not isinstance(made.get_base_model().get_output_embeddings(), nn.Linear)
 
 
 def _whole(value: float) -> float:
