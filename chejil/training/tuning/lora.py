@@ -21,19 +21,13 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from importlib import resources
 from typing import Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, NonNegativeInt, PositiveInt, field_validator
 
 from chejil.errors import ChejilError, did_you_mean
-
-MAX_NAMES = 20
-"""Names of layers that an error lists."""
-
-_NAME = re.compile(r"[\w.]+")
+from chejil.training.tuning import lora_targets
+from chejil.training.tuning.lora_targets import last
 
 
 class LoraSettings(BaseModel):
@@ -83,12 +77,15 @@ class Adapted:
         targets: the adapted layers by the last part of their names, with how many there are.
         trained: weights that train.
         all: weights of the model, the adapter's too.
+        head_trains: whether rows of the head train, or all of it. A loss that reads the head's
+            weights itself, as TRL 1.16's SFTTrainer does whatever its loss_type, ends with an AttributeError on rows.
     """
 
     model: Any
     targets: dict[str, int]
     trained: int
     all: int
+    head_trains: bool = False
 
     def __str__(self) -> str:
         layers = ", ".join(f"{count} {name}" for name, count in self.targets.items())
@@ -112,32 +109,14 @@ def adapted(
 
     _refuse_quantised(model)
     steady(model)
-    names = target_names(model, settings.targets)
+    names = lora_targets.target_names(model, settings.targets)
     config = _config(model, settings, names, _rows(model, settings.token_rows, ids or {}))
     with quiet(), _seeded(model, seed):
         made = peft.get_peft_model(model, config)
     parameters = list(made.parameters())
     trained = sum(one.numel() for one in parameters if one.requires_grad)
-    return Adapted(made, _counted(names), trained, sum(one.numel() for one in parameters))
-
-
-def target_names(model: Any, targets: Iterable[str] | None = None) -> list[str]:
-    """Whole names of the layers that an adapter goes to, in the model's order.
-
-    Raises:
-        ChejilError: a target that no linear layer has, or a model without linear layers in repeated blocks.
-    """
-    linear = _linear_names(model)
-    if targets is None:
-        found = [name for name in linear if _is_default(model.config.model_type, name)]
-        if not found:
-            raise _no_match(model, "no layer for LoRA is known", linear)
-        return found
-    targets = list(targets)
-    for target in targets:
-        if not any(_fits(target, name) for name in linear):
-            raise _no_match(model, f"no linear layer is called '{target}'", linear, target)
-    return [name for name in linear if any(_fits(target, name) for target in targets)]
+    everything = sum(one.numel() for one in parameters)
+    return Adapted(made, _counted(names), trained, everything, _head_trains(made))
 
 
 def steady(model: Any) -> None:
@@ -159,66 +138,16 @@ def quiet() -> Iterator[None]:
         warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing.*")
         warnings.filterwarnings("ignore", message=".*no longer tied after merging.*")
         warnings.filterwarnings("ignore", message=".*ensure_weight_tying.*")
+        warnings.filterwarnings("ignore", message="Found missing adapter keys")
         warnings.filterwarnings("ignore", message=".*fan_in_fan_out.*")
         yield
-
-
-@cache
-def _table() -> dict[str, Any]:
-    text = (resources.files("chejil.training.tuning") / "lora_targets.yaml").read_text("utf-8")
-    return yaml.safe_load(text)
-
-
-def _is_default(kind: str, name: str) -> bool:
-    """Whether a layer of a model of this type gets an adapter where the user names none."""
-    families = _table()["families"].values()
-    layers = next((row["layers"] for row in families if kind in row["types"]), None)
-    known = _last(name) in layers if layers is not None else _last(name) not in _table()["routers"]
-    return _in_a_block(name) and known
-
-
-def _linear_names(model: Any) -> list[str]:
-    """Linear layers but the head."""
-    from torch import nn
-    from transformers.pytorch_utils import Conv1D
-
-    head = model.get_output_embeddings()
-    return [
-        name
-        for name, module in model.named_modules()
-        if isinstance(module, nn.Linear | Conv1D) and module is not head
-    ]
-
-
-def _in_a_block(name: str) -> bool:
-    return any(part.isdigit() for part in name.split("."))
-
-
-def _last(name: str) -> str:
-    return name.rpartition(".")[2]
-
-
-def _fits(target: str, name: str) -> bool:
-    if _NAME.fullmatch(target) and (name == target or name.endswith(f".{target}")):
-        return True
-    return re.fullmatch(target, name) is not None
 
 
 def _counted(names: Iterable[str]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for name in names:
-        counts[_last(name)] = counts.get(_last(name), 0) + 1
+        counts[last(name)] = counts.get(last(name), 0) + 1
     return counts
-
-
-def _no_match(model: Any, what: str, linear: list[str], target: str | None = None) -> ChejilError:
-    """With the names that are there; the numbers of blocks as `*`."""
-    there = list(dict.fromkeys(re.sub(r"\.\d+\.", ".*.", name) for name in linear))
-    shown = ", ".join(there[:MAX_NAMES]) or "none"
-    more = f" and {len(there) - MAX_NAMES} more" if len(there) > MAX_NAMES else ""
-    near = f"{did_you_mean(target, dict.fromkeys(map(_last, linear)))}; " if target and linear else ""
-    mend = f"{near}lora.targets takes names of linear layers (never the head): {shown}{more}"
-    return ChejilError(what, where=f"a model of type {model.config.model_type}", mend=mend)
 
 
 def _refuse_quantised(model: Any) -> None:
@@ -248,7 +177,7 @@ def _config(model: Any, settings: LoraSettings, names: list[str], rows: list[int
     both = [model.get_input_embeddings(), model.get_output_embeddings()]
     ends = [name for name, module in model.named_modules() if any(module is one for one in both)]
     saved = _saved(model, settings.modules_to_save)
-    if rows and set(saved) & {*ends, *map(_last, ends)}:
+    if rows and set(saved) & {*ends, *map(last, ends)}:
         what = "lora.token_rows and lora.modules_to_save both name the embedding"
         raise ChejilError(what, mend="leave token_rows out: the whole embedding trains")
     return peft.LoraConfig(
@@ -257,13 +186,19 @@ def _config(model: Any, settings: LoraSettings, names: list[str], rows: list[int
         lora_alpha=_whole(settings.alpha),  # type: ignore[arg-type]
         lora_dropout=settings.dropout,
         use_rslora=settings.rank_stabilised,
-        target_modules=_short(model, names),
+        target_modules=lora_targets.short_names(model, names),
         fan_in_fan_out=_transposed(model, names),
         # Of a tied model PEFT trains the head's rows with the embedding's.
-        trainable_token_indices={_last(name): rows for name in ends[: 1 if tied else 2]} if rows else None,
+        trainable_token_indices={last(name): rows for name in ends[: 1 if tied else 2]} if rows else None,
         modules_to_save=saved or None,
-        ensure_weight_tying=bool(tied and set(saved) & {*ends, *map(_last, ends)}),
+        ensure_weight_tying=bool(tied and set(saved) & {*ends, *map(last, ends)}),
     )
+
+
+def _head_trains(made: Any) -> bool:
+    from torch import nn
+
+    return not isinstance(made.get_base_model().get_output_embeddings(), nn.Linear)
 
 
 def _whole(value: float) -> float:
@@ -275,16 +210,9 @@ def _saved(model: Any, wanted: list[str]) -> list[str]:
     names = [name for name, _ in model.named_modules() if name]
     for one in wanted:
         if not any(name == one or name.endswith(f".{one}") for name in names):
-            there = dict.fromkeys(map(_last, names))
+            there = dict.fromkeys(map(last, names))
             raise ChejilError(f"lora.modules_to_save: no module '{one}'", mend=did_you_mean(one, there))
     return wanted
-
-
-def _short(model: Any, names: list[str]) -> list[str]:
-    """Last parts of the names, which vLLM and others read, where they name the same layers; else whole names."""
-    short = set(map(_last, names))
-    meant = {name for name, _ in model.named_modules() if _last(name) in short}
-    return sorted(short) if meant == set(names) else names
 
 
 def _transposed(model: Any, names: list[str]) -> bool:
