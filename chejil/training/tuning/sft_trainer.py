@@ -19,6 +19,7 @@ from typing import Any
 import torch
 import transformers
 from accelerate.utils import DistributedType
+from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
 from torch.distributed.fsdp import FSDPModule
 from torch.utils.data import SequentialSampler
 from trl import SFTTrainer
@@ -95,6 +96,9 @@ class ConversationTrainer(SFTTrainer):
         return best if best and self.state.best_model_checkpoint else self.state.global_step
 
     def whole_weights(self) -> dict[str, torch.Tensor]:
-        """All weights on the CPU; empty in all processes but the first, where they are sharded."""
-        found: dict[str, torch.Tensor] = self.accelerator.get_state_dict(self.model)
-        return {name: value.detach().cpu() for name, value in found.items()}
+        """All weights on the CPU; where they are sharded, empty in all processes but the first. What is tied is once."""
+        model = self.accelerator.unwrap_model(self.model)
+        whole = StateDictOptions(full_state_dict=True, cpu_offload=True)
+        found = get_model_state_dict(model, options=whole)
+        tied = set(getattr(model, "all_tied_weights_keys", {}))
+        return {name: value for name, value in found.items() if name not in tied}
