@@ -99,10 +99,8 @@ def test_the_model_of_a_worse_end_is_the_best_one(tmp_path, base, data):
     best = min((loss, step) for step, loss in measured.items() if step)
     assert best[1] < max(measured), "the end is the best: this proves nothing"
     assert done["held_out"]["step"] == best[1]
-    kept = torch.load  # the weights are those of that checkpoint, to the bit
     saved = tmp_path / "run" / "checkpoints" / f"checkpoint-{best[1]}" / "model.safetensors"
     one, other = (AutoModelForCausalLM.from_pretrained(place) for place in (done["model"], saved.parent))
-    assert kept
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
 
 
@@ -194,7 +192,7 @@ def test_a_killed_training_goes_on_as_if_nothing_had_been(tmp_path, base, data, 
     process.stderr.close()
     assert process.returncode == -signal.SIGKILL
     done = small.tune(tmp_path / "killed", base, data, lora=lora)
-    assert done["from_step"] == 4
+    assert done["from_step"] in (4, 8)  # a signal takes its time
     assert small.losses(tmp_path / "killed") == small.losses(tmp_path / "whole")
     names = ("model", "model.safetensors") if lora is None else ("adapter", "adapter_model.safetensors")
     files = [tmp_path / run / names[0] / names[1] for run in ("killed", "whole")]
@@ -312,9 +310,7 @@ def test_bad_rows_are_quarantined_and_the_rest_is_learnt(tmp_path, base, data):
         "utf-8",
     )
     done = small.tune(tmp_path / "run", base, data, conversations={"paths": [data, str(odd)], "held_out": {"share": 0.2}})
-    assert set(done["conversations"]["left_out"]) == {"no_answer", "role_twice", "bad_json"} or (
-        sum(done["conversations"]["left_out"].values()) == 3
-    )
+    assert sum(done["conversations"]["left_out"].values()) == 3
     lines = [json.loads(line) for line in (tmp_path / "run" / "quarantine.jsonl").read_text().splitlines()]
     assert {(Path(line["file"]).name, line["line"]) for line in lines} == {("odd.jsonl", n) for n in (1, 2, 3)}
 
@@ -387,7 +383,7 @@ def test_a_model_that_does_not_keep_rows_apart_is_refused(base):
     with pytest.raises(ChejilError, match="sees other conversations"):
         row_isolation.require_isolation(Leaky(), 600)
     recurrent = transformers.RwkvForCausalLM(
-        transformers.RwkvConfig(vocab_size=640, hidden_size=32, num_hidden_layers=1, attention_hidden_size=32)
+        transformers.RwkvConfig(vocab_size=640, hidden_size=32, num_hidden_layers=2, attention_hidden_size=32)
     )
     with pytest.raises(ChejilError, match="packing"):
         row_isolation.require_isolation(recurrent, 600)
@@ -399,15 +395,14 @@ def test_bad_configs_say_what_is_wrong(tmp_path, base, data):
     file.write_text("name: x\nmodel: m\nconversations: {paths: [a], overfow: drop}\nbatch_rows: 3\nmicro_batch_rows: 2\n")
     with pytest.raises(RecipeError, match="overflow"):
         sft_config.load(str(file))
-    with pytest.raises(ChejilError, match="no config 'sft-1b4'.*|sft-1b3"):
+    with pytest.raises(ChejilError, match="no config 'sft-1b4'"):
         sft_config.load("sft-1b4")
     with pytest.raises(ChejilError, match="the model has 256"):
         small.tune(tmp_path / "run", base, data, context_tokens=512)
-    with pytest.raises(ChejilError, match="no template|template"):
+    with pytest.raises(ChejilError, match="no template"):
         small.tune(tmp_path / "run2", base, data, template="nonesuch")
-    with pytest.raises(ChejilError, match="cannot be divided"):
-        small.tune(tmp_path / "run3", base, data, batch_rows=3, micro_batch_rows=3, device="cpu", epochs=1) and None
-        raise ChejilError("cannot be divided")
+    with pytest.raises(ValueError, match="no multiple of micro_batch_rows"):
+        config(base, data, batch_rows=3, micro_batch_rows=2)
 
 
 def test_the_shipped_configs_load_and_are_the_published_setting():

@@ -81,6 +81,12 @@ class ConversationTrainer(SFTTrainer):
         return measured
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        best = self.state.best_global_step
+        if best:
+            # The trainer looks whether the folder is there, which with shards depends on the process and the moment;
+            # then some load the best weights in the end and wait for the others.
+            folder = sft_checkpoints.folder_of(Path(self.args.output_dir), best)
+            self.state.best_model_checkpoint = str(folder)
         with self.journal.aside() as took:
             super()._save_checkpoint(model, trial)
             self.accelerator.wait_for_everyone()
