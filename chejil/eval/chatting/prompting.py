@@ -16,7 +16,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +42,15 @@ class Prompting:
         ends: ids that end an answer.
         characters: a fresh reader of one answer's tokens.
         notes: what a person should know.
+        keeps_spaces: an answer may begin with white space; templates whose answers begin with one do not mean it.
     """
 
     template: str
     encode: Callable[[Messages], Sequence[int]]
     ends: frozenset[int]
     characters: Callable[[], WholeCharacters]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    keeps_spaces: bool = False
 
 
 def of_folder(folder: Path, template: str | None = None, plain: bool = False) -> Prompting:
@@ -119,7 +121,7 @@ def _plain(folder: Path) -> Prompting:
         return list(tokenizer(text, split_special_tokens=True)["input_ids"])
 
     ends = frozenset({tokenizer.eos_token_id} - {None})
-    return Prompting("none: plain text is continued", encode, ends, _characters(folder, tokenizer))
+    return Prompting("none", encode, ends, _characters(folder, tokenizer), keeps_spaces=True)
 
 
 def _by_transformers(folder: Path, template: str | None, error: ChejilError) -> Prompting:
