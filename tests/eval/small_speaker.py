@@ -1,4 +1,4 @@
-"""A model's folder for tests: a Llama of 20,000 parameters that was taught one answer, token by token of single bytes."""
+"""A model's folder for tests: a small Llama that was taught one answer, token by token of single bytes."""
 
 import sys
 from pathlib import Path

@@ -13,9 +13,11 @@ token that the template puts behind an answer: ChatML's `<|im_end|>` is seldom i
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -74,18 +76,32 @@ def of_folder(folder: Path, template: str | None = None, plain: bool = False) ->
 def _byte_level(encoder: ChatEncoder) -> Prompting:
     def encode(messages: Messages) -> Sequence[int]:
         given = said(messages)
-        try:
-            return encoder.prompt(given).tolist()
-        except ChejilError:
-            if any(encoder.quotes_special(one["content"]) for one in given):
-                raise
-            return tokenizer(encoder.render(given, add_generation_prompt=True))
+        with _untold():
+            try:
+                return encoder.prompt(given).tolist()
+            except ChejilError:
+                if any(encoder.quotes_special(one["content"]) for one in given):
+                    raise
+                return tokenizer(encoder.render(given, add_generation_prompt=True))
 
     tokenizer = _whole_text(encoder.place)
-    after = _after_answer(lambda messages: encoder.render(messages))
+    with _untold():
+        after = _after_answer(lambda messages: encoder.render(messages))
     eos = encoder.id_of("eos")
     ends = _first_special(after, encoder.special) | ({eos} if eos is not None else set())
     return Prompting(encoder.name, encode, frozenset(ends), _characters_of(encoder.place))
+
+
+@contextmanager
+def _untold() -> Iterator[None]:
+    """Without the library's warning that a template marks no answers: that matters to training alone."""
+    logger = logging.getLogger("transformers.utils.chat_template_utils")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _whole_text(place: str) -> Callable[[str], list[int]]:
