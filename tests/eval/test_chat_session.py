@@ -1,17 +1,15 @@
-"""Chats: what is typed, commands, what is saved, one shot, pipes, a terminal, endpoints that stream."""
+"""Chats: what is typed, commands, what is saved, one shot, pipes, a terminal, servers."""
 
 import contextlib
 import io
 import json
 import os
-import pty
-import select
-import signal
+import shutil
+import socket
+import subprocess
 import sys
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -21,15 +19,14 @@ from chejil.eval.chatting import loading, session, terminal_chat
 from chejil.eval.chatting.session import Chat
 from chejil.eval.chatting.speaker import Sampling, Spoken
 from chejil.eval.chatting.typed_lines import TypedLines
-from chejil.eval.judging import event_stream
 from chejil.training.conversations.conversation_counts import count
 
 torch = pytest.importorskip("torch")
 pytest.importorskip("transformers")
 sys.path.insert(0, str(Path(__file__).parent))
 import small_speaker  # noqa: E402
+from pseudo_terminal import Terminal  # noqa: E402
 
-ROOT = Path(__file__).parents[2]
 ANSWER = small_speaker.ANSWER
 
 
@@ -314,52 +311,11 @@ def test_wrong_options_are_said(folder, arguments, said, capsys, monkeypatch):
 # A terminal
 
 
-class Terminal:
-    """A child on a pseudo-terminal, which types and waits."""
-
-    def __init__(self, *arguments, **environment):
-        pid, self.fd = pty.fork()
-        if pid == 0:
-            os.execvpe(
-                sys.executable, [sys.executable, "-m", "chejil", *arguments], {**os.environ, **environment}
-            )
-        self.pid, self.seen = pid, b""
-
-    def wait(self, text, seconds=60):
-        """Until a text has come behind the last one that was waited for."""
-        end, wanted = time.monotonic() + seconds, text.encode()
-        while wanted not in self.seen:
-            assert time.monotonic() < end, self.seen.decode("utf-8", "replace")
-            if select.select([self.fd], [], [], 0.2)[0]:
-                self.seen += os.read(self.fd, 65536)
-        before, _, self.seen = self.seen.partition(wanted)
-        return before.decode("utf-8", "replace")
-
-    def type(self, text):
-        """Keys."""
-        os.write(self.fd, text if isinstance(text, bytes) else text.encode())
-
-    def code(self):
-        """The exit code."""
-        end = time.monotonic() + 20
-        while time.monotonic() < end:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                os.close(self.fd)
-                return os.waitstatus_to_exitcode(status)
-            if select.select([self.fd], [], [], 0.1)[0]:
-                with contextlib.suppress(OSError):  # the other side is closed
-                    os.read(self.fd, 65536)
-        os.kill(self.pid, signal.SIGKILL)
-        raise AssertionError("it did not end")
-
-
 def test_a_chat_on_a_terminal(folder, tmp_path):
     """Hangul with backspace, a pasted text of two lines, half a syllable, Ctrl-C at the prompt, /save, Ctrl-D."""
     saved = tmp_path / "chat.jsonl"
     end = Terminal(
         "chat", folder, "--device", "cpu", "--temperature", "0.01", "--repetition-penalty", "1",
-        PYTHONPATH=str(ROOT), TERM="xterm", LC_ALL="C.UTF-8", OMP_NUM_THREADS="1", INPUTRC="/dev/null",
     )  # fmt: skip
     end.wait("/help")
     end.wait("> ")
@@ -384,138 +340,6 @@ def test_a_chat_on_a_terminal(folder, tmp_path):
     assert end.code() == 0
     asked = contents(json.loads(saved.read_text("utf-8"))["messages"])[::2]
     assert asked[:2] == ["안녕", "하나\n둘"]
-
-
-# Endpoints
-
-
-class StreamServer:
-    """Answers requests with the next of `steps`: a status, or lines of a stream."""
-
-    def __init__(self, *steps):
-        self.steps, self.bodies, self.keys = list(steps), [], []
-        server = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self):
-                server.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                server.keys.append(self.headers.get("Authorization"))
-                step = server.steps.pop(0)
-                if isinstance(step, int):
-                    self.send_response(step)
-                    self.end_headers()
-                    self.wfile.write(f"no: {server.keys[-1]}".encode())
-                    return
-                self.send_response(200)
-                self.send_header("Content-Type", "text/event-stream")
-                self.end_headers()
-                for line in step:
-                    self.wfile.write(line if isinstance(line, bytes) else line.encode())
-                    self.wfile.flush()
-
-            def log_message(self, *arguments):
-                pass
-
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-
-    def __enter__(self):
-        self.thread = Thread(target=self.http.serve_forever, args=(0.02,), daemon=True)
-        self.thread.start()
-        return self
-
-    def __exit__(self, *error):
-        self.http.shutdown()
-        self.http.server_close()
-        self.thread.join()
-
-
-def event(text=None, finish=None, **more):
-    choice = {"delta": {"content": text} if text is not None else {}, "finish_reason": finish}
-    return f"data: {json.dumps({'choices': [choice], **more}, ensure_ascii=False)}\n\n"
-
-
-GOOD = (
-    ": keep-alive\n\n", event(""), event("네,\u2028"), event(" 좋"), event("아요"), event(finish="stop"),
-    'data: {"choices": [], "usage": {"prompt_tokens": 7, "completion_tokens": 4}}\n\n', "data: [DONE]\n\n",
-)  # fmt: skip
-ASKED = [{"role": "user", "content": "안녕"}]
-
-
-def test_an_endpoint_streams(monkeypatch):
-    """Pieces as they come, counts from its usage; 503 is tried again; the key goes into the header alone."""
-    monkeypatch.setenv("CHAT_TEST_KEY", "sk-of-this-test")
-    with StreamServer(503, GOOD) as server:
-        speaker = loading.load(f"{server.url}#our-model", key_env="CHAT_TEST_KEY")
-        *pieces, end = speaker.speak(ASKED, Sampling(seed=3))
-        speaker.close()
-
-    assert pieces == ["네,\u2028", " 좋", "아요"]
-    assert (end.text, end.finish, end.prompt_tokens, end.new_tokens) == ("네,\u2028 좋아요", "stop", 7, 4)
-    assert server.keys == ["Bearer sk-of-this-test"] * 2
-    assert {
-        "model": "our-model",
-        "max_tokens": 512,
-        "seed": 3,
-        "top_k": 20,
-        "stream": True,
-    }.items() <= server.bodies[1].items()
-
-
-def test_fields_that_an_endpoint_refuses_are_left_out():
-    """Once, with a note; a refusal for another reason is the error, without the key."""
-    with StreamServer(400, GOOD, GOOD, 401) as server:
-        speaker = loading.load(server.url, endpoint_model="m")
-        assert list(speaker.speak(ASKED, Sampling()))[-1].text == "네,\u2028 좋아요"
-        list(speaker.speak(ASKED, Sampling()))
-        with pytest.raises(ChejilError, match="status 401"):
-            list(speaker.speak(ASKED, Sampling()))
-        speaker.close()
-
-    assert ["top_k" in body for body in server.bodies] == [True, False, False, False]
-    assert speaker.notes == ["this endpoint does not know top_k and repetition_penalty: left out"]
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        (event("네"), "data: {\n\n"), (event("네"), 'data: {"error": {"message": "out of memory"}}\n\n'),
-        (event("네"), "data: 3\n\n"),
-    ],
-    ids=str,
-)  # fmt: skip
-def test_a_stream_that_breaks_is_an_error_behind_what_was_said(lines):
-    """The pieces before it were shown; nothing is asked again."""
-    with StreamServer(lines) as server:
-        speaker = loading.load(f"{server.url}#m")
-        answer = speaker.speak(ASKED, Sampling())
-        assert next(answer) == "네"
-        with pytest.raises(ChejilError, match="no answer"):
-            list(answer)
-        speaker.close()
-
-    assert len(server.bodies) == 1
-
-
-def test_an_endpoint_that_does_not_stream_answers_at_once():
-    """One JSON object, over several lines."""
-    whole = json.dumps({"choices": [{"message": {"content": "네"}, "finish_reason": "stop"}]}, indent=1)
-    with StreamServer((whole,)) as server:
-        speaker = loading.load(f"{server.url}#m")
-        *pieces, end = speaker.speak(ASKED, Sampling())
-        speaker.close()
-
-    assert (pieces, end.finish, end.new_tokens) == (["네"], "stop", None)
-
-
-@pytest.mark.parametrize("size", [1, 7, 1000])
-def test_events_do_not_depend_on_chunks(size):
-    """Cut anywhere, with either line end."""
-    stream = "".join(GOOD).replace("\n\n", "\r\n\r\n").encode()
-    chunks = [stream[at : at + size] for at in range(0, len(stream), size)]
-
-    assert len(list(event_stream.events(chunks))) == 6
 
 
 # Answers to a judge's prompts
@@ -549,3 +373,47 @@ def test_a_folder_answers_prompts(folder, tmp_path, capsys):
     with pytest.raises(SystemExit):
         cli.main(["judge", "generate", "no-such", "--prompts", str(prompts), "--out", str(tmp_path / "o")])
     assert "no folder, and there is no endpoint" in capsys.readouterr().err
+
+
+# Servers of others
+
+ASKED = [{"role": "user", "content": "안녕"}]
+
+
+def test_transformers_serves_the_folder(folder, tmp_path):
+    """With the template's end among the end tokens it answers as `chejil chat` does."""
+    from transformers.utils.import_utils import is_serve_available
+
+    if not is_serve_available():
+        pytest.skip("pip install 'transformers[serving]': fastapi and openai are not installed")
+    served = shutil.copytree(folder, tmp_path / "served")
+    generation = json.loads((served / "generation_config.json").read_text())
+    ends = [row["id"] for row in json.loads((served / "tokenizer.json").read_text())["added_tokens"]][:4]
+    (served / "generation_config.json").write_text(json.dumps({**generation, "eos_token_id": ends}))
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "transformers.cli.transformers", "serve", str(served), "--device", "cpu"]
+    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
+    with (tmp_path / "log").open("wb") as log:
+        server = subprocess.Popen([*command, "--port", str(port)], stdout=log, stderr=log, env=environment)
+    try:
+        found = answer_of(f"http://localhost:{port}/v1#{served}", server)
+    finally:
+        server.terminate()
+        server.wait(20)
+
+    assert found.text == ANSWER
+
+
+def answer_of(place, server):
+    """Of a server that may still be starting."""
+    for _ in range(60):
+        assert server.poll() is None
+        try:
+            with contextlib.closing(loading.load(place)) as speaker:
+                return list(speaker.speak(ASKED, Sampling(temperature=0, max_new_tokens=40)))[-1]
+        except ChejilError as error:
+            if "ConnectError" not in str(error):
+                raise
+    raise AssertionError("it did not start")

@@ -111,7 +111,8 @@ def load(place: Place, device: str, dtype: str) -> Loaded:
     found = devices.machine() if device != "cpu" else devices.Machine()
     full: list[str] = []
     choice = devices.choose(device, needed_bytes(place.model, config, asked), found)
-    kind, model = "", None
+    kind = ""
+    model: Any = None
     while True:
         kind, before = _type_on(choice.device, stored, dtype), kind
         model = _model(place, kind) if kind != before else model
