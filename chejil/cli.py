@@ -13,6 +13,7 @@ import typer
 
 from chejil.commands import (
     card,
+    chat,
     diff,
     encode,
     eval,
@@ -231,6 +232,7 @@ def demo(
 
 
 app.command()(card.card)
+app.command()(chat.chat)
 app.command()(near.near)
 app.command()(stats.stats)
 app.command()(inspect.inspect)
