@@ -1,0 +1,178 @@
+"""Answers beside each other as they come, and the buttons of the vote."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import closing
+from typing import Any
+
+import streamlit as st
+
+from chejil.curation.exploring import marked_text
+from chejil.errors import ChejilError
+from chejil.eval.chatting.speaker import Speaker, Spoken
+from chejil.eval.comparing import asking, votes
+from chejil.eval.comparing.asked_models import Asked
+from chejil.eval.comparing.asking import Failed
+from chejil.eval.comparing.labels import Say
+from chejil.eval.comparing.rounds import Answer, Round
+from chejil.eval.comparing.votes import Choice
+from chejil.eval.judging.prompts import language
+
+_COLUMNS = 3
+"""Answers in a row; more than that are too narrow to read."""
+
+_DRAW_SECONDS = 0.08
+"""Between two drawings of an answer: a browser that draws every token falls behind a quick model."""
+
+
+def show(asked: Asked, speakers: Sequence[Speaker], say: Say) -> None:
+    """Draw the round of this session, and let its models speak if they are to."""
+    current: Round | None = st.session_state.round
+    if current is None:
+        return
+    is_asking, st.session_state.asking = st.session_state.asking, False
+    if not is_asking:
+        current.stop()
+    if current.turn > 1 or current.question != (st.session_state.question or "").strip():
+        st.html(_asked_text(current, say))
+    places = _places(current)
+    _draw_all(current, places, say)
+    below = st.container()
+    if is_asking:
+        stop = below.empty()
+        stop.button(say("Stop"), key="stop")
+        _speak(current, speakers, places, say)
+        stop.empty()
+        _draw_all(current, places, say)
+    with below:
+        _vote(asked, current, say)
+
+
+def _asked_text(current: Round, say: Say) -> str:
+    turn = f"{say('Turn')} {current.turn} · " if current.turn > 1 else ""
+    return f'<p class="cj-asked"><b>{turn}{say("Asked")}</b> {marked_text.escaped(current.question)}</p>'
+
+
+def _places(current: Round) -> dict[int, Any]:
+    """An empty place for each model, in the order shown."""
+    found: dict[int, Any] = {}
+    for start in range(0, len(current.order), _COLUMNS):
+        row = current.order[start : start + _COLUMNS]
+        for number, column in zip(row, st.columns(len(row)), strict=True):
+            found[number] = column.empty()
+    return found
+
+
+def _speak(current: Round, speakers: Sequence[Speaker], places: dict[int, Any], say: Say) -> None:
+    drawn = dict.fromkeys(places, 0.0)
+    # Streamlit ends this run by an exception when somebody clicks: closing() then ends the models, too.
+    with closing(asking.ask(speakers, current.messages(), current.sampling, current.order)) as events:
+        for event in events:
+            current.take(event)
+            now = time.monotonic()
+            if not isinstance(event.piece, str) or now - drawn[event.model] >= _DRAW_SECONDS:
+                places[event.model].html(answer(current, event.model, say))
+                drawn[event.model] = now
+
+
+def _draw_all(current: Round, places: dict[int, Any], say: Say) -> None:
+    for number, place in places.items():
+        place.html(answer(current, number, say))
+
+
+def answer(current: Round, number: int, say: Say) -> str:
+    """An answer as HTML: whose it is, the text, and how quickly it came once the names may be known."""
+    one = current.answers[number]
+    name = marked_text.escaped(current.label(number))
+    won = current.vote is not None and current.vote.winner == current.models[number]
+    mark = f' <span class="cj-won">✓ {say("chosen")}</span>' if won else ""
+    head = f'<h2 class="cj-name">{name}{mark}</h2>'
+    return f'<section aria-label="{name}" class="cj-answer">{head}{_body(one, name, say)}{_foot(current, one, say)}</section>'
+
+
+def _body(one: Answer, name: str, say: Say) -> str:
+    wrong = (
+        marked_text.problem(one.end.what) if isinstance(one.end, Failed) and one.end.what != "stopped" else ""
+    )
+    text = marked_text.escaped(one.text) if one.text else ""
+    if not text and wrong:
+        return wrong
+    lang = f' lang="{language(one.text)}"' if one.text else ""
+    shown = text or f'<span class="cj-small">{say("(nothing)") if one.end else "…"}</span>'
+    busy = "false" if one.end else "true"
+    box = f'<div class="cj-text cj-scroll" tabindex="0" role="region" aria-label="{name}" aria-busy="{busy}"{lang}>{shown}</div>'
+    return box + wrong
+
+
+def _foot(current: Round, one: Answer, say: Say) -> str:
+    if one.end is None:
+        return f'<p class="cj-foot">{say("answering …") if one.text else say("waiting …")}</p>'
+    if isinstance(one.end, Failed):
+        return f'<p class="cj-foot">{say("stopped") if one.end.what == "stopped" else say("no answer")}</p>'
+    parts = [] if current.hides_names else _speed(one.end, say)
+    if one.end.finish == "length":
+        parts.append(say("cut off at the limit"))
+    if one.end.left_out:
+        parts.append(say("{count} earlier turns did not fit", count=one.end.left_out))
+    return f'<p class="cj-foot">{" · ".join(parts) or "&nbsp;"}</p>'
+
+
+def _speed(end: Spoken, say: Say) -> list[str]:
+    found = [say("first token after {seconds} s", seconds=f"{end.first_token_seconds:.2f}")]
+    if end.new_tokens:
+        found.append(say("{count} tokens", count=f"{end.new_tokens:,}"))
+        if (rate := tokens_a_second(end)) is not None:
+            found.append(say("{rate} tokens/s", rate=f"{rate:,.1f}"))
+    return found
+
+
+def tokens_a_second(end: Spoken) -> float | None:
+    """Of those behind the first, whose time is the prompt's; None of fewer than two.
+
+    >>> tokens_a_second(Spoken("a b c", "stop", 0.5, 1.5, new_tokens=3))
+    2.0
+    """
+    seconds = end.seconds - end.first_token_seconds
+    return (end.new_tokens - 1) / seconds if end.new_tokens and end.new_tokens > 1 and seconds > 0 else None
+
+
+def _vote(asked: Asked, current: Round, say: Say) -> None:
+    if current.vote is not None:
+        st.html(f'<p class="cj-voted" role="status">{_voted_text(current, say)}</p>')
+        return
+    if not current.can_vote:
+        if current.is_over and len(current.voted_on) < 2:
+            st.html(f'<p class="cj-foot">{say("A vote needs two whole answers.")}</p>')
+        return
+    choices: list[tuple[str, Choice, int | None]] = [
+        (say("{name} is better", name=_plain(current.label(number))), "model", number)
+        for number in current.voted_on
+    ]
+    choices += [(say("Tie"), "tie", None), (say("All bad"), "all_bad", None)]
+    with st.container(horizontal=True, key="votes"):
+        for number, (text, choice, winner) in enumerate(choices):
+            st.button(text, key=f"vote {number}", on_click=_voted, args=(asked, current, choice, winner))
+
+
+def _plain(name: str) -> str:
+    """A name in a button's label, which is Markdown."""
+    return "".join(f"\\{letter}" if letter in "\\`*_{}[]<>()#+-.!|~$:" else letter for letter in name)
+
+
+def _voted_text(current: Round, say: Say) -> str:
+    assert current.vote is not None
+    if current.vote.choice == "model":
+        return say("Vote kept: {name} is better", name=marked_text.escaped(current.vote.winner or ""))
+    return say("Vote kept: tie") if current.vote.choice == "tie" else say("Vote kept: all bad")
+
+
+def _voted(asked: Asked, current: Round, choice: Choice, winner: int | None) -> None:
+    if current.vote is not None:  # a double click
+        return
+    try:
+        votes.add(asked.votes, current.voted(choice, winner))
+    except ChejilError as error:
+        current.vote = None
+        st.session_state.problem = str(error)
