@@ -15,23 +15,28 @@ import importlib
 import json
 import os
 import random
-import threading
 import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from chejil.errors import ChejilError
+from chejil.eval.judging.event_stream import events
+from chejil.eval.judging.gate import Gate, Stopped
 from chejil.eval.judging.prompts import well_formed
 from chejil.eval.judging.rubrics import Messages
 
 _AGAIN = frozenset({408, 409, 425, 429})
 _MAX_BYTES = 8 << 20
 _STRUCK = "[key]"
+Found = TypeVar("Found")
+__all__ = ["Endpoint", "EndpointSettings", "NoReply", "Refused", "Reply", "Stopped"]
 
 
 class EndpointSettings(BaseModel):
@@ -65,10 +70,6 @@ class NoReply(Exception):
     """A request that was tried as often as allowed; the text says what came last."""
 
 
-class Stopped(Exception):
-    """The run ends: this request is not made any more."""
-
-
 class _Again(Exception):
     """A failure that may pass; `wait_seconds` is what the endpoint asked for."""
 
@@ -77,43 +78,10 @@ class _Again(Exception):
         self.wait_seconds = wait_seconds
 
 
-class Gate:
-    """Where all threads wait: for the pace, and for what an endpoint asked for."""
+class Refused(ChejilError):
+    """A request that will not be taken however often it is sent."""
 
-    def __init__(self, per_minute: float | None) -> None:
-        self.stop = threading.Event()
-        self._step = 60.0 / per_minute if per_minute else 0.0
-        self._next = 0.0
-        self._closed = 0.0
-        self._lock = threading.Lock()
-
-    def close(self, seconds: float) -> None:
-        """Nobody passes for so long."""
-        with self._lock:
-            self._closed = max(self._closed, time.monotonic() + seconds)
-
-    def enter(self) -> None:
-        """Wait until a request may be made.
-
-        Raises:
-            Stopped: the run ends meanwhile.
-        """
-        with self._lock:
-            start = max(time.monotonic(), self._next)
-            self._next = start + self._step
-        self.pause(start - time.monotonic())
-        # It may be closed again while we wait for it to open.
-        while (left := self._closed - time.monotonic()) > 0:
-            self.pause(left)
-
-    def pause(self, seconds: float) -> None:
-        """Wait.
-
-        Raises:
-            Stopped: the run ends meanwhile.
-        """
-        if self.stop.wait(max(0.0, seconds)):
-            raise Stopped
+    status = 0
 
 
 class Endpoint:
@@ -147,14 +115,35 @@ class Endpoint:
 
         Raises:
             NoReply: it was tried as often as allowed.
-            ChejilError: the endpoint refuses what is sent.
+            Refused: the endpoint refuses what is sent.
             Stopped: the run ends.
         """
+        return self._tried(lambda: self._once(body))
+
+    def stream(self, body: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """Send a request until it is taken, and give its events as they come; closing the iterator hangs up.
+
+        Raises:
+            NoReply: it was tried as often as allowed, or the stream broke off.
+            Refused: the endpoint refuses what is sent.
+            Stopped: the run ends.
+        """
+        response = self._tried(lambda: self._opened(body))
+        try:
+            yield from events(response.iter_bytes())
+        except self._http.TransportError as error:
+            raise NoReply(f"{type(error).__name__} at {self.url}, in the middle of an answer") from None
+        except ValueError as error:
+            raise NoReply(f"no event of a stream: {self._said(str(error).encode())}") from None
+        finally:
+            response.close()
+
+    def _tried(self, once: Callable[[], Found]) -> Found:
         wait = self.settings.first_wait_seconds
         for number in range(1, self.settings.tries + 1):
             self.gate.enter()
             try:
-                return self._once(body)
+                return once()
             except _Again as error:
                 if number == self.settings.tries:
                     raise NoReply(f"{error} (tried {number} times)") from None
@@ -175,14 +164,28 @@ class Endpoint:
             raise _Again(f"{type(error).__name__} at {self.url}") from None
         if status == 200:
             return self._reply(content)
+        raise self._refusal(status, headers, content)
+
+    def _opened(self, body: dict[str, Any]) -> Any:
+        request = self._client.build_request("POST", self.url, json=body)
+        try:
+            response = self._client.send(request, stream=True)
+            if response.status_code == 200:
+                return response
+            with closing(response):
+                content = response.read()
+        except self._http.TransportError as error:
+            raise _Again(f"{type(error).__name__} at {self.url}") from None
+        raise self._refusal(response.status_code, response.headers, content)
+
+    def _refusal(self, status: int, headers: Any, content: bytes) -> Exception:
         said = self._said(content)
         if status in _AGAIN or status >= 500:
-            raise _Again(f"status {status}: {said}", _retry_after(headers))
-        raise ChejilError(
-            f"the endpoint refuses: status {status}: {said}",
-            where=self.url,
-            mend=_mend(status, self.settings),
-        )
+            return _Again(f"status {status}: {said}", _retry_after(headers))
+        what, mend = f"the endpoint refuses: status {status}: {said}", _mend(status, self.settings)
+        refused = Refused(what, where=self.url, mend=mend)
+        refused.status = status
+        return refused
 
     def _sent(self, body: dict[str, Any]) -> tuple[int, Any, bytes]:
         end = time.monotonic() + self.settings.timeout_seconds
