@@ -13,6 +13,7 @@ import typer
 
 from chejil.commands import (
     card,
+    compare,
     diff,
     encode,
     eval,
@@ -229,6 +230,7 @@ def demo(
 
 
 app.command()(card.card)
+app.command()(compare.compare)
 app.command()(near.near)
 app.command()(stats.stats)
 app.command()(inspect.inspect)

@@ -13,6 +13,9 @@ from chejil.eval.chatting.speaker import Sampling, Speaker
 from chejil.eval.comparing.rounds import LETTERS
 
 _NAMED = re.compile(r"(?P<name>[^=/\\:#]+)=(?P<place>.+)", re.DOTALL)
+PLAIN = "plain"
+"""In place of a template: the model continues the question as text, as base models do."""
+
 _MEND_SEVERAL = "name two or more: folders, adapters, or endpoints (http://HOST/v1#MODEL)"
 
 
@@ -39,6 +42,7 @@ class Asked(BaseModel):
     voter: str | None = Field(None, description="A label of who votes.")
     device: str = Field("auto", description="As `chejil chat` takes it.")
     dtype: str = Field("auto", description="As `chejil chat` takes it.")
+    key_env: str | None = Field(None, description="The environment variable with the endpoints' key.")
     sampling: Sampling = Field(default_factory=Sampling, description="How tokens are chosen.")
 
     @property
@@ -106,7 +110,7 @@ def _refuse_twins(models: Sequence[AskedModel]) -> None:
         places.add((place, model.template))
 
 
-def load(model: AskedModel, device: str, dtype: str) -> Speaker:
+def load(model: AskedModel, device: str, dtype: str, key_env: str | None = None) -> Speaker:
     """Load a model.
 
     Raises:
@@ -114,4 +118,13 @@ def load(model: AskedModel, device: str, dtype: str) -> Speaker:
     """
     from chejil.eval.chatting import loading
 
-    return loading.load(model.place, device=device, dtype=dtype, template=model.template, name=model.name)
+    is_plain = model.template == PLAIN
+    return loading.load(
+        model.place,
+        device=device,
+        dtype=dtype,
+        template=None if is_plain else model.template,
+        name=model.name,
+        plain=is_plain,
+        key_env=key_env,
+    )

@@ -41,9 +41,9 @@ _TURN_SECONDS = 0.2
 
 
 def lane(speaker: Speaker) -> str:
-    """What a speaker shares with others: its device; an endpoint shares nothing."""
-    device = getattr(speaker, "device", None)
-    return f"endpoint {id(speaker)}" if device is None else f"device {device}"
+    """What a speaker shares with others: its device; an endpoint, whose device is a URL, shares nothing."""
+    device = str(getattr(speaker, "device", None) or "://")
+    return f"endpoint {id(speaker)}" if "://" in device else f"device {device}"
 
 
 def ask(
@@ -129,3 +129,13 @@ def answers(events: Events, count: int) -> Mapping[int, Spoken | Failed]:
     found = {event.model: event.piece for event in events if not isinstance(event.piece, str)}
     assert len(found) == count
     return found
+
+
+def tokens_a_second(end: Spoken) -> float | None:
+    """Of those behind the first, whose time is the prompt's; None of fewer than two.
+
+    >>> tokens_a_second(Spoken("a b c", "stop", 0.5, 1.5, new_tokens=3))
+    2.0
+    """
+    seconds = end.seconds - end.first_token_seconds
+    return (end.new_tokens - 1) / seconds if end.new_tokens and end.new_tokens > 1 and seconds > 0 else None

@@ -26,15 +26,15 @@ def speakers(asked: Asked) -> list[Speaker]:
     found: list[Speaker] = []
     for model in asked.models:
         try:
-            found.append(_speaker(model.name, model.place, model.template, asked.device, asked.dtype))
+            found.append(_speaker(model, asked.device, asked.dtype, asked.key_env))
         except ChejilError as error:
             found.append(Silent(model.name, error))
     return found
 
 
-@st.cache_resource(show_spinner=False)
-def _speaker(name: str, place: str, template: str | None, device: str, dtype: str) -> Speaker:
-    return asked_models.load(AskedModel(name=name, place=place, template=template), device, dtype)
+@st.cache_resource(show_spinner=False, hash_funcs={AskedModel: AskedModel.model_dump_json})
+def _speaker(model: AskedModel, device: str, dtype: str, key_env: str | None) -> Speaker:
+    return asked_models.load(model, device, dtype, key_env)
 
 
 @st.cache_resource(show_spinner=False, max_entries=4)

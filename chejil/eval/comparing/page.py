@@ -7,6 +7,8 @@ No word of a model becomes Markdown or HTML: it goes through `marked_text`.
 
 from __future__ import annotations
 
+from functools import cache
+from importlib import resources
 from typing import Any
 
 import streamlit as st
@@ -16,7 +18,6 @@ from chejil.errors import ChejilError
 from chejil.eval.comparing import (
     held,
     labels,
-    page_style,
     question_view,
     round_view,
     settings_view,
@@ -34,7 +35,8 @@ def page(settings: str) -> None:
     """
     # No page_icon: Streamlit fetches those from a site of fonts, and nothing here asks the network.
     st.set_page_config(page_title="Chejil compare", layout="wide")
-    st.html(page_style.STYLE)
+    st.html(marked_text.STYLE)
+    st.html(f"<style>{_css()}</style>")
     asked = Asked.model_validate_json(settings)
     state = st.session_state
     for name, value in _first(asked).items():
@@ -47,9 +49,13 @@ def page(settings: str) -> None:
 
 def _first(asked: Asked) -> dict[str, Any]:
     """What a session holds when it begins; `asking`: the round's models are to speak in this run."""
-    return {"language": "en", "round": None, "asking": False, "problem": None, "question": None, **(
-        {"blind": asked.blind, "voter": asked.voter or ""}
-    )}  # fmt: skip
+    begun = {"language": "en", "blind": asked.blind, "voter": asked.voter or ""}
+    return {**begun, "round": None, "asking": False, "problem": None, "question": None}
+
+
+@cache
+def _css() -> str:
+    return (resources.files("chejil.eval.comparing") / "page.css").read_text("utf-8")
 
 
 def _draw(asked: Asked) -> None:
@@ -62,6 +68,7 @@ def _draw(asked: Asked) -> None:
         st.session_state.problem = None
     with st.spinner(say("Loading the models …")):
         speakers = held.speakers(asked)
+    settings_view.models(speakers, say)
     box = held.box(asked.votes)
     votes.refuse_strangers(asked.votes, box, asked.names)
     question_view.show(asked, box, say)

@@ -77,16 +77,9 @@ def _ask(asked: Asked, prompts: PromptSet | None) -> None:
     if not question:
         return
     same = (prompt for prompt in (prompts.prompts if prompts else ()) if prompt.question.strip() == question)
-    _start(
-        rounds.begun(
-            next(same, question),
-            asked.names,
-            st.session_state.blind,
-            asked.seed,
-            settings_view.sampling(),
-            settings_view.voter(),
-        )  # fmt: skip
-    )
+    prompt = next(same, question)
+    sampling, voter = settings_view.sampling(), settings_view.voter()
+    _start(rounds.begun(prompt, asked.names, st.session_state.blind, asked.seed, sampling, voter))
 
 
 def _follow() -> None:

@@ -89,7 +89,8 @@ def answer(current: Round, number: int, say: Say) -> str:
     won = current.vote is not None and current.vote.winner == current.models[number]
     mark = f' <span class="cj-won">✓ {say("chosen")}</span>' if won else ""
     head = f'<h2 class="cj-name">{name}{mark}</h2>'
-    return f'<section aria-label="{name}" class="cj-answer">{head}{_body(one, name, say)}{_foot(current, one, say)}</section>'
+    inside = head + _body(one, name, say) + _foot(current, one, say)
+    return f'<section aria-label="{name}" class="cj-answer">{inside}</section>'
 
 
 def _body(one: Answer, name: str, say: Say) -> str:
@@ -102,8 +103,8 @@ def _body(one: Answer, name: str, say: Say) -> str:
     lang = f' lang="{language(one.text)}"' if one.text else ""
     shown = text or f'<span class="cj-small">{say("(nothing)") if one.end else "…"}</span>'
     busy = "false" if one.end else "true"
-    box = f'<div class="cj-text cj-scroll" tabindex="0" role="region" aria-label="{name}" aria-busy="{busy}"{lang}>{shown}</div>'
-    return box + wrong
+    told = f'tabindex="0" role="region" aria-label="{name}: {say("answer")}" aria-busy="{busy}"{lang}'
+    return f'<div class="cj-text cj-scroll" {told}>{shown}</div>{wrong}'
 
 
 def _foot(current: Round, one: Answer, say: Say) -> str:
@@ -123,19 +124,9 @@ def _speed(end: Spoken, say: Say) -> list[str]:
     found = [say("first token after {seconds} s", seconds=f"{end.first_token_seconds:.2f}")]
     if end.new_tokens:
         found.append(say("{count} tokens", count=f"{end.new_tokens:,}"))
-        if (rate := tokens_a_second(end)) is not None:
+        if (rate := asking.tokens_a_second(end)) is not None:
             found.append(say("{rate} tokens/s", rate=f"{rate:,.1f}"))
     return found
-
-
-def tokens_a_second(end: Spoken) -> float | None:
-    """Of those behind the first, whose time is the prompt's; None of fewer than two.
-
-    >>> tokens_a_second(Spoken("a b c", "stop", 0.5, 1.5, new_tokens=3))
-    2.0
-    """
-    seconds = end.seconds - end.first_token_seconds
-    return (end.new_tokens - 1) / seconds if end.new_tokens and end.new_tokens > 1 and seconds > 0 else None
 
 
 def _vote(asked: Asked, current: Round, say: Say) -> None:

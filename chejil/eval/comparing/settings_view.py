@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import streamlit as st
 
-from chejil.eval.chatting.speaker import Sampling
+from chejil.curation.exploring import marked_text
+from chejil.eval.chatting.speaker import Sampling, Speaker
 from chejil.eval.comparing import labels
 from chejil.eval.comparing.asked_models import Asked
 from chejil.eval.comparing.labels import Say
@@ -24,6 +27,19 @@ def sidebar(asked: Asked, say: Say) -> None:
         st.text_input(say("Who votes"), key="voter", max_chars=60)
         st.html(f'<h2 class="cj-side">{say("How tokens are chosen")}</h2>')
         _numbers(asked.sampling, say)
+
+
+def models(speakers: Sequence[Speaker], say: Say) -> None:
+    """Which models take part, where they run, and what is odd about them."""
+    with st.sidebar:
+        st.html(f'<h2 class="cj-side">{say("Models")}</h2>' + "".join(map(_model, speakers)))
+
+
+def _model(speaker: Speaker) -> str:
+    facts = [getattr(speaker, name, None) for name in ("device", "dtype", "template")]
+    told = [" · ".join(str(fact) for fact in facts if fact), *getattr(speaker, "notes", ())]
+    lines = "".join(f'<br><span class="cj-small">{marked_text.escaped(line)}</span>' for line in told if line)
+    return f'<p class="cj-side-model"><b>{marked_text.escaped(speaker.name)}</b>{lines}</p>'
 
 
 def _numbers(first: Sampling, say: Say) -> None:

@@ -15,15 +15,14 @@ class Silent:
 
     def __init__(self, name: str, error: ChejilError) -> None:
         self.name = name
-        self._error = error
+        self.error = error
 
     def speak(self, messages: Messages, sampling: Sampling) -> Iterator[str | Spoken]:
         """
         Raises:
             ChejilError: always.
         """
-        raise self._error
-        yield ""
+        raise self.error
 
 
 def speakers(asked: Asked) -> list[Speaker]:
@@ -35,10 +34,10 @@ def speakers(asked: Asked) -> list[Speaker]:
     found: list[Speaker] = []
     for model in asked.models:
         try:
-            found.append(asked_models.load(model, asked.device, asked.dtype))
+            found.append(asked_models.load(model, asked.device, asked.dtype, asked.key_env))
         except ChejilError as error:
             found.append(Silent(model.name, error))
     silent = [one for one in found if isinstance(one, Silent)]
     if len(silent) == len(found):
-        raise silent[0]._error
+        raise silent[0].error
     return found

@@ -132,6 +132,19 @@ def read(path: str | Path) -> Box:
     return Box(tuple(kept), len(votes) - len(kept), tuple(broken), aside + is_torn)
 
 
+def existing(path: str | Path) -> Box:
+    """Read a file that must be there.
+
+    Raises:
+        ChejilError: it is not, or it cannot be read.
+    """
+    if not Path(path).exists():
+        raise ChejilError(
+            "there is no such file of votes", where=str(path), mend="see how its name is written"
+        )
+    return read(path)
+
+
 def _vote(line: bytes) -> Vote | None:
     try:
         return Vote.model_validate(orjson.loads(line))
