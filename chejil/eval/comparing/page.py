@@ -1,7 +1,7 @@
 """The page: a question, the answers beside each other as they come, a vote, and who wins.
 
-Streamlit runs this from the top for every click. The round under way is in the session; models are in the process
-(`held`). A click while models speak ends the run that draws them, and with it the models: what was said so far stays.
+Streamlit runs this from the top for every click. The round under way is in the session, its models speak in the
+background (`listening`), and stay in the process (`held`).
 No word of a model becomes Markdown or HTML: it goes through `marked_text`.
 """
 
@@ -48,9 +48,9 @@ def page(settings: str) -> None:
 
 
 def _first(asked: Asked) -> dict[str, Any]:
-    """What a session holds when it begins; `asking`: the round's models are to speak in this run."""
+    """What a session holds when it begins; `listening` takes its round's answers down."""
     begun = {"language": "en", "blind": asked.blind, "voter": asked.voter or ""}
-    return {**begun, "round": None, "asking": False, "problem": None, "question": None}
+    return {**begun, "round": None, "listening": None, "problem": None, "question": None}
 
 
 @cache
@@ -73,5 +73,9 @@ def _draw(asked: Asked) -> None:
     votes.refuse_strangers(asked.votes, box, asked.names)
     question_view.show(asked, box, say)
     round_view.show(asked, speakers, say)
-    with st.expander(say("Who wins"), expanded=not st.session_state.blind):
+    current = st.session_state.round
+    # A table in sight would say during a blind round which model to look for.
+    with st.expander(
+        say("Who wins"), expanded=not (current.hides_names if current else st.session_state.blind)
+    ):
         st.html(wins_page.table(held.wins(asked.votes, asked.names), say))

@@ -46,15 +46,15 @@ def _choice(prompts: PromptSet, voted: set[str], asked: Asked, say: Say) -> None
     one, two = st.columns([5, 2], vertical_alignment="bottom")
     one.selectbox(
         say("Prompt ({done} of {count} voted on)", done=done, count=len(by_id)), list(by_id), key="prompt",
-        format_func=lambda name: _title(by_id[name], voted), on_change=chosen,
+        format_func=lambda name: _title(by_id[name]), on_change=chosen,
     )  # fmt: skip
     two.button(say("Ask the next prompt"), key="next", on_click=_next, args=(asked, prompts), width="stretch")
 
 
-def _title(prompt: Prompt, voted: set[str]) -> str:
-    mark = "✓ " if hash_of(prompt.question) in voted else ""
+def _title(prompt: Prompt) -> str:
+    """Streamlit finds a choice again by its label, so that must not change with the votes."""
     task = prompt.task if len(prompt.task) <= _TITLE_CHARS else f"{prompt.task[:_TITLE_CHARS]}…"
-    return f"{mark}{prompt.id} · {prompt.category} · {task}"
+    return f"{prompt.id} · {prompt.category} · {task}"
 
 
 def _next(asked: Asked, prompts: PromptSet) -> None:
@@ -89,4 +89,7 @@ def _follow() -> None:
 
 
 def _start(found: Round) -> None:
-    st.session_state.round, st.session_state.asking = found, True
+    before = st.session_state.listening
+    if before is not None:
+        before.stop()
+    st.session_state.round = found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import closing
 from typing import Any
 
 import streamlit as st
@@ -16,7 +15,8 @@ from chejil.eval.comparing import asking, votes
 from chejil.eval.comparing.asked_models import Asked
 from chejil.eval.comparing.asking import Failed
 from chejil.eval.comparing.labels import Say
-from chejil.eval.comparing.rounds import Answer, Round
+from chejil.eval.comparing.listening import Listening
+from chejil.eval.comparing.rounds import STOPPED, Answer, Round
 from chejil.eval.comparing.votes import Choice
 from chejil.eval.judging.prompts import language
 
@@ -28,25 +28,23 @@ _DRAW_SECONDS = 0.08
 
 
 def show(asked: Asked, speakers: Sequence[Speaker], say: Say) -> None:
-    """Draw the round of this session, and let its models speak if they are to."""
+    """Draw the round of this session until its models have ended; start them if they are to speak."""
     current: Round | None = st.session_state.round
     if current is None:
         return
-    is_asking, st.session_state.asking = st.session_state.asking, False
-    if not is_asking:
-        current.stop()
+    listening: Listening | None = st.session_state.listening
+    if listening is None or listening.current is not current:
+        listening = st.session_state.listening = Listening(current, speakers)
     if current.turn > 1 or current.question != (st.session_state.question or "").strip():
         st.html(_asked_text(current, say))
     places = _places(current)
-    _draw_all(current, places, say)
-    below = st.container()
-    if is_asking:
-        stop = below.empty()
-        stop.button(say("Stop"), key="stop")
-        _speak(current, speakers, places, say)
-        stop.empty()
-        _draw_all(current, places, say)
-    with below:
+    below = st.empty()
+    if listening.look():
+        below.button(say("Stop"), key="stop", on_click=listening.stop)
+        _follow(listening, places, say)
+        below.empty()
+    _draw(current, places, say, {})
+    with below.container():
         _vote(asked, current, say)
 
 
@@ -65,21 +63,21 @@ def _places(current: Round) -> dict[int, Any]:
     return found
 
 
-def _speak(current: Round, speakers: Sequence[Speaker], places: dict[int, Any], say: Say) -> None:
-    drawn = dict.fromkeys(places, 0.0)
-    # Streamlit ends this run by an exception when somebody clicks: closing() then ends the models, too.
-    with closing(asking.ask(speakers, current.messages(), current.sampling, current.order)) as events:
-        for event in events:
-            current.take(event)
-            now = time.monotonic()
-            if not isinstance(event.piece, str) or now - drawn[event.model] >= _DRAW_SECONDS:
-                places[event.model].html(answer(current, event.model, say))
-                drawn[event.model] = now
+def _follow(listening: Listening, places: dict[int, Any], say: Say) -> None:
+    """Draw answers as they grow."""
+    drawn: dict[int, str] = {}
+    while listening.look():
+        _draw(listening.current, places, say, drawn)
+        time.sleep(_DRAW_SECONDS)
 
 
-def _draw_all(current: Round, places: dict[int, Any], say: Say) -> None:
+def _draw(current: Round, places: dict[int, Any], say: Say, drawn: dict[int, str]) -> None:
+    """What differs from what was drawn."""
     for number, place in places.items():
-        place.html(answer(current, number, say))
+        now = answer(current, number, say)
+        if drawn.get(number) != now:
+            place.html(now)
+            drawn[number] = now
 
 
 def answer(current: Round, number: int, say: Say) -> str:
@@ -89,14 +87,15 @@ def answer(current: Round, number: int, say: Say) -> str:
     won = current.vote is not None and current.vote.winner == current.models[number]
     mark = f' <span class="cj-won">✓ {say("chosen")}</span>' if won else ""
     head = f'<h2 class="cj-name">{name}{mark}</h2>'
-    inside = head + _body(one, name, say) + _foot(current, one, say)
+    inside = head + _body(current, one, name, say) + _foot(current, one, say)
     return f'<section aria-label="{name}" class="cj-answer">{inside}</section>'
 
 
-def _body(one: Answer, name: str, say: Say) -> str:
-    wrong = (
-        marked_text.problem(one.end.what) if isinstance(one.end, Failed) and one.end.what != "stopped" else ""
-    )
+def _body(current: Round, one: Answer, name: str, say: Say) -> str:
+    wrong = ""
+    if isinstance(one.end, Failed) and one.end.what != STOPPED:
+        hidden = say("no answer; why is shown after the vote")
+        wrong = marked_text.problem(hidden if current.hides_faults else one.end.what)
     text = marked_text.escaped(one.text) if one.text else ""
     if not text and wrong:
         return wrong
@@ -111,7 +110,7 @@ def _foot(current: Round, one: Answer, say: Say) -> str:
     if one.end is None:
         return f'<p class="cj-foot">{say("answering …") if one.text else say("waiting …")}</p>'
     if isinstance(one.end, Failed):
-        return f'<p class="cj-foot">{say("stopped") if one.end.what == "stopped" else say("no answer")}</p>'
+        return f'<p class="cj-foot">{say("stopped") if one.end.what == STOPPED else say("no answer")}</p>'
     parts = [] if current.hides_names else _speed(one.end, say)
     if one.end.finish == "length":
         parts.append(say("cut off at the limit"))

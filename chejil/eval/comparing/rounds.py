@@ -17,6 +17,7 @@ from chejil.eval.comparing.asking import Event, Failed
 from chejil.eval.comparing.votes import Choice, Vote, hash_of
 from chejil.eval.judging.prompts import Prompt, PromptSet
 
+STOPPED = "stopped"
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -74,6 +75,11 @@ class Round:
         return tuple(number for number in self.order if self.answers[number].is_whole)
 
     @property
+    def hides_faults(self) -> bool:
+        """An error names its model, so it waits for the vote where there will be one."""
+        return self.hides_names and (self.can_vote or not self.is_over)
+
+    @property
     def can_vote(self) -> bool:
         """All have ended, two have answered, and nobody has voted."""
         return self.is_over and len(self.voted_on) > 1 and self.vote is None
@@ -104,6 +110,7 @@ class Round:
             question=self.question,
             turn=self.turn,
             models=tuple(self.models[number] for number in shown),
+            failed=tuple(self.models[number] for number in self.order if number not in shown),
             blind=self.blind,
             choice=choice,
             winner=None if winner is None else self.models[winner],
@@ -116,7 +123,7 @@ class Round:
     def stop(self) -> None:
         """Whoever has not ended will not: its listener has gone."""
         for answer in self.answers:
-            answer.end = answer.end or Failed("stopped")
+            answer.end = answer.end or Failed(STOPPED)
 
     def followed(self, question: str) -> Round:
         """The next turn: each model goes on from its own answer, or from before it where it has none.

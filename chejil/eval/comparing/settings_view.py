@@ -19,8 +19,8 @@ _MAX_SEED = 2**53 - 1
 def sidebar(asked: Asked, say: Say) -> None:
     """Draw it; `sampling()` reads it."""
     with st.sidebar:
-        st.segmented_control(
-            "Language · 언어", list(labels.LANGUAGES), key="language", required=True,
+        st.radio(
+            "Language · 언어", list(labels.LANGUAGES), key="language", horizontal=True,
             format_func=lambda name: labels.LANGUAGES[name],
         )  # fmt: skip
         st.toggle(say("Blind: names after the vote"), key="blind")

@@ -23,6 +23,7 @@ from chejil.eval.judging.prompts import Prompt, PromptSet, well_formed
 Write = Callable[[str], None]
 Read = Callable[[str], str]
 Next = Literal["next", "end"]
+_NO_VOTE = "a vote needs two whole answers"
 
 
 def hold(
@@ -40,7 +41,8 @@ def hold(
         write(f"\n{terminal.visible(current.question)}\n")
         show(current, speakers, write)
         if not current.can_vote:
-            write("\na vote needs two whole answers\n")
+            faults = [answer.end.what for answer in current.answers if isinstance(answer.end, Failed)]
+            write(terminal.visible("\n".join(["", *(faults if current.blind else ()), _NO_VOTE, ""])))
             continue
         try:
             said = _ballot(current, asked.votes, read, write)
@@ -104,7 +106,8 @@ class _Screen:
 
 def _end(answer: Answer, is_hidden: bool) -> str:
     if isinstance(answer.end, Failed):
-        return f"\n(no answer: {terminal.visible(answer.end.what)})\n"
+        why = "; why is shown after the vote" if is_hidden else f": {terminal.visible(answer.end.what)}"
+        return f"\n(no answer{why})\n"
     assert isinstance(answer.end, Spoken)
     said = [] if is_hidden else [f"first token after {answer.end.first_token_seconds:.2f} s"]
     rate = asking.tokens_a_second(answer.end)
@@ -142,6 +145,9 @@ def _tell(current: Round, path: str, write: Write) -> None:
     if current.blind:
         names = (f"{LETTERS[at]} {current.models[number]}" for at, number in enumerate(current.order))
         write(f"{terminal.visible(', '.join(names))}\n")
+        for answer in current.answers:
+            if isinstance(answer.end, Failed):
+                write(_end(answer, False))
     for pair in table(votes.read(path), current.models).pairs:
         said = f"{pair.first} {pair.wins} : {pair.losses} {pair.second}, {pair.ties + pair.all_bad} even"
         write(terminal.visible(f"{said}; {wins_view.verdict(pair)}\n"))

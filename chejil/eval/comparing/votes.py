@@ -11,7 +11,7 @@ answers changes his mind: the later vote counts. Voters without a name cannot be
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +36,7 @@ class Vote(BaseModel):
     question: str = Field(min_length=1, description="What was asked last.")
     turn: int = Field(1, ge=1, description="Of the conversation; answers differ in what stands before.")
     models: tuple[str, ...] = Field(min_length=2, description="Names, in the order shown.")
+    failed: tuple[str, ...] = Field((), description="Models that were asked, too, and had no answer.")
     blind: bool = Field(description="Names were shown after the vote.")
     choice: Choice = Field(description="`model`: `winner`; `tie`: equally good; `all_bad`: equally bad.")
     winner: str | None = Field(None, description="Of a choice `model`.")
@@ -45,7 +46,7 @@ class Vote(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> Vote:
-        if len(set(self.models)) < len(self.models):
+        if len({*self.models, *self.failed}) < len(self.models) + len(self.failed):
             raise ValueError("a model comes twice")
         if len(self.answers) != len(self.models):
             raise ValueError("there are not as many answers as models")
@@ -96,7 +97,7 @@ class Box:
         return {
             vote.question_key
             for vote in self.votes
-            if vote.voter == voter and vote.turn == 1 and set(vote.models) == set(models)
+            if vote.voter == voter and vote.turn == 1 and {*vote.models, *vote.failed} == set(models)
         }
 
 
@@ -226,8 +227,3 @@ def refuse_strangers(path: str | Path, box: Box, models: Sequence[str]) -> None:
         what = f"its votes are on other models: {', '.join(box.models[:6])}"
         mend = "give another --votes; `chejil compare --wins FILE` shows this one's table"
         raise ChejilError(what, where=str(path), mend=mend)
-
-
-def as_answers(answers: Mapping[str, str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Names and hashes of answers, in their order."""
-    return tuple(answers), tuple(map(hash_of, answers.values()))

@@ -15,7 +15,7 @@ def table(found: WinTable, say: Say) -> str:
     if not found.pairs:
         return f"<p>{say('No votes yet.')}{_faults(found, say)}</p>"
     about = say(
-        "{votes} votes on {questions} questions, {blind} of them blind",
+        "Votes: {votes} · of them blind: {blind} · questions: {questions}",
         votes=found.votes, questions=found.questions, blind=found.blind,
     )  # fmt: skip
     notes = f"<p>{escaped(' · '.join(found.notes))}</p>" if found.notes else ""
