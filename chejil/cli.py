@@ -13,6 +13,7 @@ import typer
 
 from chejil.commands import (
     card,
+    chat,
     compare,
     diff,
     encode,
@@ -230,6 +231,7 @@ def demo(
 
 
 app.command()(card.card)
+app.command()(chat.chat)
 app.command()(compare.compare)
 app.command()(near.near)
 app.command()(stats.stats)

@@ -11,7 +11,6 @@ from chejil.commands.judge_options import (
     BodyOption,
     ConcurrencyOption,
     DryRunOption,
-    EndpointOption,
     KeyEnvOption,
     MaxCostOption,
     PerMinuteOption,
@@ -28,12 +27,27 @@ from chejil.commands.options import JsonOption, LogJsonOption, progress
 
 def generate(
     models: Annotated[
-        list[str], typer.Argument(metavar="MODEL…", help="Names that the endpoint knows models by.")
+        list[str],
+        typer.Argument(
+            metavar="MODEL…", help="Names that the endpoint knows models by, or folders of models."
+        ),
     ],
-    endpoint: EndpointOption,
+    endpoint: Annotated[
+        str | None,
+        typer.Option("--endpoint", help="An OpenAI-compatible endpoint, up to /v1; folders need none."),
+    ] = None,
     prompts: PromptsOption = "koen",
     out: Annotated[str, typer.Option("--out", help="Folder of the answers.")] = "answers",
     key_env: KeyEnvOption = None,
+    device: Annotated[
+        str, typer.Option("--device", help="Of models in folders: auto, cpu, mps, cuda, cuda:N.")
+    ] = "auto",
+    template: Annotated[
+        str | None,
+        typer.Option(
+            "--template", metavar="NAME|FILE", help="Of models in folders [default: the tokenizer's own]."
+        ),
+    ] = None,
     system: Annotated[
         str | None, typer.Option("--system", help="A system message before each prompt.")
     ] = None,
@@ -53,7 +67,9 @@ def generate(
     json: JsonOption = False,
     log_json: LogJsonOption = False,
 ) -> None:
-    """Let models behind an endpoint answer prompts: a file of answers a model. What is answered is not asked again.
+    """Let models answer prompts: a file of answers a model. What is answered is not asked again.
+
+    A model is a name that the endpoint knows, or a folder (as for `chejil chat`), which runs here on --device.
 
     The exit code is 0, or 3 if prompts got no reply (the others are written).
     """
@@ -65,11 +81,14 @@ def generate(
     settings = EndpointSettings(
         url=endpoint, key_env=key_env, timeout_seconds=timeout, tries=tries, per_minute=per_minute,
         body=fields(body),
-    )  # fmt: skip
+    ) if endpoint else None  # fmt: skip
     spending = runs.Spending(Price(price_in, price_out), max_cost, told, dry_run)
     options = {"temperature": temperature, "max_tokens": max_tokens}
     with progress(log_json=log_json) as bars:
-        found = runs.generate(models, prompts, settings, out, options, system, concurrency, spending, bars)
+        found = runs.generate(
+            models, prompts, settings, out, options, system, concurrency, spending, bars,
+            folders=runs.Folders(device, template),
+        )  # fmt: skip
     if dry_run:
         return
     terminal.show(found, json, judge_view.generated)

@@ -84,7 +84,8 @@ class FolderSpeaker:
                 if token in self._ends:
                     finish = "stop"
                     break
-                if piece := characters.add(token):
+                piece = characters.add(token)
+                if piece := piece if text or self._prompting.keeps_spaces else piece.lstrip():
                     text += piece
                     yield piece
         seconds = time.perf_counter() - start

@@ -70,4 +70,4 @@ def note(left_out: int) -> str | None:
     if not left_out:
         return None
     turns = "the first turn" if left_out == 1 else f"the first {left_out} turns"
-    return f"{turns} of this chat no longer fit the model's context and were left out"
+    return f"left out: {turns} of this chat, since all of it no longer fits the model's context"

@@ -7,6 +7,7 @@ models are trained in); fp16 where the GPU has no bf16. No code of a folder is r
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -102,8 +103,6 @@ def load(place: Place, device: str, dtype: str) -> Loaded:
     Raises:
         ChejilError: it cannot be loaded, or the device that was named is full.
     """
-    import torch
-
     if dtype != "auto" and dtype not in DTYPES:
         raise ChejilError(f"no type '{dtype[:40]}'", mend=did_you_mean(dtype, ["auto", *DTYPES]))
     config = _json(place.model / "config.json")
@@ -112,19 +111,19 @@ def load(place: Place, device: str, dtype: str) -> Loaded:
     found = devices.machine() if device != "cpu" else devices.Machine()
     full: list[str] = []
     choice = devices.choose(device, needed_bytes(place.model, config, asked), found)
-    kind = _type_on(choice.device, stored, dtype)
-    model = _model(place, kind)
+    kind, model = "", None
     while True:
+        kind, before = _type_on(choice.device, stored, dtype), kind
+        model = _model(place, kind) if kind != before else model
         try:
-            model = model.to(choice.device, dtype=getattr(torch, kind))
+            model = model.to(choice.device)
             break
         except RuntimeError as error:  # OutOfMemoryError is one; others of a broken driver, too
             if choice.device == "cpu" or device not in ("auto", "cuda"):
                 raise _full(choice.device, error) from None
-            # Somebody took the memory between asking and loading.
-            full.append(choice.device)
-            choice = devices.choose("auto", needed_bytes(place.model, config, asked), found, full)
-            kind = _type_on(choice.device, stored, dtype)
+        # Somebody took the memory between asking and loading.
+        full.append(choice.device)
+        choice = devices.choose("auto", needed_bytes(place.model, config, asked), found, full)
     notes = (*([choice.note] if choice.note else []), *(f"{one} turned out to be full" for one in full))
     return Loaded(model.eval(), choice.device, kind, notes)
 
@@ -196,7 +195,10 @@ def _with_adapter(model: Any, adapter: Path) -> Any:
     except ImportError:
         raise ChejilError("adapters need peft", mend="pip install 'chejil[sft]'") from None
     try:
-        return PeftModel.from_pretrained(model, str(adapter), local_files_only=True).merge_and_unload()
+        with warnings.catch_warnings():
+            # peft 0.21 asks transformers 5.23 for names that go in version 6.
+            warnings.simplefilter("ignore", FutureWarning)
+            return PeftModel.from_pretrained(model, str(adapter), local_files_only=True).merge_and_unload()
     except Exception as error:  # shapes that do not fit, a kind that peft does not know, a missing file
         what = f"the adapter does not fit: {type(error).__name__} {' '.join(str(error).split())[:300]}"
         raise ChejilError(

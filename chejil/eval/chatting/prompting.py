@@ -13,10 +13,12 @@ token that the template puts behind an answer: ChatML's `<|im_end|>` is seldom i
 
 from __future__ import annotations
 
+import logging
 import re
 import unicodedata
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +44,15 @@ class Prompting:
         ends: ids that end an answer.
         characters: a fresh reader of one answer's tokens.
         notes: what a person should know.
+        keeps_spaces: an answer may begin with white space; templates whose answers begin with one do not mean it.
     """
 
     template: str
     encode: Callable[[Messages], Sequence[int]]
     ends: frozenset[int]
     characters: Callable[[], WholeCharacters]
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
+    keeps_spaces: bool = False
 
 
 def of_folder(folder: Path, template: str | None = None, plain: bool = False) -> Prompting:
@@ -72,18 +76,32 @@ def of_folder(folder: Path, template: str | None = None, plain: bool = False) ->
 def _byte_level(encoder: ChatEncoder) -> Prompting:
     def encode(messages: Messages) -> Sequence[int]:
         given = said(messages)
-        try:
-            return encoder.prompt(given).tolist()
-        except ChejilError:
-            if any(encoder.quotes_special(one["content"]) for one in given):
-                raise
-            return tokenizer(encoder.render(given, add_generation_prompt=True))
+        with _untold():
+            try:
+                return encoder.prompt(given).tolist()
+            except ChejilError:
+                if any(encoder.quotes_special(one["content"]) for one in given):
+                    raise
+                return tokenizer(encoder.render(given, add_generation_prompt=True))
 
     tokenizer = _whole_text(encoder.place)
-    after = _after_answer(lambda messages: encoder.render(messages))
+    with _untold():
+        after = _after_answer(lambda messages: encoder.render(messages))
     eos = encoder.id_of("eos")
     ends = _first_special(after, encoder.special) | ({eos} if eos is not None else set())
     return Prompting(encoder.name, encode, frozenset(ends), _characters_of(encoder.place))
+
+
+@contextmanager
+def _untold() -> Iterator[None]:
+    """Without the library's warning that a template marks no answers: that matters to training alone."""
+    logger = logging.getLogger("transformers.utils.chat_template_utils")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _whole_text(place: str) -> Callable[[str], list[int]]:
@@ -119,7 +137,7 @@ def _plain(folder: Path) -> Prompting:
         return list(tokenizer(text, split_special_tokens=True)["input_ids"])
 
     ends = frozenset({tokenizer.eos_token_id} - {None})
-    return Prompting("none: plain text is continued", encode, ends, _characters(folder, tokenizer))
+    return Prompting("none", encode, ends, _characters(folder, tokenizer), keeps_spaces=True)
 
 
 def _by_transformers(folder: Path, template: str | None, error: ChejilError) -> Prompting:

@@ -47,6 +47,19 @@ class TokenChoice:
         """
         import torch
 
+        logits_V = self._allowed(logits_V)
+        if not self._sampling.temperature:
+            token = int(logits_V.argmax())
+        else:
+            shares, tokens = self._likeliest(logits_V)
+            token = int(tokens[torch.multinomial(shares, 1, generator=self._generator)])
+        self._note(token)
+        return token
+
+    def _allowed(self, logits_V: torch.Tensor) -> torch.Tensor:
+        """Logits in fp32 with the penalty, and without what is never said."""
+        import torch
+
         logits_V = logits_V.float()
         if self._sampling.repetition_penalty != 1:
             said = logits_V[self._said]
@@ -56,24 +69,20 @@ class TokenChoice:
             )
         if len(self._never):
             logits_V = logits_V.index_fill(0, self._never, -torch.inf)
-        token = int(logits_V.argmax()) if not self._sampling.temperature else self._drawn(logits_V)
-        self._note(token)
-        return token
+        return logits_V
 
-    def _drawn(self, logits_V: torch.Tensor) -> int:
-        import torch
-
+    def _likeliest(self, logits_V: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Shares that need not sum to 1, likeliest first, and whose they are."""
         k = min(self._sampling.top_k or len(logits_V), len(logits_V))
-        if self._sampling.top_p < 1 or k < len(logits_V):
+        if k < len(logits_V):
             values, tokens = logits_V.topk(k)
         else:
-            values, tokens = logits_V, None
+            values, tokens = logits_V.sort(descending=True)
         shares = (values / self._sampling.temperature).softmax(0)
         if self._sampling.top_p < 1:
             # The likeliest stays whatever the bound is: before it there is nothing.
             shares = shares * (shares.cumsum(0) - shares < self._sampling.top_p)
-        at = torch.multinomial(shares, 1, generator=self._generator)
-        return int(at if tokens is None else tokens[at])
+        return shares, tokens
 
     def _note(self, token: int) -> None:
         import torch

@@ -33,6 +33,8 @@ _Z, _POWER_Z = 1.959964, 0.841621
 """Normal quantiles: 97.5 %, and 80 % of finding a difference that is there."""
 
 _MOST_MORE = 100_000
+_LEAST = 6
+"""Questions with which the test by coins can say anything: 2/2⁶ < 0.05."""
 
 
 @dataclass(frozen=True)
@@ -187,16 +189,16 @@ def _with_added(sums: np.ndarray) -> tuple[np.ndarray, float]:
 
 
 def detectable(sums: np.ndarray) -> float:
-    """The distance from one half that is found in 80 of 100 such sets of questions."""
+    """The distance from one half that is found in 80 of 100 such sets of questions; above 0.5: none is."""
     both, middle = _with_added(sums)
-    return min(0.5, (_Z + _POWER_Z) * _error(both, middle) * math.sqrt(len(both) / len(sums)))
+    return (_Z + _POWER_Z) * _error(both, middle) * math.sqrt(len(both) / len(sums))
 
 
 def _more_votes(rate: float, sums: np.ndarray) -> int | None:
-    """Votes beyond those given at which this distance from one half is detectable."""
+    """Votes beyond those given at which this distance from one half is detectable, in a test of this pair alone."""
     if abs(rate - 0.5) < 1e-9:
         return None
-    questions = len(sums) * (detectable(sums) / (rate - 0.5)) ** 2
+    questions = max(_LEAST, len(sums) * (detectable(sums) / (rate - 0.5)) ** 2)
     more = math.ceil((questions - len(sums)) * float(sums[:, 1].mean()))
     return max(1, more) if more <= _MOST_MORE else None
 

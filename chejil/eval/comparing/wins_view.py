@@ -60,7 +60,7 @@ def verdict(pair: PairWins) -> str:
         return f"{pair.first if pair.verdict == 'first' else pair.second} is better"
     if pair.more_votes is not None:
         return f"not decided: about {pair.more_votes:,} more votes"
-    return f"not decided: less apart than {100 * pair.detectable:.0f} points would not show"
+    return f"not decided: less apart than {100 * min(0.5, pair.detectable):.0f} points would not show"
 
 
 def answered(current: Round) -> Mapping[str, Any]:

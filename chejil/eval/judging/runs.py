@@ -27,7 +27,7 @@ from chejil.eval.judging import prompts as prompt_files
 from chejil.eval.judging.agreement import Agreement
 from chejil.eval.judging.answers import Answer, Answerer, EndpointAnswerer
 from chejil.eval.judging.cost import Estimate, Price
-from chejil.eval.judging.endpoint import Endpoint, EndpointSettings
+from chejil.eval.judging.endpoint import Endpoint, EndpointSettings, NoReply
 from chejil.eval.judging.prompts import PromptSet
 from chejil.eval.judging.scoring import Judge, JudgeSettings, questions
 from chejil.eval.judging.summary import Summary
@@ -60,6 +60,14 @@ class Spending:
 
 
 @dataclass(frozen=True)
+class Folders:
+    """How models in folders run; see chatting/loading.py."""
+
+    device: str = "auto"
+    template: str | None = None
+
+
+@dataclass(frozen=True)
 class Generated:
     """A model's answers in a file, and prompts without one."""
 
@@ -73,18 +81,21 @@ class Generated:
 def generate(
     models: Sequence[str],
     prompts_path: str,
-    endpoint: EndpointSettings,
+    endpoint: EndpointSettings | None,
     out: str,
     options: Mapping[str, Any],
     system: str | None,
     concurrency: int,
     spending: Spending,
     progress: Progress,
+    folders: Folders | None = None,
 ) -> list[Generated]:
     """Let models answer prompts.
 
     Args:
+        endpoint: where models are that are no folders.
         options: fields of each request: temperature, max_tokens …
+        folders: how models in folders run.
 
     Raises:
         ChejilError: a file is bad, or the endpoint refuses or is down; what came before is kept.
@@ -97,7 +108,14 @@ def generate(
         )
     found = []
     for model, path in zip(models, paths, strict=True):
-        _refuse_folder(model)
+        if Path(model).is_dir():
+            found += _of_folder(
+                model, prompts, path, options, system, spending, progress, folders or Folders()
+            )
+            continue
+        if endpoint is None:
+            mend = "--endpoint http://HOST/v1 for the name of a model, or a folder that is there"
+            raise ChejilError(f"'{model[:80]}' is no folder, and there is no endpoint", mend=mend)
         with _kept(out, spending) as kept, Endpoint(endpoint, model) as client:
             answerer = EndpointAnswerer(client, kept, options, system)
             if spending.begin(_estimate(answerer, kept, prompts, spending.price)):
@@ -109,10 +127,45 @@ def _kept(out: str, spending: Spending) -> Transcripts:
     return Transcripts(Path(out) / TRANSCRIPTS, writable=not spending.dry)
 
 
-def _refuse_folder(model: str) -> None:
-    if Path(model).is_dir():
-        mend = "serve it behind an endpoint (e.g. vllm serve FOLDER) and give the name that it has there"
-        raise ChejilError("models in folders cannot answer by themselves yet", where=model, mend=mend)
+def _of_folder(
+    model: str,
+    prompts: PromptSet,
+    path: str,
+    options: Mapping[str, Any],
+    system: str | None,
+    spending: Spending,
+    progress: Progress,
+    folders: Folders,
+) -> list[Generated]:
+    """A model's answers, one after the other; nothing of a dry run, which would load it."""
+    from chejil.eval.judging.folder_answers import FolderAnswerer
+
+    if spending.dry:
+        return []
+    with Transcripts(Path(path).parent / TRANSCRIPTS) as kept:
+        answerer = FolderAnswerer(model, kept, options, system, folders.device, folders.template)
+        return [_said(answerer, prompts, path, progress)]
+
+
+def _said(answerer: Answerer, prompts: PromptSet, path: str, progress: Progress) -> Generated:
+    stage = f"answer {answerer.name}"
+    progress.start(stage, len(prompts.prompts), 0)
+    found: list[Answer] = []
+    failed: dict[str, str] = {}
+    for prompt in prompts.prompts:
+        try:
+            found.append(answerer.answer(prompt))
+        except NoReply as error:
+            failed[prompt.id] = str(error)
+        progress.advance(stage, prompt.id, error=failed.get(prompt.id))
+    progress.finish(stage)
+    return _written(answerer.name, path, found, failed)
+
+
+def _written(model: str, path: str, found: list[Answer], failed: Mapping[str, str]) -> Generated:
+    answers.write(path, found)
+    cut = sum(one.finish == "length" for one in found)
+    return Generated(model, path, len(found), cut, failed)
 
 
 def _estimate(answerer: EndpointAnswerer, kept: Transcripts, prompts: PromptSet, price: Price) -> Estimate:
@@ -128,9 +181,7 @@ def _answered(
     found, failed = asking.ask_all(
         f"answer {answerer.name}", asked, answerer.answer, client, concurrency, progress
     )
-    answers.write(path, list(found.values()))
-    cut = sum(one.finish == "length" for one in found.values())
-    return Generated(answerer.name, path, len(found), cut, failed)
+    return _written(answerer.name, path, list(found.values()), failed)
 
 
 def score(
