@@ -1,18 +1,16 @@
 """Speakers of a few lines, for tests of whatever lets several of them answer."""
 
-import threading
-
 from chejil.errors import ChejilError
 from chejil.eval.chatting.speaker import Spoken
 
 
 class Talker:
-    """Says its words one by one; `turns` holds what it was asked, `log` (shared) who spoke when."""
+    """Says its words one by one; `turns` holds what it was asked, `log` (may be shared) who spoke when."""
 
     def __init__(self, name, words=("안녕", "하세요"), device="cpu", log=None, fails=None, gate=None):
         self.name, self.words, self.device, self.fails, self.gate = name, words, device, fails, gate
         self.log = [] if log is None else log
-        self.turns, self.closed, self.now = [], 0, threading.Lock()
+        self.turns, self.closed = [], 0
 
     def speak(self, messages, sampling):
         self.turns.append(list(messages))

@@ -60,7 +60,8 @@ def verdict(pair: PairWins, say: Say, plain: object = str) -> str:
     if pair.more_votes is not None:
         return say("not decided: about {count} more votes", count=f"{pair.more_votes:,}")
     return say(
-        "not decided: less apart than {points} points would not show", points=f"{100 * min(0.5, pair.detectable):.0f}"
+        "not decided: less apart than {points} points would not show",
+        points=f"{100 * min(0.5, pair.detectable):.0f}",
     )
 
 
