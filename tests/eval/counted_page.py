@@ -4,12 +4,15 @@ A loaded model holds 32 MB more than it needs, so that one that is loaded and ne
 """
 
 import sys
+import time
 from pathlib import Path
 
 from chejil.eval.comparing import asked_models
 from chejil.eval.comparing.page import page
 
 BALLAST = 32 << 20
+SLOWLY = "천천히"
+"""Slowly: asked so, a model takes half a second a piece."""
 
 if not hasattr(asked_models, "load_of_one"):
     asked_models.load_of_one = asked_models.load
@@ -19,7 +22,17 @@ if not hasattr(asked_models, "load_of_one"):
             log.write(f"{model.name}\n")
         speaker = asked_models.load_of_one(model, *more)
         speaker.ballast = b"x" * BALLAST
+        speaker.speak = slowly(speaker.speak)
         return speaker
+
+    def slowly(speak):
+        def spoken(messages, sampling):
+            for piece in speak(messages, sampling):
+                if messages[-1]["content"] == SLOWLY:
+                    time.sleep(0.5)
+                yield piece
+
+        return spoken
 
     asked_models.load = counted
 

@@ -13,6 +13,7 @@ class Talker:
         self.turns, self.closed = [], 0
 
     def speak(self, messages, sampling):
+        """See Speaker; then it raises `fails`, if there is any."""
         self.turns.append(list(messages))
         try:
             for word in self.words:

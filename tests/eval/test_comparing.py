@@ -23,7 +23,7 @@ from chejil.eval.judging import prompts
 from chejil.eval.judging.prompts import Prompt
 
 sys.path.insert(0, str(Path(__file__).parent))
-from talking import DOWN, Talker  # noqa: E402
+from talking import DOWN, Talker
 
 SAMPLING = Sampling(temperature=0)
 ODD = [

@@ -42,7 +42,7 @@ def show(asked: Asked, speakers: Sequence[Speaker], say: Say) -> None:
     if listening.look():
         below.button(say("Stop"), key="stop", on_click=listening.stop)
         _follow(listening, places, say)
-        below.empty()
+        st.rerun()  # whatever stands above depends on the answers, too
     _draw(current, places, say, {})
     with below.container():
         _vote(asked, current, say)
