@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chejil import cli
@@ -255,6 +255,7 @@ def test_a_verdict_needs_six_questions():
     assert wins.table(box(*(vote("old", str(n)) for n in range(7)))).pairs[0].verdict == "second"
 
 
+@settings(max_examples=20)
 @given(st.randoms(use_true_random=False))
 def test_the_order_of_votes_changes_nothing(rng):
     """Not a digit."""

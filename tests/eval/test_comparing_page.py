@@ -208,7 +208,7 @@ def test_stop_keeps_what_was_said(page):
     page.get_by_text("answering …").first.wait_for()
     page.get_by_text("Blind: names after the vote").click()
     page.locator(".cj-answer").nth(0).get_by_text("네").wait_for()  # its answer begins so
-    button(page, "Stop").click()
+    button(page, "Stop answering").click()
     page.get_by_text("A vote needs two whole answers.").wait_for()
 
     said = page.locator(".cj-answer").nth(0).inner_text()
@@ -216,7 +216,7 @@ def test_stop_keeps_what_was_said(page):
     assert "네" in said
     assert "🙂" not in said
     button(page, "Ask").click()
-    button(page, "Stop").wait_for()
+    button(page, "Stop answering").wait_for()
 
 
 def test_a_hostile_question_stays_text(page):

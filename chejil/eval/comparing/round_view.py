@@ -40,7 +40,7 @@ def show(asked: Asked, speakers: Sequence[Speaker], say: Say) -> None:
     places = _places(current)
     below = st.empty()
     if listening.look():
-        below.button(say("Stop"), key="stop", on_click=listening.stop)
+        below.button(say("Stop answering"), key="stop", on_click=listening.stop)
         _follow(listening, places, say)
         st.rerun()  # whatever stands above depends on the answers, too
     _draw(current, places, say, {})

@@ -7,7 +7,8 @@ that won its first five questions would have an interval of no width. Over 11 se
 each, rates 0.5 to 0.97) it covered the truth in 94.7 % or more, where the plain bootstrap over questions fell to 63 %.
 
 p is by swapping the two models on each question by a coin, adjusted by Holm over the pairs. It is of one look at the
-end: who looks after each vote and stops at p < 0.05 is wrong more often, so settle how many votes beforehand.
+end: of equal models, who looks after every second vote up to 100 and stops at p < 0.05 finds a winner in 21 of 100
+comparisons, so settle how many votes beforehand.
 """
 
 from __future__ import annotations
