@@ -167,9 +167,11 @@ def test_a_blind_round_hides_names_and_goes_on_where_it_was(page, folder, browse
     assert sorted(page.locator(".cj-name").all_inner_texts()) == ["down", "one", "two_*x*"]
     assert last_vote(folder)["blind"]
 
+    from playwright.sync_api import expect
+
     wrong = []
     again = opened(browser, served[0], wrong)
-    assert again.get_by_label("Question").input_value() == "hello"
+    expect(again.get_by_label("Question")).to_have_value("hello")
     again.context.close()
     assert wrong == []
 
