@@ -153,7 +153,7 @@ def rate_interval(sums: np.ndarray) -> tuple[float, float, float]:
         sums: score and votes of each question, (num_questions, 2).
 
     >>> [round(float(end), 2) for end in rate_interval(np.array([[1.0, 1.0]] * 5))]
-    [1.0, 0.43, 1.0]
+    [1.0, 0.44, 1.0]
     """
     rate = float(sums[:, 0].sum() / sums[:, 1].sum())
     both, middle = _with_added(sums)
