@@ -14,6 +14,7 @@ import typer
 from chejil.commands import (
     card,
     chat,
+    compare,
     diff,
     encode,
     eval,
@@ -233,6 +234,7 @@ def demo(
 
 app.command()(card.card)
 app.command()(chat.chat)
+app.command()(compare.compare)
 app.command()(near.near)
 app.command()(stats.stats)
 app.command()(inspect.inspect)

@@ -26,6 +26,8 @@ def compare(
 
     Means are unweighted over the rows of a table, as the published ones are. Errors are by bootstrap over items; of two
     runs each row gets an interval and a p-value by permutation. A model that answers one class only is marked.
+
+    `chejil compare` is for answers of models beside each other.
     """
     from chejil import terminal
     from chejil.curation import shards

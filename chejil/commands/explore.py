@@ -40,7 +40,7 @@ def explore(
     try:
         with (
             server.ending_by_signal(),
-            server.serving(run, str(Path.cwd()), address, number) as (process, url),
+            server.serving(server.EXPLORE, (run, str(Path.cwd())), address, number) as (process, url),
         ):
             print(url, flush=True)
             if not no_browser:

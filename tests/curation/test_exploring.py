@@ -245,14 +245,14 @@ def test_clusters_are_those_of_the_decisions(root):
 
 def test_the_server_is_for_this_machine_and_tells_nobody():
     """Bound to the loopback address, called by its names alone, no statistics; any other address only if told."""
-    words = server.command("runs/demo", "/folder", server.LOCAL, 8600)
+    words = server.command(server.EXPLORE, ("runs/demo", "/folder"), server.LOCAL, 8600)
     options = [(name, value) for name, value in itertools.pairwise(words) if name.startswith("--")]
 
     assert ("--server.address", "127.0.0.1") in options
     assert ("--browser.gatherUsageStats", "false") in options
     assert {value for name, value in options if name == "--server.allowedHosts"} == {"localhost", "127.0.0.1"}
     assert words[-3:] == ["--", "runs/demo", "/folder"]
-    assert "--server.allowedHosts" not in server.command("r", "f", "0.0.0.0", 1)
+    assert "--server.allowedHosts" not in server.command(server.EXPLORE, ("r", "f"), "0.0.0.0", 1)
 
 
 def test_a_port_that_is_taken_is_said():

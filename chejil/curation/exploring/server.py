@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -40,8 +40,16 @@ def check_installed() -> None:
         raise ChejilError("the page needs streamlit", mend="pip install 'chejil[ui]'")
 
 
-def command(root: str, folder: str, address: str, port: int) -> list[str]:
-    """The words that start the server."""
+EXPLORE = str(Path(__file__).with_name("app.py"))
+
+
+def command(app: str, arguments: Sequence[str], address: str, port: int) -> list[str]:
+    """The words that start the server.
+
+    Args:
+        app: the script that draws the page.
+        arguments: its own.
+    """
     local = address in (LOCAL, "localhost", "::1")
     options = {
         "server.address": address,
@@ -62,8 +70,7 @@ def command(root: str, folder: str, address: str, port: int) -> list[str]:
     words = [word for name, value in options.items() for word in (f"--{name}", str(value))]
     if local:
         words += [word for host in ("localhost", LOCAL) for word in ("--server.allowedHosts", host)]
-    app = str(Path(__file__).with_name("app.py"))
-    return [sys.executable, "-m", "streamlit", "run", app, *words, "--", root, folder]
+    return [sys.executable, "-m", "streamlit", "run", app, *words, "--", *arguments]
 
 
 def free_port(address: str, port: int | None) -> int:
@@ -88,13 +95,15 @@ def free_port(address: str, port: int | None) -> int:
 
 
 @contextmanager
-def serving(root: str, folder: str, address: str, port: int) -> Iterator[tuple[subprocess.Popen, str]]:
+def serving(
+    app: str, arguments: Sequence[str], address: str, port: int
+) -> Iterator[tuple[subprocess.Popen, str]]:
     """The server's process and the page's URL, once it answers; it is ended with the block.
 
     Raises:
         ChejilError: it did not start.
     """
-    process = subprocess.Popen(command(root, folder, address, port))
+    process = subprocess.Popen(command(app, arguments, address, port))
     host = {"0.0.0.0": LOCAL, "::": "[::1]"}.get(address, f"[{address}]" if ":" in address else address)
     url = f"http://{host}:{port}"
     try:
