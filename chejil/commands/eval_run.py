@@ -26,15 +26,20 @@ def run(
         str, typer.Argument(help="A model's folder, an adapter's, or a name on the hub (without --data).")
     ],
     suite: Annotated[
-        str, typer.Option("--suite", metavar="kobest|en14|koen|TASKS", help="A suite, or tasks between commas.")
+        str,
+        typer.Option("--suite", metavar="kobest|en14|koen|TASKS", help="A suite, or tasks between commas."),
     ] = "kobest",
     data: Annotated[
         str | None,
-        typer.Option("--data", metavar="DIR", help="Folder of the tasks' files; no network then [default: the hub]."),
+        typer.Option(
+            "--data", metavar="DIR", help="Folder of the tasks' files; no network then [default: the hub]."
+        ),
     ] = None,
     mode: Annotated[
         Mode,
-        typer.Option("--mode", help="harness: as lm-eval does today; polyglot: as the published KoBEST numbers."),
+        typer.Option(
+            "--mode", help="harness: as lm-eval does today; polyglot: as the published KoBEST numbers."
+        ),
     ] = Mode.harness,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="The first items of each task.")] = None,
     batch_size: Annotated[

@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 
 
 def ask(
-    model: HarnessModel, name: str, items: TaskData, settings: HarnessSettings, folder: Path, progress: Progress
+    model: HarnessModel,
+    name: str,
+    items: TaskData,
+    settings: HarnessSettings,
+    folder: Path,
+    progress: Progress,
 ) -> TaskResult | None:
     """Ask all items of a task, or the first `limit`.
 
@@ -60,14 +65,18 @@ def _task(path: Path, name: str) -> Any:
 def _samples(
     model: HarnessModel, name: str, task: Any, settings: HarnessSettings, progress: Progress
 ) -> list[dict[str, Any]] | None:
-    from lm_eval.evaluator import evaluate
+    from lm_eval.evaluator import evaluate  # type: ignore[import-untyped]
 
     requests = _requests(task, settings.limit, model.world_size)
     if model.rank == 0:
         progress.start(name, requests, 0)
     model.watch(lambda: progress.advance(name, name) if model.rank == 0 else None)
     found = evaluate(
-        model, {"tasks": {name: task}, "groups": {}}, limit=settings.limit, bootstrap_iters=0, log_samples=True
+        model,
+        {"tasks": {name: task}, "groups": {}},
+        limit=settings.limit,
+        bootstrap_iters=0,
+        log_samples=True,
     )
     if found is None:
         return None

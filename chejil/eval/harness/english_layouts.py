@@ -18,7 +18,17 @@ from chejil.eval.harness.task_rows import BadRow
 _LETTERS = "ABCDEFGHIJ"
 _CHOICE = re.compile(r"(?:^|\s)\(([A-J])\) ")
 _ENTAILED = {"entailment": 0, "not_entailment": 1, "0": 0, "1": 1}
-_INFERRED = {"entailment": 0, "neutral": 1, "contradiction": 2, "e": 0, "n": 1, "c": 2, "0": 0, "1": 1, "2": 2}
+_INFERRED = {
+    "entailment": 0,
+    "neutral": 1,
+    "contradiction": 2,
+    "e": 0,
+    "n": 1,
+    "c": 2,
+    "0": 0,
+    "1": 1,
+    "2": 2,
+}
 
 
 def _lettered(question: str, choices: list[str], right: int) -> Document:
@@ -72,9 +82,7 @@ def _table_openbookqa(row: Fields, tag: str | None) -> Document:
     letters, choices = parts[::2], parts[1::2]
     if letters != list(_LETTERS[: len(letters)]) or row["Answer Key"] not in letters:
         raise BadRow("'Choices' or 'Answer Key' cannot be told")
-    return _open_book(
-        text(row, "Question Stem"), texts(choices, "Choices"), letters.index(row["Answer Key"])
-    )
+    return _open_book(text(row, "Question Stem"), texts(choices, "Choices"), letters.index(row["Answer Key"]))
 
 
 def _boolq(row: Fields, tag: str | None) -> Document:
@@ -86,7 +94,11 @@ def _anli(row: Fields, tag: str | None) -> Document | None:
     if tag and "tag" in row and not str(row["tag"]).startswith(f"{tag}_"):
         return None
     premise = text(row, "premise" if "premise" in row else "context")
-    return {"premise": premise, "hypothesis": text(row, "hypothesis"), "label": one_of(row, "label", _INFERRED)}
+    return {
+        "premise": premise,
+        "hypothesis": text(row, "hypothesis"),
+        "label": one_of(row, "label", _INFERRED),
+    }
 
 
 def _hellaswag(row: Fields, tag: str | None) -> Document:
@@ -150,7 +162,9 @@ def _wic(row: Fields, tag: str | None) -> Document:
 
 
 def _winogrande(row: Fields, tag: str | None) -> Document:
-    return _blank(text(row, "sentence"), [text(row, "option1"), text(row, "option2")], whole(row, "answer", 1, 2) - 1)
+    return _blank(
+        text(row, "sentence"), [text(row, "option1"), text(row, "option2")], whole(row, "answer", 1, 2) - 1
+    )
 
 
 def _repacked_winogrande(row: Fields, tag: str | None) -> Document:
@@ -185,7 +199,10 @@ def _table_truthfulqa(row: Fields, tag: str | None) -> Document:
     best = _sentences(text(row, "Best Answer"))
     right, wrong = (_sentences(text(row, f"{kind} Answers")) for kind in ("Correct", "Incorrect"))
     made = zip(_TARGETS, (best, right), strict=True)
-    targets = {name: {"choices": [*true, *wrong], "labels": [1] * len(true) + [0] * len(wrong)} for name, true in made}
+    targets = {
+        name: {"choices": [*true, *wrong], "labels": [1] * len(true) + [0] * len(wrong)}
+        for name, true in made
+    }
     return _hub_truthfulqa({"question": text(row, "Question").strip(), **targets}, tag)
 
 
@@ -213,7 +230,11 @@ LAYOUTS: Mapping[str, tuple[Layout, ...]] = {
         layout("hub", "question_stem,choices,answerKey", _hub_openbookqa),
         layout("authors", "question,answerKey", lambda row, tag: _open_book(*_stemmed(row))),
         layout("authors' table", "Question Stem,Choices,Answer Key", _table_openbookqa),
-        layout("LLM-Adapters", "instruction,answer", lambda row, tag: _open_book(*repacked.parse(row, repacked.ANSWERS))),
+        layout(
+            "LLM-Adapters",
+            "instruction,answer",
+            lambda row, tag: _open_book(*repacked.parse(row, repacked.ANSWERS)),
+        ),
     ),
     "piqa": (
         layout("hub or authors", "goal,sol1,sol2,label", _piqa),

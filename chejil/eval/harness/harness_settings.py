@@ -14,7 +14,9 @@ class HarnessSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    mode: Mode = Field("harness", description="harness: as lm-eval today; polyglot: as the published numbers.")
+    mode: Mode = Field(
+        "harness", description="harness: as lm-eval today; polyglot: as the published numbers."
+    )
     limit: PositiveInt | None = Field(None, description="The first items of each task; null: all.")
     batch_size: PositiveInt | Literal["auto"] = Field("auto", description="Rows of a batch.")
     device: str | None = Field(None, description="cpu, cuda, cuda:1 …; null: a GPU where there is one.")

@@ -38,7 +38,11 @@ class Shown:
 def shown(found: Evaluated) -> Shown:
     """What there is to show of a run."""
     tasks = found.result.tasks if found.result else ()
-    compared = comparison.compare({found.result.model.name: found.result}, with_published=True) if found.result else None
+    compared = (
+        comparison.compare({found.result.model.name: found.result}, with_published=True)
+        if found.result
+        else None
+    )
     failed = {name: str(error) for name, error in found.failed.items()}
     return Shown(found.path, tuple(_count(task, found) for task in tasks), failed, compared)
 

@@ -13,7 +13,12 @@ def require(*more: str) -> None:
     Raises:
         ChejilError: one is not installed.
     """
-    wanted = {"lm_eval": "lm-eval", "torch": "torch", "transformers": "transformers", "accelerate": "accelerate"}
+    wanted = {
+        "lm_eval": "lm-eval",
+        "torch": "torch",
+        "transformers": "transformers",
+        "accelerate": "accelerate",
+    }
     wanted |= {name: name for name in more}
     missing = [shown for name, shown in wanted.items() if find_spec(name) is None]
     if missing:

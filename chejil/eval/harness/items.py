@@ -1,8 +1,8 @@
 """What lm-eval says of an item, as an item of a result: answers, likelihoods of all choices, scores of its own.
 
 `predicted` is the choice with the greatest summed log-likelihood, as lm-eval's acc and F1 take it. `gold_prob` is the
-probability of the right answers among the choices (softmax of the log-likelihoods), `gold_prob_bytes` the same after each
-is divided by the bytes of its choice.
+probability of the right answers among the choices (softmax of the log-likelihoods), `gold_prob_bytes` the same after
+each is divided by the bytes of its choice.
 """
 
 from __future__ import annotations
@@ -77,8 +77,12 @@ def _choice_bytes(task: Any, document: Mapping[str, Any], sample: Mapping[str, A
     return tuple(len(choice.encode()) for choice in task.doc_to_choice(document))
 
 
-def _probabilities(sums: Sequence[float], num_bytes: Sequence[int], right: Sequence[int]) -> tuple[float, float]:
-    return _share(sums, right), _share([value / size for value, size in zip(sums, num_bytes, strict=True)], right)
+def _probabilities(
+    sums: Sequence[float], num_bytes: Sequence[int], right: Sequence[int]
+) -> tuple[float, float]:
+    return _share(sums, right), _share(
+        [value / size for value, size in zip(sums, num_bytes, strict=True)], right
+    )
 
 
 def _share(values: Sequence[float], right: Sequence[int]) -> float:

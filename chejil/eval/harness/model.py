@@ -1,8 +1,8 @@
 """lm-eval's Hugging Face model, with what it lacks: polyglot's encoding, CPU processes, progress, counted cuts.
 
-`harness` encodes context and continuation together and splits them, with the tokenizer's own special tokens, as lm-eval
-does. `polyglot` encodes each apart and without any: no BOS, and a space at the end of BoolQ's context stays there. A model
-with a SentencePiece tokenizer sees other tokens by it (training-peers, D1).
+`harness` encodes context and continuation together and splits them, with the tokenizer's own special tokens, as
+lm-eval does. `polyglot` encodes each apart and without any: no BOS, and a space at the end of BoolQ's context stays
+there. A model with a SentencePiece tokenizer sees other tokens by it.
 
 Batch `auto` on a GPU is lm-eval's search (it halves after running out of memory); on a CPU memory runs out by being
 killed, so there it follows from the longest prompt: logits of a batch within 512 MiB, at most 64 rows.
@@ -11,12 +11,13 @@ killed, so there it follows from the longest prompt: logits of a batch within 51
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from typing import Any, Literal
 
 import torch
-from lm_eval.models.huggingface import HFLM
+from lm_eval.models.huggingface import HFLM  # type: ignore[import-untyped]
 
 from chejil.errors import ChejilError
 from chejil.eval.harness import installed
@@ -108,6 +109,9 @@ def load(
     """
     installed.require(*(["peft"] if folder.adapter else []))
     kind = PolyglotModel if mode == "polyglot" else HarnessModel
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    if device == "cpu":  # accelerate else takes processes without a GPU for single ones
+        os.environ["ACCELERATE_USE_CPU"] = "true"
     try:
         return kind(
             pretrained=folder.pretrained,
@@ -115,7 +119,7 @@ def load(
             peft=folder.adapter,
             batch_size=str(batch_size),
             max_batch_size=_MAX_ROWS,
-            device=device or ("cuda" if torch.cuda.is_available() else "cpu"),
+            device=device,
             dtype=dtype,
         )
     except (OSError, ValueError, RuntimeError) as error:
@@ -123,5 +127,3 @@ def load(
         raise ChejilError(
             f"the model cannot be loaded: {first}", where=folder.pretrained, mend="look at its files"
         ) from None
-
-

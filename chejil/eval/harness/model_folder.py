@@ -1,4 +1,4 @@
-"""What answers: a folder in the format of Hugging Face, a folder that `chejil export` wrote, an adapter, a name on the hub.
+"""What answers: a folder of Hugging Face or of `chejil export`, an adapter, a name on the hub.
 
 All but the last are known by the hash of their weights, so that a result is of these bytes and not of a path.
 """
@@ -50,7 +50,9 @@ def find(model: str, local_only: bool) -> ModelFolder:
     if (path / _ADAPTER).is_file():
         return _adapter(path)
     if not (path / "config.json").is_file():
-        raise ChejilError("no model: there is no config.json", where=model, mend=f"chejil export RUN --out {model}")
+        raise ChejilError(
+            "no model: there is no config.json", where=model, mend=f"chejil export RUN --out {model}"
+        )
     return ModelFolder(model, _tokenizer([path]), None, _identity(path, _weights(path)))
 
 

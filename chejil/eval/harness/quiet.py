@@ -1,8 +1,7 @@
 """lm-eval without its noise and, where files are at hand, without the network.
 
-It logs prompts as warnings, draws its own bars, prints batch sizes to stdout, and asks the hub for data sets and metrics
-before anything else. What it would say and a user must know is said by run.py (prompts that were cut, models that are
-not there).
+It logs prompts as warnings, draws its own bars, prints batch sizes to stdout, and asks the hub for data sets and
+metrics before anything else. What a user must know of it is said by run.py: prompts that were cut, items not there.
 """
 
 from __future__ import annotations
@@ -58,8 +57,8 @@ def _level(logger: logging.Logger) -> Iterator[None]:
 
 @contextmanager
 def _no_bars() -> Iterator[None]:
-    import datasets
-    import lm_eval.api.task as requests
+    import datasets  # type: ignore[import-untyped]
+    import lm_eval.api.task as requests  # type: ignore[import-untyped]
     from transformers.utils import logging as transformers_logging
 
     bar: Any = requests.tqdm

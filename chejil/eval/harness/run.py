@@ -3,9 +3,9 @@
     OUT/tasks/TASK.json   a task's items under a key: what their numbers depend on
     OUT/result.json       tasks of that model and mode, in the order of the tables
 
-A task whose key is the same is not run again. The key has hashes of weights, tokenizer and items, mode, limit, precision
-and lm-eval's version; neither batch size nor device, which move the last bits of a log-likelihood alone. Of several
-processes (torchrun, accelerate) each takes a share of a task's items, and the first one writes.
+A task whose key is the same is not run again. The key has hashes of weights, tokenizer and items, mode, limit,
+precision and lm-eval's version; neither batch size nor device, which move the last bits of a log-likelihood alone. Of
+several processes (torchrun, accelerate) each takes a share of a task's items, and the first one writes.
 """
 
 from __future__ import annotations
@@ -52,7 +52,12 @@ class Evaluated:
 
 
 def run(
-    model: str, tasks: Sequence[str], data: str | None, out: str, settings: HarnessSettings, progress: Progress
+    model: str,
+    tasks: Sequence[str],
+    data: str | None,
+    out: str,
+    settings: HarnessSettings,
+    progress: Progress,
 ) -> Evaluated:
     """Evaluate a model.
 
@@ -120,9 +125,7 @@ class _Evaluation:
         from chejil.eval.harness.asking import ask
 
         settings = self.settings
-        loaded = model.load(
-            self.folder, settings.mode, settings.batch_size, settings.device, settings.dtype
-        )
+        loaded = model.load(self.folder, settings.mode, settings.batch_size, settings.device, settings.dtype)
         for name, items in todo.items():
             with tempfile.TemporaryDirectory() as folder:
                 try:

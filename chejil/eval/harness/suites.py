@@ -1,7 +1,7 @@
 """Tasks and suites as data (suites.yaml): what `--suite` may name.
 
-Names and rows are those of the published tables (published.yaml), so that a result of a suite stands beside them; a test
-holds both files together. A suite may name suites: `koen` is `kobest` and `en14`.
+Names and rows are those of the published tables (published.yaml), so that a result of a suite stands beside them; a
+test holds both files together. A suite may name suites: `koen` is `kobest` and `en14`.
 """
 
 from __future__ import annotations
@@ -81,6 +81,4 @@ def _expanded(names: list[str]) -> Iterator[str]:
         elif name in tasks():
             yield name
         else:
-            raise ChejilError(
-                f"no suite or task '{name}'", mend=did_you_mean(name, [*suites(), *tasks()])
-            )
+            raise ChejilError(f"no suite or task '{name}'", mend=did_you_mean(name, [*suites(), *tasks()]))

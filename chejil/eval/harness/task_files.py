@@ -2,8 +2,9 @@
 
 A file is a task's where its path ends as suites.yaml says and its first row has the fields of a layout: KoBEST's BoolQ
 and SuperGLUE's lie in folders of the same name. Of several the layout of the authors or the hub wins over a repacked
-one, then the ending that stands first; two different files are refused, since a score would depend on which was taken. A row that is none is
-an error with its line, unless it may be left out; then it is counted, since a score over fewer items is another score.
+one, then the ending that stands first; two different files are refused, since a score would depend on which was taken.
+A row that is none is an error with its line, unless it may be left out; then it is counted, since a score over fewer
+items is another score.
 """
 
 from __future__ import annotations
@@ -67,9 +68,7 @@ def load(data: str, name: str, task: Task, skip_broken: bool = False) -> TaskDat
     return TaskData(documents, ids(documents), inputs, layout.name, tuple(faults))
 
 
-def _convert(
-    row: Row, layout: Layout, tag: str | None, documents: list[Document], faults: list[str]
-) -> None:
+def _convert(row: Row, layout: Layout, tag: str | None, documents: list[Document], faults: list[str]) -> None:
     try:
         if row.fault is not None or not layout.needs <= set(row.fields):
             raise BadRow(row.fault or f"without {', '.join(sorted(layout.needs - set(row.fields)))}")
@@ -98,7 +97,9 @@ def ids(documents: Sequence[Document]) -> list[str]:
 
 def _chosen(data: Path, name: str, task: Task) -> tuple[list[Path], Layout]:
     if not data.is_dir():
-        raise ChejilError("there is no such folder", where=str(data), mend="name the folder of the tasks' files")
+        raise ChejilError(
+            "there is no such folder", where=str(data), mend="name the folder of the tasks' files"
+        )
     named = {path: rank for path in _files(data) if (rank := _rank(path.relative_to(data), task)) is not None}
     fitting = {path: found for path in named if (found := _layout(path, task)) is not None}
     if not fitting:
@@ -145,7 +146,9 @@ def _one(paths: list[Path], data: Path, name: str) -> list[Path]:
     others = [path for path in paths if path not in same]
     if any(shards.file_hash(str(path)) != shards.file_hash(str(first)) for path in others):
         both = " and ".join(str(path.relative_to(data)) for path in (first, others[0]))
-        raise ChejilError(f"two files may be {name}: {both}", where=str(data), mend="name the folder of one of them")
+        raise ChejilError(
+            f"two files may be {name}: {both}", where=str(data), mend="name the folder of one of them"
+        )
     return same
 
 

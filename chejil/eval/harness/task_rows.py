@@ -46,7 +46,9 @@ def read(path: Path, quoted: bool = True) -> Iterator[Row]:
     """
     readers = {".json": _array, ".jsonl": _lines, ".parquet": _parquet}
     try:
-        yield from readers[path.suffix.lower()](path) if path.suffix.lower() in readers else _table(path, quoted)
+        yield from (
+            readers[path.suffix.lower()](path) if path.suffix.lower() in readers else _table(path, quoted)
+        )
     except (OSError, UnicodeDecodeError) as error:
         raise ChejilError(f"cannot be read: {error}", where=str(path), mend="a file in UTF-8") from None
 
@@ -63,7 +65,9 @@ def _table(path: Path, quoted: bool) -> Iterator[Row]:
                 if cells:
                     yield _cells(f"{path}:{rows.line_num}", names, cells)
         except csv.Error as error:
-            raise ChejilError(f"no table: {error}", where=f"{path}:{rows.line_num}", mend="get the file again") from None
+            raise ChejilError(
+                f"no table: {error}", where=f"{path}:{rows.line_num}", mend="get the file again"
+            ) from None
 
 
 def _cells(place: str, names: list[str], cells: list[str]) -> Row:

@@ -1,4 +1,4 @@
-"""Tasks as lm-eval sees them: a YAML that includes its bundled one, so prompts are its own, over our items or the hub's.
+"""Tasks as lm-eval sees them: a YAML that includes its bundled one, so prompts are its own, over our items or the hub.
 
 Two modes. `harness` asks as lm-eval does today. `polyglot` asks as the published numbers were made (branch polyglot of
 lm-evaluation-harness, d21107e): there COPA's connector has one space before it, since then two by a slip; how text is
@@ -8,7 +8,6 @@ encoded differs, too (model.py). Every other prompt is the same in both.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
@@ -82,14 +81,8 @@ def bundled() -> Path:
 
 def load(path: Path) -> Any:
     """lm-eval's task of a YAML."""
-    from lm_eval.tasks import TaskManager
+    from lm_eval.tasks import TaskManager  # type: ignore[import-untyped]
 
     name = path.stem
     manager = TaskManager(include_path=str(path.parent), include_defaults=False)
     return manager.load([name])["tasks"][name]
-
-
-def release(path: Path) -> None:
-    """Remove a task's YAML, so that the next one is not indexed with it."""
-    with suppress(FileNotFoundError):
-        path.unlink()
