@@ -55,6 +55,10 @@ def ask(
 def _task(path: Path, name: str) -> Any:
     try:
         return tasks.load(path)
+    except ImportError as error:
+        raise ChejilError(
+            f"lm-eval's own code of {name} does not load: {error}", mend="another version of it"
+        ) from None
     except (OSError, ValueError) as error:  # what `datasets` raises where there is no network
         first = str(error).strip().splitlines()[0]
         raise ChejilError(

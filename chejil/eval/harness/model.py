@@ -50,10 +50,21 @@ class HarnessModel(HFLM):
         cut: requests that lost their beginning, since they did not fit the context, since `watch`.
     """
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, adapter: str | None, **options: Any) -> None:
         super().__init__(**options)
         self.cut = 0
         self._join()
+        if adapter is not None:
+            self._put_on(adapter)
+
+    def _put_on(self, adapter: str) -> None:
+        """Put an adapter on. lm-eval first cuts embeddings down to the tokenizer's tokens, and so changes every
+        probability of a model whose vocabulary is padded: base, adapter and both merged would not be comparable."""
+        from peft import PeftModel
+
+        if len(self.tokenizer) > self._model.get_input_embeddings().num_embeddings:
+            self._model.resize_token_embeddings(len(self.tokenizer))
+        self._model = PeftModel.from_pretrained(self._model, adapter).eval()
 
     def _join(self) -> None:
         """Take a rank among processes; lm-eval does so on GPUs alone, and counts within one machine."""
@@ -116,7 +127,7 @@ def load(
         return kind(
             pretrained=folder.pretrained,
             tokenizer=folder.tokenizer,
-            peft=folder.adapter,
+            adapter=folder.adapter,
             batch_size=str(batch_size),
             max_batch_size=_MAX_ROWS,
             device=device,

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import yaml
 
+from chejil.eval.harness import squad_metrics
 from chejil.eval.harness.layouts import Document
 from chejil.eval.harness.suites import Task
 
@@ -41,6 +42,8 @@ def config(folder: Path, name: str, task: Task, mode: Mode, documents: Sequence[
         documents: its items; None: those of the hub.
     """
     content: dict[str, Any] = {"include": str(bundled() / task.config), "task": name, "num_fewshot": 0}
+    asked = "test_split" if task.split.startswith("test") else "validation_split"
+    content |= {split: task.split if split == asked else None for split in _SPLITS}
     if documents is not None:
         content |= _local(folder, name, task, documents)
     if name.startswith("kobest_"):  # theirs look for F1 on the hub, and ours follows from the answers
@@ -62,12 +65,10 @@ def _local(folder: Path, name: str, task: Task, documents: Sequence[Document]) -
 
     items = folder / f"{name}.parquet"
     pq.write_table(pa.Table.from_pylist(list(documents)), items)
-    asked = "test_split" if task.split.startswith("test") else "validation_split"
     return {
         "dataset_path": "parquet",
         "dataset_name": None,
         "dataset_kwargs": {"data_files": {task.split: str(items)}, "cache_dir": str(folder / "cache")},
-        **{split: task.split if split == asked else None for split in _SPLITS},
     }
 
 
@@ -83,6 +84,7 @@ def load(path: Path) -> Any:
     """lm-eval's task of a YAML."""
     from lm_eval.tasks import TaskManager  # type: ignore[import-untyped]
 
+    squad_metrics.provide()
     name = path.stem
     manager = TaskManager(include_path=str(path.parent), include_defaults=False)
     return manager.load([name])["tasks"][name]
