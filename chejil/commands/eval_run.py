@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
@@ -19,6 +20,15 @@ class Mode(StrEnum):
 
     harness = "harness"
     polyglot = "polyglot"
+
+
+class Dtype(StrEnum):
+    """Of the weights."""
+
+    auto = "auto"
+    float32 = "float32"
+    bfloat16 = "bfloat16"
+    float16 = "float16"
 
 
 def run(
@@ -48,9 +58,7 @@ def run(
     device: Annotated[
         str | None, typer.Option("--device", help="cpu, cuda, cuda:1 … [default: a GPU where there is one].")
     ] = None,
-    dtype: Annotated[
-        str, typer.Option("--dtype", help="Of the weights: float32, bfloat16 …; auto: as saved.")
-    ] = "auto",
+    dtype: Annotated[Dtype, typer.Option("--dtype", help="Of the weights; auto: as saved.")] = Dtype.auto,
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave broken rows of the files out, and count them.")
     ] = False,
@@ -73,7 +81,7 @@ def run(
     from chejil.eval.harness.run import run as evaluate
 
     settings = HarnessSettings(
-        mode=mode.value, limit=limit, batch_size=_batch_size(batch_size), device=device, dtype=dtype,
+        mode=mode.value, limit=limit, batch_size=_batch_size(batch_size), device=_device(device), dtype=dtype.value,
         skip_broken=skip_broken,
     )  # fmt: skip
     folder = out or f"evals/{Path(model).resolve().name}-{mode.value}"
@@ -91,3 +99,11 @@ def _batch_size(text: str) -> int | Literal["auto"]:
     if not text.isdecimal() or int(text) < 1:
         raise ChejilError(f"--batch-size is '{text}'", mend="give a number from 1 on, or auto")
     return int(text)
+
+
+def _device(text: str | None) -> str | None:
+    from chejil.eval.harness.harness_settings import DEVICE
+
+    if text is not None and not re.match(DEVICE, text):
+        raise ChejilError(f"--device is '{text}'", mend="give cpu, cuda, cuda:1 … or mps")
+    return text

@@ -23,7 +23,7 @@ import harness_items as own  # noqa: E402
 from chejil import cli  # noqa: E402
 from chejil.curation.progress import Silent  # noqa: E402
 from chejil.errors import ChejilError  # noqa: E402
-from chejil.eval import resampling, results, scores  # noqa: E402
+from chejil.eval import comparability, resampling, results, scores  # noqa: E402
 from chejil.eval.harness import model_folder, quiet, suites, tasks  # noqa: E402
 from chejil.eval.harness import run as runs  # noqa: E402
 from chejil.eval.harness.harness_settings import HarnessSettings  # noqa: E402
@@ -343,6 +343,7 @@ def test_prompts_that_do_not_fit_are_counted(tiny, data, tmp_path):
     found = run(short, ["kobest_sentineg", "hellaswag", "kobest_copa"], data, tmp_path / "out")
     assert task_of(found, "kobest_sentineg").cut > 0
     assert "a choice of" in str(found.failed["hellaswag"])
+    assert any("lost their beginning" in note for note in comparability.notes({"short": found.result}, []))
     assert [task.task for task in found.result.tasks] == ["kobest_copa", "kobest_sentineg"]
 
 
@@ -376,6 +377,35 @@ def test_a_model_that_cannot_be_used_is_told(tiny, data, tmp_path):
     (bare / "adapter_config.json").write_text('{"base_model_name_or_path": "../away"}')
     with pytest.raises(ChejilError, match=r"'\.\./away', is not there"):
         run(bare, ["kobest_wic"], data, tmp_path / "out")
+
+
+def test_weights_that_give_no_numbers_are_told(tiny, data, tmp_path):
+    """A model that diverged: its tasks fail by name, nothing is written."""
+    sick = shutil.copytree(tiny, tmp_path / "sick")
+    model = transformers.LlamaForCausalLM.from_pretrained(tiny)
+    model.model.norm.weight.data.fill_(float("nan"))
+    model.save_pretrained(sick)
+    found = run(sick, ["kobest_wic"], data, tmp_path / "out")
+    assert "a log-likelihood of item" in str(found.failed["kobest_wic"])
+    assert found.result is None
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["--suite", "kobset"], "did you mean 'kobest'"),
+        (["--batch-size", "0"], "--batch-size is '0'"),
+        (["--device", "gpu"], "--device is 'gpu'"),
+        (["--data", ""], "an empty path"),
+    ],
+)
+def test_a_slip_is_told_before_the_model_is_loaded(tiny, data, tmp_path, words, says):
+    """And how to mend it."""
+    given = ["eval", "run", str(tiny), "--data", str(data), "--out", str(tmp_path / "out"), *words]
+    done = CliRunner().invoke(cli.app, given)
+    assert isinstance(done.exception, ChejilError)
+    assert says in str(done.exception)
 
 
 def test_a_folder_keeps_to_one_model_and_mode(harness, tiny, data):

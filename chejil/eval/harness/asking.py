@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from chejil.curation.progress import Progress
 from chejil.errors import ChejilError
-from chejil.eval.harness import layouts, suites, task_files, tasks
+from chejil.eval.harness import families, suites, task_files, tasks
 from chejil.eval.harness.harness_settings import HarnessSettings
 from chejil.eval.harness.items import item
 from chejil.eval.harness.suites import LIKELIHOODS, Task
@@ -98,7 +98,7 @@ def _hub_ids(task: Task, samples: Sequence[Mapping[str, Any]]) -> list[str]:
     """Ids of the hub's items: those that their files would have."""
     documents = []
     for sample in samples:
-        found = layouts.of(task.family, list(sample["doc"]))
+        found = families.layout_of(task.family, list(sample["doc"]))
         try:
             document = found[1].convert(sample["doc"], None) if found else None
         except BadRow:

@@ -1,4 +1,4 @@
-"""What a run shows: its result as a comparison with nothing, what was cut or left out, what could not be run."""
+"""What a run shows: its result beside the published numbers, and what could not be run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from rich.console import RenderableType
 
-from chejil import terminal
 from chejil.eval import comparison, comparison_view
 from chejil.eval.comparison import Comparison
 from chejil.eval.harness.run import Evaluated
@@ -52,13 +51,9 @@ def _count(task: TaskResult, found: Evaluated) -> TaskCount:
 
 
 def tables(found: Shown) -> Iterator[RenderableType]:
-    """Numbers with errors, classes, then what is missing of them."""
+    """Numbers with errors, classes, notes, then what is missing of them."""
     if found.comparison is not None:
         yield from comparison_view.comparison(found.comparison)
-    odd = [task for task in found.tasks if task.cut or task.left_out]
-    if odd:
-        rows = [[task.task, task.items, task.cut, task.left_out] for task in odd]
-        yield terminal.table(("task", "items", "prompts cut", "rows left out"), rows)
     for name, why in found.failed.items():
         yield f"{name} was not run: {why}"
     if found.path:

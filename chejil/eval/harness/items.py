@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from chejil.errors import ChejilError
 from chejil.eval.harness.suites import LIKELIHOODS
 from chejil.eval.results import Item
 
@@ -29,9 +30,16 @@ def item(name: str, key: str, task: Any, sample: Mapping[str, Any], metrics: Seq
         task: lm-eval's.
         sample: what lm-eval logs of it.
         metrics: of the task, in a result.
+
+    Raises:
+        ChejilError: a log-likelihood is no number.
     """
     document, answers = sample["doc"], sample["filtered_resps"]
     sums = tuple(float(answer[0]) for answer in answers)
+    if not all(map(math.isfinite, sums)):
+        raise ChejilError(
+            f"{name}: a log-likelihood of item {key} is {sums}", mend="--dtype float32, or mend the weights"
+        )
     num_bytes = _choice_bytes(task, document, sample)
     right = _right(name, task, document)
     scores = {metric: float(sample[metric]) for metric in metrics if _is_own(name, metric)}

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import redirect_stdout
 from typing import Any, Literal
 
@@ -50,6 +50,8 @@ class HarnessModel(HFLM):
         cut: requests that lost their beginning, since they did not fit the context, since `watch`.
     """
 
+    _model: Any
+
     def __init__(self, adapter: str | None, **options: Any) -> None:
         super().__init__(**options)
         self.cut = 0
@@ -83,14 +85,22 @@ class HarnessModel(HFLM):
         return super().loglikelihood(requests, disable_tqdm=True)
 
     def _loglikelihood_tokens(self, requests: list[Request], *args: Any, **options: Any) -> Any:
-        for (_, continuation), context_ids, ids in requests:
-            if not ids or len(ids) > self.max_length:
-                raise ChejilError(
-                    f"a choice of {len(ids)} tokens, the context has {self.max_length}: '{continuation[:40]}'",
-                    mend="a model with a longer context, or leave the task out",
-                )
-            self.cut += len(context_ids) + len(ids) > self.max_length + 1
+        if odd := self._of_all(len(ids) for _, _, ids in requests if not 0 < len(ids) <= self.max_length):
+            raise ChejilError(
+                f"a choice of {odd[0]} tokens, the context has {self.max_length}",
+                mend="a model with a longer context, or leave the task out",
+            )
+        self.cut = sum(len(context) + len(ids) > self.max_length + 1 for _, context, ids in requests)
         return super()._loglikelihood_tokens(requests, *args, **options)
+
+    def _of_all(self, lengths: Iterable[int]) -> list[int]:
+        """Those of all processes: where one gives a task up, each must, or they wait for one another."""
+        own = list(lengths)
+        if self.world_size == 1:
+            return own
+        found: list[list[int]] = [[] for _ in range(self.world_size)]
+        torch.distributed.all_gather_object(found, own)
+        return [length for lengths in found for length in lengths]
 
     def _batch_scheduler(self, pos: int, n_reordered_requests: Sequence[Request]) -> int:
         if self.device.type != "cpu":
@@ -120,7 +130,7 @@ def load(
     """
     installed.require(*(["peft"] if folder.adapter else []))
     kind = PolyglotModel if mode == "polyglot" else HarnessModel
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = _device(device)
     if device == "cpu":  # accelerate else takes processes without a GPU for single ones
         os.environ["ACCELERATE_USE_CPU"] = "true"
     try:
@@ -138,3 +148,11 @@ def load(
         raise ChejilError(
             f"the model cannot be loaded: {first}", where=folder.pretrained, mend="look at its files"
         ) from None
+
+
+def _device(named: str | None) -> str:
+    if named is None:
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if named.startswith("cuda") and not torch.cuda.is_available():
+        raise ChejilError(f"there is no device '{named}'", mend="--device cpu, or a torch for this GPU")
+    return named

@@ -73,6 +73,8 @@ def run(
         ChejilError: the model cannot be used, or the folder holds the result of another.
     """
     installed.require()
+    for path in (model, out, *([] if data is None else [data])):
+        shards.refuse_empty(path)
     with ExitStack() as stack:
         if data is not None:
             stack.enter_context(quiet.offline())

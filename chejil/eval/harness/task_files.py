@@ -19,7 +19,7 @@ import xxhash
 
 from chejil.curation import shards
 from chejil.errors import ChejilError
-from chejil.eval.harness import companions, layouts
+from chejil.eval.harness import companions, families
 from chejil.eval.harness.layouts import Document, Layout
 from chejil.eval.harness.suites import Task
 from chejil.eval.harness.task_rows import ENDINGS, BadRow, Row, read
@@ -84,7 +84,7 @@ def ids(documents: Sequence[Document]) -> list[str]:
     """Ids of items: a hash of their fields; the second of two equal items ends in -2.
 
     >>> ids([{"label": 1, "text": "예"}, {"text": "예", "label": 1}])  # yes
-    ['9ed5e1a57dbbeb6a', '9ed5e1a57dbbeb6a-2']
+    ['69776aef81ac8cea', '69776aef81ac8cea-2']
     """
     seen: dict[str, int] = {}
     found = []
@@ -121,7 +121,7 @@ def _rank(path: Path, task: Task) -> int | None:
 
 def _layout(path: Path, task: Task) -> tuple[int, Layout] | None:
     first = next((row for row in _rows([path], task.family) if row.fault is None), None)
-    return None if first is None else layouts.of(task.family, list(first.fields))
+    return None if first is None else families.layout_of(task.family, list(first.fields))
 
 
 def _rows(files: Sequence[Path], family: str) -> Iterator[Row]:
@@ -156,7 +156,7 @@ def _missing(data: Path, name: str, task: Task, named: list[Path]) -> ChejilErro
     if not named:
         wanted = f"{task.files[0].replace('*', '')}.jsonl"
         return ChejilError(f"no file of {name}", where=str(data), mend=f"put it there, e.g. as {wanted}")
-    needed = " or ".join(", ".join(sorted(one.needs)) for one in layouts.families()[task.family])
+    needed = " or ".join(", ".join(sorted(one.needs)) for one in families.LAYOUTS[task.family])
     found = ", ".join(str(path.relative_to(data)) for path in named[:_SHOWN_FAULTS])
     return ChejilError(
         f"no file of {name}: {found} has other fields", where=str(data), mend=f"its fields are {needed}"
