@@ -23,6 +23,8 @@ def notes(results: Mapping[str, Result], shown: Collection[str]) -> Iterator[str
     for name, suite in published.published().suites.items():
         if name in shown:
             yield from _unlike(results, name, suite)
+    for model, result in results.items():
+        yield from _lacking(model, result)
     for first, second in combinations(results, 2):
         if results[first].mode != results[second].mode:
             yield f"{first} was run in mode {results[first].mode}, {second} in mode {results[second].mode}"
@@ -40,6 +42,14 @@ def _unlike(results: Mapping[str, Result], name: str, suite: Suite) -> Iterator[
                 yield f"{name}: {model} has {len(task.items):,} of {expected:,} items of {task.task}"
             if task.task in items and task.num_fewshot:
                 yield f"{name}: {model} saw {task.num_fewshot} examples in {task.task}, published is zero-shot"
+
+
+def _lacking(model: str, result: Result) -> Iterator[str]:
+    for task in result.tasks:
+        if task.cut:
+            yield f"{task.task}: {task.cut:,} prompts did not fit the context of {model} and lost their beginning"
+        if task.left_out:
+            yield f"{task.task}: {task.left_out:,} broken rows are no items of {model}"
 
 
 def _left_out(first: str, second: str, results: Mapping[str, Result]) -> Iterator[str]:

@@ -47,6 +47,9 @@ class Item(_Part):
     log_likelihoods: tuple[float, ...] = Field(
         (), description="Of each choice, summed over its tokens, nats."
     )
+    choice_bytes: tuple[int, ...] = Field(
+        (), description="UTF-8 bytes of each choice: what its log-likelihood is divided by."
+    )
     scores: dict[str, float] = Field({}, description="Metrics of this item alone: acc_norm, f1, em, mc2 …")
 
     @model_validator(mode="after")
@@ -68,6 +71,8 @@ class TaskResult(_Part):
     labels: dict[str, str] = Field({}, description="What the answers are called, e.g. 0: 아니오.")
     num_fewshot: int = Field(0, ge=0, description="Examples before each item.")
     inputs: dict[str, str] = Field({}, description="xxh3-128 of the files that were read, by name.")
+    left_out: int = Field(0, ge=0, description="Broken rows of the files that are no items.")
+    cut: int = Field(0, ge=0, description="Prompts that lost their beginning: the model's context is short.")
     items: tuple[Item, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
