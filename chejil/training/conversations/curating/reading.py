@@ -78,7 +78,7 @@ def named(files: Sequence[InputFile]) -> list[File]:
     ...     for name in ("a/train.json", "b/train.json", "q-00000-of-00002.parquet")
     ... ]
     >>> [one.source for one in named(made)]
-    ['train-81a1', 'train-7b4f', 'q']
+    ['train-0a3b', 'train-9c17', 'q']
     """
     stems = [_stem(file.name) for file in files]
     twice = {stem for stem, count in Counter(stems).items() if count > 1}

@@ -8,6 +8,7 @@ that is not there is an error, as in every recipe. `normalise` keeps four blank 
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,24 +16,23 @@ from chejil.curation import check, marked_yaml, settings_file, shards
 from chejil.curation.marked_yaml import MarkedYaml
 from chejil.curation.recipe import Recipe, find_recipe
 from chejil.errors import ChejilError, RecipeError
+from chejil.training.conversations.curating.reading import File
 from chejil.training.conversations.curating.texts import BLANK_LINES
 
 SHIPPED = "sft-koen"
 _NOWHERE = "."
 
 
-def sources(names: Iterable[str], documents: str) -> dict[str, Any]:
-    """The sources of a recipe: a folder of Parquet files each."""
-    _, root = shards.file_system(documents)
-    root = documents if "://" in documents else root
-    return {
-        name: {
-            "format": "parquet",
-            "paths": shards.join(root, name, "*.parquet"),
-            "columns": {"id": "id", "text": "text"},
-        }
-        for name in sorted(set(names))
-    }
+def sources(files: Iterable[File], documents: str) -> dict[str, Any]:
+    """The sources of a recipe: the documents of files that have any, file by file (their folder holds empty ones)."""
+    root = documents if "://" in documents else glob.escape(shards.file_system(documents)[1])
+    found: dict[str, Any] = {}
+    for one in files:
+        source = found.setdefault(
+            one.source, {"format": "parquet", "paths": [], "columns": {"id": "id", "text": "text"}}
+        )
+        source["paths"].append(shards.join(root, f"{one.shard}.parquet"))
+    return found
 
 
 def load(
@@ -87,19 +87,25 @@ def _keep_borders(recipe: dict[str, Any]) -> None:
 def _without_place(recipe: dict[str, Any]) -> list[str]:
     """Take out evaluation sets whose paths are relative, and the stage if it has no other; returns their names."""
     left_out: list[str] = []
+    kept: list[Any] = []
     stages = recipe.get("stages")
-    for stage in list(stages) if isinstance(stages, list) else []:
-        wanted = stage.get("decontaminate") if isinstance(stage, dict) else None
-        against = wanted.get("against") if isinstance(wanted, dict) else None
-        if not isinstance(against, dict) or not against:
-            continue
+    for stage in stages if isinstance(stages, list) else []:
+        against = _against(stage)
         names = [name for name, one in against.items() if _is_relative(one)]
         left_out += names
         for name in names:
             del against[name]
-        if not against:
-            stages.remove(stage)  # type: ignore[union-attr]
+        if against or not names:
+            kept.append(stage)
+    if left_out:
+        recipe["stages"] = kept
     return left_out
+
+
+def _against(stage: Any) -> dict[str, Any]:
+    settings = stage.get("decontaminate") if isinstance(stage, dict) else None
+    against = settings.get("against") if isinstance(settings, dict) else None
+    return against if isinstance(against, dict) else {}
 
 
 def _is_relative(evaluation: Any) -> bool:

@@ -1,7 +1,7 @@
 """What a run has kept, as conversations again: conversations/UNIT.jsonl, a line each.
 
-A line has `id`, `messages`, `source`, `line`, `layout`, `lang` and `meta` as they were read; `lang` is the run's where the
-record names none. `chejil sft-data check` and the trainer read it as layout `messages`. A conversation of which the
+A line has `id`, `messages`, `source`, `line`, `layout`, `lang` and `meta` as they were read; `lang` is the run's where
+the record names none. `chejil sft-data check` and the trainer read it as layout `messages`. A conversation of which the
 run's edits leave a message empty, or an answer without a word of its own, goes to the quarantine.
 """
 
