@@ -463,6 +463,18 @@ def test_a_folder_of_something_else_is_refused(folder, tmp_path, made, said):
     assert file.read_text("utf-8") == "mine"
 
 
+def test_a_recipe_may_name_files_as_sources(folder, tmp_path):
+    """Bounds of one file; a name that no file has is a fault, before anything is read."""
+    data = [write(tmp_path / "data/one.jsonl", SMALL[1:3]), str(folder / "data" / "c.jsonl")]
+    bounds = "stages.filter.by_source={%s: {ko: drop, unknown: drop}, c: {ko: drop}}"
+    found = curate(data, str(tmp_path / "out"), settings=(*CHEAP, bounds % "one"))
+
+    assert (found.kept, found.dropped) == (0, {"language:ko": 2})
+    with pytest.raises(ChejilError, match="no source is called 'ona'"):
+        curate(data, str(tmp_path / "none"), settings=(*CHEAP, bounds % "ona"))
+    assert not (tmp_path / "none").exists()
+
+
 def test_its_own_output_is_not_read(small):
     """A glob over the folder above would read it, deeper every time."""
     _, out, _ = small

@@ -61,9 +61,10 @@ def curate(
             else; no conversation at all.
     """
     name = None if layout is None else layouts.named(layout)
-    recipes.load(recipe, settings, evals)  # its faults are said before anything is read
     _refuse_foreign(out)
     files = reading.named(_outside(conversations.find(paths), out))
+    documents = shards.join(out, READ, "documents")
+    loaded, left_out = recipes.load(recipe, settings, evals, recipes.sources(files, documents))
     units = Units(workers, progress or Silent())
     with locked(shards.join(out, READ), units.progress.say):
         shards.remove(shards.join(out, COUNTS))
@@ -76,8 +77,7 @@ def curate(
         some = [one for one in files if one.shard in read and read[one.shard].counts["conversations"]]
         _sweep_read(out, files)
         _require_some(some, read, units.failed)
-        names = recipes.sources(some, shards.join(out, READ, "documents"))
-        loaded, left_out = recipes.load(recipe, settings, evals, names)
+        loaded = recipes.read_from(loaded, recipes.sources(some, documents))
         content = run.run(loaded, shards.join(out, RUN), workers, units.progress)
         written = _written(out, loaded, content, some, read, units)
         found = count(out, content, files, read, written, units.failed)

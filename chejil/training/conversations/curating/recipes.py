@@ -14,6 +14,8 @@ from typing import Any
 
 from chejil.curation import check, marked_yaml, settings_file, shards
 from chejil.curation.marked_yaml import MarkedYaml
+from chejil.curation.plan import STAGES
+from chejil.curation.reading.sources import Source
 from chejil.curation.recipe import Recipe, find_recipe
 from chejil.errors import ChejilError, RecipeError
 from chejil.training.conversations.curating.reading import File
@@ -35,8 +37,15 @@ def sources(files: Iterable[File], documents: str) -> dict[str, Any]:
     return found
 
 
+def read_from(recipe: Recipe, given: Mapping[str, Any]) -> Recipe:
+    """The recipe with other sources: those that turned out to have documents."""
+    return recipe.model_copy(
+        update={"sources": {name: Source.model_validate(one) for name, one in given.items()}}
+    )
+
+
 def load(
-    name: str, settings: Sequence[str], evals: str | None, given: Mapping[str, Any] | None = None
+    name: str, settings: Sequence[str], evals: str | None, given: Mapping[str, Any]
 ) -> tuple[Recipe, list[str]]:
     """A recipe with these sources, and the evaluation sets that are left out.
 
@@ -44,7 +53,7 @@ def load(
         name: a file, or the bare name of a recipe that ships.
         settings: `KEY=VALUE` overrides.
         evals: the folder or URL that evaluation sets lie in: the recipe's `data`.
-        given: sources; None before there are any: then all else is checked.
+        given: sources, whose files need not be there yet.
 
     Raises:
         RecipeError: everything that is wrong.
@@ -58,10 +67,8 @@ def load(
         marked.data["data"] = evals
     left_out = _without_place(marked.data) if marked.data.get("data", _NOWHERE) == _NOWHERE else []
     _keep_borders(marked.data)
-    if given is not None:
-        marked.data["sources"] = dict(given)
-    stages = ("score", "filter", "exact_dedup", "near_dedup", "decontaminate", "write")
-    return check.check(marked, only=stages if given is None else None), left_out
+    marked.data["sources"] = dict(given)
+    return check.check(marked, only=STAGES), left_out
 
 
 def _override(marked: MarkedYaml, settings: Sequence[str]) -> None:
