@@ -45,6 +45,8 @@ REASONS = MappingProxyType(
         "unknown_layout": "no layout has such fields; --layout forces one",
         "broken_tree": "a message whose parent is not in the file, or that stands there twice",
         "reviewed_out": "a tree or message that its own editors deleted or that failed their review",
+        "emptied": "curated: the edits of the run left nothing of a message",
+        "masked_answer": "curated: of an answer only what a mask put there is left",
         "bad_json": "not JSON",
         "not_an_object": "JSON, but not an object",
         "bad_row": "the row does not fit the table",

@@ -18,7 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict
 
 from chejil.errors import ChejilError, did_you_mean
-from chejil.training.conversations.conversation import NotOne
+from chejil.training.conversations.conversation import BETWEEN, NotOne
 
 Kind = Literal["turns", "tree", "messages_of_trees", "instances", "pair", "questions", "transcript"]
 
@@ -195,7 +195,14 @@ def _turn(turn: Any) -> tuple[str, list[str]]:
         raise NotOne("not_text", f"a turn that is a {type(turn).__name__}")
     name = next((turn[key] for key in ("role", "from", "speaker") if turn.get(key) is not None), None)
     content = next((turn[key] for key in ("content", "value", "text") if turn.get(key) is not None), None)
-    return role_of(name), [_text(content, "content")]
+    return role_of(name), _apart(_text(content, "content"), turn.get("instruction_chars"))
+
+
+def _apart(content: str, at: Any) -> list[str]:
+    """An instruction and its input, where messages that Chejil wrote say where one ends."""
+    if type(at) is int and at > 0 and content[at : at + len(BETWEEN)] == BETWEEN:
+        return [content[:at], content[at + len(BETWEEN) :]]
+    return [content]
 
 
 def _pair(record: _Record, layout: Layout) -> list[tuple[str, list[str]]]:

@@ -1,0 +1,1 @@
+"""Conversations through the curation of the corpora: documents out of them, a run, and back into messages."""
