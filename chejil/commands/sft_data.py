@@ -92,7 +92,7 @@ def curate(
     out: Annotated[str, typer.Option("--out", help="A folder or URL of its own.")],
     recipe: Annotated[
         str, typer.Option("--recipe", help="A recipe's file, or the bare name of one that ships.")
-    ] = "sft-koen",
+    ] = "conversations-koen",
     evals: Annotated[
         str | None,
         typer.Option("--evals", help="Where the recipe's evaluation sets lie [default: its `data`]."),

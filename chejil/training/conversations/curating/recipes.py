@@ -21,7 +21,7 @@ from chejil.errors import ChejilError, RecipeError
 from chejil.training.conversations.curating.reading import File
 from chejil.training.conversations.curating.texts import BLANK_LINES
 
-SHIPPED = "sft-koen"
+SHIPPED = "conversations-koen"
 _NOWHERE = "."
 
 
