@@ -1,4 +1,4 @@
-"""Fine-tunings that last seconds: a model of two layers, conversations of ours, in this process or as a user starts it."""
+"""Fine-tunings that last seconds: a model of two layers, conversations of ours; here, or as a user starts them."""
 
 import json
 import os
@@ -36,10 +36,17 @@ def conversations(file, count=48, turns=1):
     """Questions with a number, answered by its double; a system message on every fifth."""
     rows = []
     for number in range(count):
-        messages = [{"role": "system", "content": "짧게 답하세요."}] if number % 5 == 0 else []  # answer briefly
+        messages = (
+            [{"role": "system", "content": "짧게 답하세요."}] if number % 5 == 0 else []
+        )  # answer briefly
         for turn in range(turns):
-            asked = f"{number} 곱하기 {turn + 2}는?" if number % 2 else f"double {number}?"  # what is n times k
-            messages += [{"role": "user", "content": asked}, {"role": "assistant", "content": f"{number * 2}."}]
+            asked = (
+                f"{number} 곱하기 {turn + 2}는?" if number % 2 else f"double {number}?"
+            )  # what is n times k
+            messages += [
+                {"role": "user", "content": asked},
+                {"role": "assistant", "content": f"{number * 2}."},
+            ]
         rows.append({"messages": messages})
     return write(file, rows)
 
@@ -73,7 +80,9 @@ def tune(folder, base, data, **more):
     """In this process: what it returns."""
     config = SftConfig.model_validate(settings(base, data, **more))
     quiet = Console(quiet=True)
-    return sft(config, Path(folder), lambda world, steps: live_view(quiet, "small", steps), lambda found: None)
+    return sft(
+        config, Path(folder), lambda world, steps: live_view(quiet, "small", steps), lambda found: None
+    )
 
 
 def start(folder, base, data, processes=1, **more):

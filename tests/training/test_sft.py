@@ -51,7 +51,9 @@ def config(base, data, **more):
 def answer(folder, question, **more):
     model, tokenizer = AutoModelForCausalLM.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
     asked = [{"role": "user", "content": question}]
-    ids = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_tensors="pt", return_dict=True)
+    ids = tokenizer.apply_chat_template(
+        asked, add_generation_prompt=True, return_tensors="pt", return_dict=True
+    )
     found = model.generate(**ids, max_new_tokens=40, do_sample=False, **more)[0, ids["input_ids"].shape[1] :]
     return tokenizer.decode(found)
 
@@ -121,7 +123,8 @@ def test_labels_and_loss_equal_trls_own(tmp_path, base, data):
     from datasets import Dataset
 
     trainer = SFTTrainer(
-        AutoModelForCausalLM.from_pretrained(base), args, train_dataset=Dataset.from_list(rows), processing_class=tokenizer
+        AutoModelForCausalLM.from_pretrained(base), args, train_dataset=Dataset.from_list(rows),
+        processing_class=tokenizer,
     )  # fmt: skip
     assert trainer.train_dataset["input_ids"][:] == table["input_ids"].to_pylist()
     assert trainer.train_dataset["labels"][:] == table["labels"].to_pylist()
@@ -134,7 +137,9 @@ def test_labels_and_loss_equal_trls_own(tmp_path, base, data):
         conversations={"paths": [data], "held_out": {"share": 0}}, seed=3,
     )  # fmt: skip
     assert mine["step"] == 1
-    order = sft_rows.rows_of(found.train, config(base, data, batch_rows=8, micro_batch_rows=8, epochs=0.1, seed=3)).order
+    order = sft_rows.rows_of(
+        found.train, config(base, data, batch_rows=8, micro_batch_rows=8, epochs=0.1, seed=3)
+    ).order
     seen = trainer.data_collator([trainer.train_dataset[int(number)] for number in order])
     with torch.no_grad():
         expected = trainer.compute_loss(trainer.model, dict(seen)).item()
@@ -264,7 +269,10 @@ def test_a_finished_training_says_so(whole, base, data):
 def long_rows(file):
     """Of two turns that fit, of which the first alone fits, and of one that never does."""
     short = [{"role": "user", "content": "안녕"}, {"role": "assistant", "content": "네"}]  # hello; yes
-    long = [{"role": "user", "content": "길게"}, {"role": "assistant", "content": "가나다라마바사 " * 20}]  # at length
+    long = [
+        {"role": "user", "content": "길게"},
+        {"role": "assistant", "content": "가나다라마바사 " * 20},
+    ]  # at length
     return small.write(file, [{"messages": short}, {"messages": [*short, *long]}, {"messages": long}])
 
 
@@ -309,16 +317,25 @@ def test_bad_rows_are_quarantined_and_the_rest_is_learnt(tmp_path, base, data):
         ' {"role": "assistant", "content": "c"}]}\n{"messages": \n',
         "utf-8",
     )
-    done = small.tune(tmp_path / "run", base, data, conversations={"paths": [data, str(odd)], "held_out": {"share": 0.2}})
+    done = small.tune(
+        tmp_path / "run", base, data, conversations={"paths": [data, str(odd)], "held_out": {"share": 0.2}}
+    )
     assert sum(done["conversations"]["left_out"].values()) == 3
     lines = [json.loads(line) for line in (tmp_path / "run" / "quarantine.jsonl").read_text().splitlines()]
-    assert {(Path(line["file"]).name, line["line"]) for line in lines} == {("odd.jsonl", n) for n in (1, 2, 3)}
+    assert {(Path(line["file"]).name, line["line"]) for line in lines} == {
+        ("odd.jsonl", n) for n in (1, 2, 3)
+    }
 
 
 def test_no_question_is_on_both_sides(tmp_path, base):
     """Of a question with several answers all are held out or none; what a held-out file asks is taken out."""
     rows = [
-        {"messages": [{"role": "user", "content": f"질문 {n // 3}"}, {"role": "assistant", "content": f"답 {n}"}]}
+        {
+            "messages": [
+                {"role": "user", "content": f"질문 {n // 3}"},
+                {"role": "assistant", "content": f"답 {n}"},
+            ]
+        }
         for n in range(90)
     ]  # question, answer
     data = small.write(tmp_path / "many.jsonl", rows)
@@ -392,7 +409,9 @@ def test_a_model_that_does_not_keep_rows_apart_is_refused(base):
 def test_bad_configs_say_what_is_wrong(tmp_path, base, data):
     """Unknown keys, batches that do not divide, a context above the model's, a template that is none."""
     file = tmp_path / "bad.yaml"
-    file.write_text("name: x\nmodel: m\nconversations: {paths: [a], overfow: drop}\nbatch_rows: 3\nmicro_batch_rows: 2\n")
+    file.write_text(
+        "name: x\nmodel: m\nconversations: {paths: [a], overfow: drop}\nbatch_rows: 3\nmicro_batch_rows: 2\n"
+    )
     with pytest.raises(RecipeError, match="overflow"):
         sft_config.load(str(file))
     with pytest.raises(ChejilError, match="no config 'sft-1b4'"):
@@ -409,6 +428,11 @@ def test_the_shipped_configs_load_and_are_the_published_setting():
     """42dot LLM-SFT: 16, 2e-5, 3 epochs, 4,096, no decay, 3 %."""
     found = sft_config.load("sft-1b3")
     schedule = found.schedule
-    assert (found.batch_rows, schedule.learning_rate, found.epochs, found.context_tokens) == (16, 2e-5, 3, 4096)
+    assert (found.batch_rows, schedule.learning_rate, found.epochs, found.context_tokens) == (
+        16,
+        2e-5,
+        3,
+        4096,
+    )
     assert (found.optimiser.weight_decay, schedule.warmup_share) == (0.0, 0.03)
     assert sft_config.load("sft-debug").device == "cpu"

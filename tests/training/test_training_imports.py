@@ -7,8 +7,8 @@ import pytest
 
 PURE = [
     "config", "data.batches", "modelling.model_sizes", "planning.compute_plan", "planning.epochs",
-    "planning.memory", "planning.plan_view", "schedules", "tuning.audit", "tuning.conversation_counts",
-    "tuning.conversation_view",
+    "planning.memory", "planning.plan_view", "schedules", "conversations.audit", "conversations.conversation_counts",
+    "conversations.conversation_view",
 ]  # fmt: skip
 
 

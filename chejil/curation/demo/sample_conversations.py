@@ -18,7 +18,8 @@ FILE = "conversations.jsonl"
 Turns = list[tuple[str, str]]
 
 OPPOSITES = {
-    "크다": "작다", "높다": "낮다", "길다": "짧다", "덥다": "춥다", "빠르다": "느리다", "밝다": "어둡다", "무겁다": "가볍다", "넓다": "좁다",
+    "크다": "작다", "높다": "낮다", "길다": "짧다", "덥다": "춥다", "빠르다": "느리다", "밝다": "어둡다",
+    "무겁다": "가볍다", "넓다": "좁다",
     "big": "small", "high": "low", "long": "short", "hot": "cold", "fast": "slow", "bright": "dark", "heavy": "light",
     "wide": "narrow",
 }  # fmt: skip
@@ -55,7 +56,10 @@ def conversations() -> Iterator[Turns]:
         yield from _opposites(word, opposite)
     for number, day in enumerate(DAYS):
         after, english = (number + 1) % 7, DAYS_ENGLISH[number]
-        yield [(f"{day} 다음 날은?", f"{DAYS[after]}입니다."), ("그다음 날은?", f"{DAYS[(number + 2) % 7]}입니다.")]
+        yield [
+            (f"{day} 다음 날은?", f"{DAYS[after]}입니다."),
+            ("그다음 날은?", f"{DAYS[(number + 2) % 7]}입니다."),
+        ]
         yield [
             (f"Which day follows {english}?", f"{DAYS_ENGLISH[after]}."),
             ("And then?", f"{DAYS_ENGLISH[(number + 2) % 7]}."),

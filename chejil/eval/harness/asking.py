@@ -69,7 +69,7 @@ def _task(path: Path, name: str) -> Any:
 def _samples(
     model: HarnessModel, name: str, task: Any, settings: HarnessSettings, progress: Progress
 ) -> list[dict[str, Any]] | None:
-    from lm_eval.evaluator import evaluate  # type: ignore[import-untyped]
+    from lm_eval.evaluator import evaluate
 
     requests = _requests(task, settings.limit, model.world_size)
     if model.rank == 0:

@@ -17,7 +17,7 @@ from contextlib import redirect_stdout
 from typing import Any, Literal
 
 import torch
-from lm_eval.models.huggingface import HFLM  # type: ignore[import-untyped]
+from lm_eval.models.huggingface import HFLM
 
 from chejil.errors import ChejilError
 from chejil.eval.harness import installed

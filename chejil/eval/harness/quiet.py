@@ -57,8 +57,8 @@ def _level(logger: logging.Logger) -> Iterator[None]:
 
 @contextmanager
 def _no_bars() -> Iterator[None]:
-    import datasets  # type: ignore[import-untyped]
-    import lm_eval.api.task as requests  # type: ignore[import-untyped]
+    import datasets
+    import lm_eval.api.task as requests
     from transformers.utils import logging as transformers_logging
 
     bar: Any = requests.tqdm

@@ -82,7 +82,7 @@ def bundled() -> Path:
 
 def load(path: Path) -> Any:
     """lm-eval's task of a YAML."""
-    from lm_eval.tasks import TaskManager  # type: ignore[import-untyped]
+    from lm_eval.tasks import TaskManager
 
     squad_metrics.provide()
     name = path.stem

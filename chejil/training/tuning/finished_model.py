@@ -61,9 +61,7 @@ def write_model(
     dtype = getattr(torch, TORCH[base.dtype])
     model.generation_config.eos_token_id = stops(ends, model.generation_config.eos_token_id)
     with whole_folder.in_one_piece(folder.absolute(), str(folder)) as part:
-        cast = {
-            name: one.to(dtype) if one.is_floating_point() else one for name, one in weights.items()
-        }
+        cast = {name: one.to(dtype) if one.is_floating_point() else one for name, one in weights.items()}
         model.config.dtype = dtype
         model.save_pretrained(str(part), state_dict=cast)
         for name, content in tokenizer_files(str(base.folder), encoder):

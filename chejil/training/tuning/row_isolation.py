@@ -1,12 +1,13 @@
 """Whether a model keeps the conversations of a packed row apart: tried out, not believed.
 
 Positions that begin again at 0 tell transformers' attention masks where a conversation begins; models with masks of
-their own (ALiBi, recurrences, remote code) may not look. Then answers are learnt from a stranger's question, and the loss
-looks well (trl#3067; resetting positions alone changed logits of nanoVLM by up to 11).
+their own (ALiBi, recurrences, remote code) may not look. Then answers are learnt from a stranger's question, and the
+loss looks well (trl#3067; resetting positions alone changed logits of nanoVLM by up to 11).
 """
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -42,7 +43,10 @@ def difference(model: Any, num_ids: int) -> float:
     was_training = model.training
     model.eval()
     with torch.no_grad():
-        row = model(input_ids=ids, position_ids=positions, use_cache=False).logits[0, NUM_TOKENS:]
+        try:
+            row = model(input_ids=ids, position_ids=positions, use_cache=False).logits[0, NUM_TOKENS:]
+        except TypeError:  # it takes no positions: a recurrence, or ALiBi
+            return math.inf
         alone = model(input_ids=ids[:, NUM_TOKENS:], use_cache=False).logits[0]
     model.train(was_training)
     return float((row - alone).abs().max() / alone.std().clamp(min=1e-6))

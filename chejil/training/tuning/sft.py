@@ -1,13 +1,13 @@
 """Fine-tuning: what `chejil sft` does, from conversations to a model that answers and stops.
 
-    runs/NAME/
-      config.yaml         every default written out
-      audit.json          what the audit found, and counts of conversations
-      quarantine.jsonl    what was left out, with file, line and reason
-      checkpoints/        see sft_checkpoints.py
-      metrics.jsonl       as of a pretraining (loop/metrics.py)
-      tensorboard/
-      model/, or adapter/ of LoRA: the weights of the best held-out loss
+runs/NAME/
+  config.yaml         every default written out
+  audit.json          what the audit found, and counts of conversations
+  quarantine.jsonl    what was left out, with file, line and reason
+  checkpoints/        see sft_checkpoints.py
+  metrics.jsonl       as of a pretraining (loop/metrics.py)
+  tensorboard/
+  model/, or adapter/ of LoRA: the weights of the best held-out loss
 """
 
 from __future__ import annotations
@@ -33,7 +33,15 @@ from chejil.training.data import token_bytes
 from chejil.training.loop import stopping, throughput
 from chejil.training.loop.live_view import View
 from chejil.training.loop.parallel import World, joined
-from chejil.training.tuning import base_model, finished_model, lora, row_isolation, sft_checkpoints, sft_data, sft_rows
+from chejil.training.tuning import (
+    base_model,
+    finished_model,
+    lora,
+    row_isolation,
+    sft_checkpoints,
+    sft_data,
+    sft_rows,
+)
 from chejil.training.tuning import trainer_arguments as arguments
 from chejil.training.tuning.held_out_loss import HeldOutRows
 from chejil.training.tuning.sft_config import SftConfig
@@ -52,7 +60,9 @@ FREE = {"about", "logging", "device", "micro_batch_rows", "sharding", "checkpoin
 Views = Callable[[World, int], View]
 
 
-def sft(config: SftConfig, folder: Path, view_of: Views, show: Callable[[SftData], None]) -> dict[str, Any] | None:
+def sft(
+    config: SftConfig, folder: Path, view_of: Views, show: Callable[[SftData], None]
+) -> dict[str, Any] | None:
     """Fine-tune a model, or go on with it from its last checkpoint.
 
     Args:
@@ -61,8 +71,8 @@ def sft(config: SftConfig, folder: Path, view_of: Views, show: Callable[[SftData
         show: is called with what was read and audited, before anything is trained, in the first process.
 
     Returns:
-        name, folder, model (or adapter), from_step, step, num_steps, stopped_by, conversations (counts), and of held-out
-        conversations `before` and `after`: loss, sources, languages. None in all processes but the first.
+        name, folder, model (or adapter), from_step, step, num_steps, stopped_by, conversations (counts), and held_out:
+        `before` and `after`: loss, sources, languages. None in all processes but the first.
 
     Raises:
         ChejilError: what a user can mend; the last checkpoint is whole.
@@ -140,7 +150,7 @@ class _Training:
 
     def _model(self) -> Any:
         kind = arguments.attention(self.config, self.world)
-        model = transformers.AutoModelForCausalLM.from_pretrained(
+        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
             self.config.model, dtype=torch.float32, attn_implementation=kind
         )
         context = getattr(model.config, "max_position_embeddings", None)
@@ -149,14 +159,20 @@ class _Training:
             raise ChejilError(
                 f"context_tokens {self.config.context_tokens:,}: the model has {context:,}", mend=mend
             )
-        num_ids = byte_level.read(self.config.model).num_ids
-        if num_ids > model.get_input_embeddings().weight.shape[0]:
+        num_ids, embedding = byte_level.read(self.config.model).num_ids, model.get_input_embeddings()
+        if num_ids > len(embedding.weight):
             raise ChejilError("the tokenizer has more ids than the model rows", where=self.config.model)
         if self.config.packing == "packed" and kind in ("sdpa", "eager"):
             row_isolation.require_isolation(model, num_ids)
         if self.config.lora is None:
             return model
-        return lora.adapted(model, self.config.lora, self.data.encoder.special, self.config.seed).model
+        found = lora.adapted(model, self.config.lora, self.data.encoder.special, self.config.seed)
+        if found.head_trains:
+            mend = "leave token_rows and the head out of modules_to_save, or train all weights (lora: null)"
+            raise ChejilError(
+                "TRL takes the head's weights as they are: rows of it would not train", mend=mend
+            )
+        return found.model
 
     def _held_out_rows(self) -> HeldOutRows:
         table = token_bytes.of_file(self.config.model)

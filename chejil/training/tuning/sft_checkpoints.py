@@ -3,8 +3,8 @@
     checkpoints/checkpoint-N/     as transformers writes it: weights, optimiser, schedule, random numbers
         complete.json             written last: step, what it is of, bytes of every file
 
-The trainer writes into the folder itself, so a kill leaves half of one. Without complete.json it is none, and is removed
-before the training goes on; the one before it is still there (`keep_last` is at least 2).
+The trainer writes into the folder itself, so a kill leaves half of one. Without complete.json it is none, and is
+removed before the training goes on; the one before it is still there (`keep_last` is at least 2).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def last(folder: Path, told: Mapping[str, Any]) -> tuple[Path, int] | None:
     if not steps:
         return None
     step, path = steps[-1]
-    found = shards.read_json(str(path / COMPLETE))
+    found: dict[str, Any] = shards.read_json(str(path / COMPLETE)) or {}
     _require_same(path, found, told)
     _require_whole(path, found["files"])
     return path, step

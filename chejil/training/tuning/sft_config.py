@@ -60,8 +60,12 @@ class Conversations(BaseModel):
 class SftSchedule(Section):
     """The learning rate over the steps."""
 
-    kind: Literal["cosine", "linear", "constant"] = Field("cosine", description="How it falls after the warm-up.")
-    learning_rate: float = Field(2e-5, gt=0, lt=1, description="The highest; for LoRA ten times that is usual.")
+    kind: Literal["cosine", "linear", "constant"] = Field(
+        "cosine", description="How it falls after the warm-up."
+    )
+    learning_rate: float = Field(
+        2e-5, gt=0, lt=1, description="The highest; for LoRA ten times that is usual."
+    )
     warmup_share: float = Field(0.03, ge=0, lt=1, description="Share of all steps in which it rises from 0.")
 
 
@@ -80,13 +84,17 @@ class SftCheckpoints(Section):
     """When held-out conversations are measured and the state is saved, in this order."""
 
     every_steps: PositiveInt | None = Field(None, description="Steps between two; null: a tenth of all.")
-    keep_last: int = Field(2, ge=2, description="The newest, kept to resume from; the best one is kept beside them.")
+    keep_last: int = Field(
+        2, ge=2, description="The newest, kept to resume from; the best one is kept beside them."
+    )
 
 
 class SftConfig(Section):
     """A fine-tuning on conversations."""
 
-    name: str = Field(pattern=r"^\w[\w.+-]*$", max_length=80, description="Its name; runs/NAME is its folder.")
+    name: str = Field(
+        pattern=r"^\w[\w.+-]*$", max_length=80, description="Its name; runs/NAME is its folder."
+    )
     about: str = Field("", description="One line for people.")
     model: str = Field(min_length=1, description="A Hugging Face folder, as `chejil export` writes it.")
     template: str | None = Field(
@@ -114,7 +122,9 @@ class SftConfig(Section):
     attention: Literal["auto", "sdpa", "flash_attention_2", "flex_attention", "eager"] = Field(
         "auto", description="auto: flash_attention_2 where it is installed and there is a GPU, else sdpa."
     )
-    activation_checkpointing: bool = Field(False, description="Layers are computed again in the backward pass.")
+    activation_checkpointing: bool = Field(
+        False, description="Layers are computed again in the backward pass."
+    )
     sharding: Literal["none", "fsdp"] = Field(
         "fsdp", description="Of several processes: fsdp, weights in parts (FSDP2); none: whole on each."
     )

@@ -78,8 +78,9 @@ class SftJournal(transformers.TrainerCallback):
         if self.world.reduce(stop, "sum").item():
             control.should_save = control.should_training_stop = True
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any], **_: Any) -> None:
+    def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """A `train` record of what the trainer logs of steps."""
+        logs: Mapping[str, Any] = given["logs"]
         if "loss" not in logs:
             return
         now, step = time.monotonic(), state.global_step

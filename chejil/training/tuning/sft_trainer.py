@@ -61,19 +61,21 @@ class ConversationTrainer(SFTTrainer):
             self.is_fsdp_enabled = True
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
+        rows: Any = self.train_dataset if train_dataset is None else train_dataset
+        return SequentialSampler(rows)
 
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
         """Measure held-out conversations; `eval_loss` is in nats a learnt token."""
         assert self.rows is not None
-        was_training = self.model.training
-        self.model.eval()
+        model: Any = self.model
+        was_training = model.training
+        model.eval()
         with torch.no_grad(), self.compute_loss_context_manager(), self.journal.aside() as took:
-            found = self.rows.measure(self.model, self.data_collator, self.accelerator)
-        for module in self.model.modules():
+            found = self.rows.measure(model, self.data_collator, self.accelerator)
+        for module in model.modules():
             if isinstance(module, FSDPModule):
                 module.reshard()  # no backward pass follows that would: `parameters()` would be the whole ones
-        self.model.train(was_training)
+        model.train(was_training)
         loss = self.journal.evaluated(self.state.global_step, found, took())
         measured = {f"{metric_key_prefix}_loss": loss}
         self.log(measured)
@@ -85,15 +87,23 @@ class ConversationTrainer(SFTTrainer):
         if best:
             # The trainer looks whether the folder is there, which with shards depends on the process and the moment;
             # then some load the best weights in the end and wait for the others.
-            folder = sft_checkpoints.folder_of(Path(self.args.output_dir), best)
+            folder = sft_checkpoints.folder_of(self.folder, best)
             self.state.best_model_checkpoint = str(folder)
         with self.journal.aside() as took:
             super()._save_checkpoint(model, trial)
             self.accelerator.wait_for_everyone()
             if self.is_world_process_zero():
-                folder = sft_checkpoints.folder_of(Path(self.args.output_dir), self.state.global_step)
+                folder = sft_checkpoints.folder_of(self.folder, self.state.global_step)
                 sft_checkpoints.complete(folder, {**self.told, "step": self.state.global_step})
         self.journal.saved(self.state.global_step, took())
+
+    @property
+    def folder(self) -> Path:
+        """Of the checkpoints."""
+        return Path(str(self.args.output_dir))
+
+    def create_model_card(self, *_: Any, **__: Any) -> None:
+        """None among the checkpoints: finished_model.py writes the model's own."""
 
     @property
     def best_step(self) -> int:
@@ -102,9 +112,9 @@ class ConversationTrainer(SFTTrainer):
         return best if best and self.state.best_model_checkpoint else self.state.global_step
 
     def whole_weights(self) -> dict[str, torch.Tensor]:
-        """All weights on the CPU; where they are sharded, empty in all processes but the first. What is tied is once."""
+        """All weights on the CPU, tied ones once; of sharded ones empty in all processes but the first."""
         model = self.accelerator.unwrap_model(self.model)
         whole = StateDictOptions(full_state_dict=True, cpu_offload=True)
         found = get_model_state_dict(model, options=whole)
         tied = set(getattr(model, "all_tied_weights_keys", {}))
-        return {name: value for name, value in found.items() if name not in tied}
+        return {name: value for name, value in found.items() if name not in tied}  # type: ignore[misc]

@@ -13,7 +13,9 @@ from chejil.training.loop.parallel import World
 from chejil.training.tuning.sft_config import SftConfig
 
 
-def arguments(config: SftConfig, world: World, folder: str, num_steps: int, is_measured: bool) -> TrainerConfig:
+def arguments(
+    config: SftConfig, world: World, folder: str, num_steps: int, is_measured: bool
+) -> TrainerConfig:
     """TRL's SFTConfig.
 
     Args:
