@@ -418,7 +418,7 @@ def test_bad_configs_say_what_is_wrong(tmp_path, base, data):
         sft_config.load("sft-1b4")
     with pytest.raises(ChejilError, match="the model has 256"):
         small.tune(tmp_path / "run", base, data, context_tokens=512)
-    with pytest.raises(ChejilError, match="no template"):
+    with pytest.raises(ChejilError, match="no chat template"):
         small.tune(tmp_path / "run2", base, data, template="nonesuch")
     with pytest.raises(ValueError, match="no multiple of micro_batch_rows"):
         config(base, data, batch_rows=3, micro_batch_rows=2)

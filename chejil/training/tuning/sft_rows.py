@@ -2,9 +2,9 @@
 
 `packed`: whole conversations, longest first into the row that they fill best (data/packing.py); none is cut, since all
 fit into the context. `padded`: one a row. Rows are made once; each epoch has an order of its own, which follows from
-the seed. The trainer gets the rows of all steps as one sequence, so it has no shuffle, no sampler's state and no end of an
-epoch: what a step sees is rows[step * batch_rows : (step + 1) * batch_rows] on any number of processes. The last batch
-is filled up with the rows that the next epoch would begin with.
+the seed. The trainer gets the rows of all steps as one sequence, so it has no shuffle, no sampler's state and no end of
+an epoch: what a step sees is rows[step * batch_rows : (step + 1) * batch_rows] on any number of processes. The last
+batch is filled up with the rows that the next epoch would begin with.
 """
 
 from __future__ import annotations
