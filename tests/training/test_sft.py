@@ -18,8 +18,18 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from chejil.errors import ChejilError, RecipeError
 from chejil.training.loop import metrics
-from chejil.training.tuning import row_isolation, sft_checkpoints, sft_config, sft_data, sft_rows
+from chejil.training.loop.parallel import World
+from chejil.training.tuning import (
+    row_isolation,
+    sft_checkpoints,
+    sft_config,
+    sft_data,
+    sft_rows,
+    trainer_arguments,
+)
+from chejil.training.tuning.held_out_loss import HeldOutRows
 from chejil.training.tuning.sft_config import SftConfig
+from chejil.training.tuning.sft_data import Tokens
 
 sys.path.insert(0, str(Path(__file__).parent))
 import small_tunings as small
@@ -104,6 +114,22 @@ def test_the_model_of_a_worse_end_is_the_best_one(tmp_path, base, data):
     saved = tmp_path / "run" / "checkpoints" / f"checkpoint-{best[1]}" / "model.safetensors"
     one, other = (AutoModelForCausalLM.from_pretrained(place) for place in (done["model"], saved.parent))
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+    left = {int(path.name.rpartition("-")[2]) for path in saved.parent.parent.iterdir()}
+    assert left == {best[1], *sorted(measured)[-2:]}, "the two newest, and the best beside them"
+    before = (tmp_path / "run" / "model" / "model.safetensors").read_bytes()
+    (tmp_path / "run").rename(tmp_path / "moved")
+    again = small.tune(
+        tmp_path / "moved", base, data, epochs=4, checkpoints={"every_steps": 3},
+        schedule={"learning_rate": 0.5, "kind": "constant", "warmup_share": 0.5},
+    )  # fmt: skip
+    assert again["from_step"] == again["num_steps"]
+    assert (tmp_path / "moved" / "model" / "model.safetensors").read_bytes() == before
+    (tmp_path / "moved" / "checkpoints" / f"checkpoint-{best[1]}" / "complete.json").unlink()
+    with pytest.raises(ChejilError, match="best held-out loss is gone"):
+        small.tune(
+            tmp_path / "moved", base, data, epochs=4, checkpoints={"every_steps": 3},
+            schedule={"learning_rate": 0.5, "kind": "constant", "warmup_share": 0.5},
+        )  # fmt: skip
 
 
 def test_labels_and_loss_equal_trls_own(tmp_path, base, data):
@@ -251,7 +277,19 @@ def test_a_damaged_checkpoint_and_a_changed_training_are_refused(tmp_path, whole
     other = small.model(tmp_path / "other", rope_theta=500.0, initializer_range=0.5)
     with pytest.raises(ChejilError, match="another model"):
         small.tune(folder, other, data)
+    with pytest.raises(ChejilError, match="other held-out"):
+        small.tune(
+            folder,
+            base,
+            data,
+            conversations={"paths": [data], "held_out": {"share": 0.2, "max_conversations": 2}},
+        )
     last = folder / "checkpoints" / f"checkpoint-{whole[1]['num_steps']}" / "optimizer.pt"
+    told = json.loads((last.parent / "complete.json").read_text())
+    (last.parent / "complete.json").write_text(json.dumps({**told, "is_sharded": True}))
+    with pytest.raises(ChejilError, match="sharded"):
+        small.tune(folder, base, data)
+    (last.parent / "complete.json").write_text(json.dumps(told))
     last.write_bytes(last.read_bytes()[:100])
     with pytest.raises(ChejilError, match=r"damaged: optimizer\.pt"):
         small.tune(folder, base, data)
@@ -404,6 +442,37 @@ def test_a_model_that_does_not_keep_rows_apart_is_refused(base):
     )
     with pytest.raises(ChejilError, match="packing"):
         row_isolation.require_isolation(recurrent, 600)
+
+
+def test_flash_attention_takes_no_fp32(monkeypatch, base, data):
+    """`auto` passes over it; where it is named, the config is refused and not the first step."""
+    monkeypatch.setattr(trainer_arguments, "find_spec", lambda name: name)
+    world = World(0, 1, 0, 1, torch.device("cuda"))
+    kinds = [
+        trainer_arguments.attention(config(base, data, precision=precision), world)
+        for precision in ("fp32", "bf16")
+    ]
+    assert kinds == ["sdpa", "flash_attention_2"]
+    with pytest.raises(ChejilError, match="no fp32"):
+        trainer_arguments.attention(config(base, data, attention="flash_attention_2"), world)
+
+
+def test_held_out_batches_are_bounded_with_what_fills_them_up():
+    """One long conversation does not make rows of its length of many short ones."""
+    random = np.random.default_rng(0)
+    lengths = np.append(random.integers(3, 9, 200), [64])
+    first = np.concatenate([[0], np.cumsum(lengths)])
+    ids = np.arange(first[-1], dtype=np.int32)
+    tokens = Tokens(ids, ids % 2 > 0, first, np.arange(201, dtype=np.int32))
+    rows = HeldOutRows(tokens, ["x"], np.ones(1), 64)
+    sizes = [len(batch) * rows.tokens.lengths[batch.start : batch.stop].max() for batch in rows.batches]
+    assert max(sizes) <= 64
+    assert len(sizes) < 40
+    assert sorted(rows.tokens.ids) == ids.tolist()
+    for number in (0, 100, 200):
+        one = rows.tokens.streams[number]
+        row = rows.tokens.ids[rows.tokens.first[number] : rows.tokens.first[number + 1]]
+        assert row.tolist() == ids[first[one] : first[one + 1]].tolist()
 
 
 def test_bad_configs_say_what_is_wrong(tmp_path, base, data):

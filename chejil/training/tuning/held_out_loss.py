@@ -20,14 +20,15 @@ class HeldOutRows:
     Args:
         names: of the streams.
         num_bytes: (num_ids) of text that each token stands for.
-        batch_tokens: of a forward pass.
+        batch_tokens: of a forward pass, with what fills rows up. Conversations are taken by length, so that is little.
     """
 
     def __init__(
         self, tokens: Tokens, names: Sequence[str], num_bytes: np.ndarray, batch_tokens: int
     ) -> None:
-        self.tokens, self.names, self.num_bytes = tokens, list(names), num_bytes
-        self.batches = list(_batches(tokens.lengths, batch_tokens))
+        self.tokens = tokens.taken(np.argsort(tokens.lengths, kind="stable"))
+        self.names, self.num_bytes = list(names), num_bytes
+        self.batches = _batches(self.tokens.lengths, batch_tokens)
 
     def measure(self, model: Any, collate: Any, world: Any) -> dict[str, TextLoss]:
         """By stream; the same in all processes.
@@ -84,11 +85,13 @@ class HeldOutRows:
 
 
 def _batches(lengths: np.ndarray, batch_tokens: int) -> list[range]:
-    """Neighbours that together have at most so many tokens, at least one."""
-    starts, held = [0], 0
+    """Neighbours that, filled up to the longest, have at most so many tokens; at least one.
+
+    >>> _batches(np.array([2, 3, 4, 9]), 8)
+    [range(0, 2), range(2, 3), range(3, 4)]
+    """
+    starts = [0]
     for number, length in enumerate(lengths.tolist()):
-        if held and held + length > batch_tokens:
+        if number > starts[-1] and (number + 1 - starts[-1]) * length > batch_tokens:
             starts.append(number)
-            held = 0
-        held += length
     return [range(begin, end) for begin, end in pairwise([*starts, len(lengths)])]

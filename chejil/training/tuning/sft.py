@@ -92,7 +92,13 @@ class _Training:
         self.rows = sft_rows.rows_of(data.train, config)
         self.base = base_model.read(config.model)
         fixed = config.model_dump(mode="json", exclude={*FREE, "model", "conversations"})
-        self.told = {"rows": self.rows.hash, "base": base_model.hashes(self.base), "config": fixed}
+        self.told = {
+            "rows": self.rows.hash,
+            "held_out": data.held_out.hash,
+            "base": base_model.hashes(self.base),
+            "config": fixed,
+            "is_sharded": arguments.is_sharded(config, world),
+        }
 
     def run(self, view_of: Views) -> dict[str, Any] | None:
         checkpoints = self.folder / CHECKPOINTS
@@ -142,6 +148,7 @@ class _Training:
             rows=self._held_out_rows() if held.num else None,
             journal=journal,
             told=self.told,
+            keep_last=self.config.checkpoints.keep_last,
             model=model,
             args=args,
             train_dataset=self.rows.dataset(),

@@ -4,7 +4,7 @@
         complete.json             written last: step, what it is of, bytes of every file
 
 The trainer writes into the folder itself, so a kill leaves half of one. Without complete.json it is none, and is
-removed before the training goes on; the one before it is still there (`keep_last` is at least 2).
+removed before the training goes on; the one before it is still there: old ones are removed when the new one is whole.
 """
 
 from __future__ import annotations
@@ -20,6 +20,12 @@ from chejil.curation import shards
 from chejil.errors import ChejilError
 
 COMPLETE = "complete.json"
+_TOLD = {
+    "rows": "other conversations, or another order of them",
+    "held_out": "other held-out conversations: its best loss is of those",
+    "base": "another model",
+    "is_sharded": "one process, or of whole weights, and this of sharded ones; or the other way round",
+}
 _NAME = re.compile(r"checkpoint-(\d+)")
 
 
@@ -60,6 +66,22 @@ def last(folder: Path, told: Mapping[str, Any]) -> tuple[Path, int] | None:
     return path, step
 
 
+def remove_old(folder: Path, keep_last: int, best: int | None) -> None:
+    """Remove whole checkpoints but the newest `keep_last` and the best one.
+
+    Call it behind `complete`. The trainer's own rotation (save_total_limit) runs before the new one is whole and counts
+    the best among those it keeps: a kill in between would leave the best one alone, however old it is.
+
+    Args:
+        best: its step; None: nothing is measured.
+    """
+    whole = sorted((step, path) for path, step in _checkpoints(folder).items() if (path / COMPLETE).is_file())
+    for step, path in whole[:-keep_last]:
+        if step != best:
+            (path / COMPLETE).unlink()  # half removed it is none
+            shutil.rmtree(path)
+
+
 def remove_parts(folder: Path) -> list[str]:
     """Remove what a kill left half written; names."""
     parts = [path for path in _checkpoints(folder) if not (path / COMPLETE).is_file()]
@@ -81,7 +103,7 @@ def _files(folder: Path) -> list[Path]:
 
 def _require_same(path: Path, found: Mapping[str, Any], told: Mapping[str, Any]) -> None:
     mend = "give another --out for another training, or what it was begun with"
-    for key, what in (("rows", "other conversations, or another order of them"), ("base", "another model")):
+    for key, what in _TOLD.items():
         if found.get(key) != told.get(key):
             raise ChejilError(f"the checkpoint is of {what}", where=str(path), mend=mend)
     other = sorted(key for key, value in told["config"].items() if found["config"].get(key) != value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -77,6 +78,8 @@ class SftJournal(transformers.TrainerCallback):
         stop = torch.tensor([float(bool(self.asked))], device=self.world.device)
         if self.world.reduce(stop, "sum").item():
             control.should_save = control.should_training_stop = True
+            if not self.asked:  # another process was: this one says so, and its exit code does
+                self.asked.note(signal.SIGTERM, None)
 
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """A `train` record of what the trainer logs of steps."""

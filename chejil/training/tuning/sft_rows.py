@@ -49,18 +49,19 @@ class Rows:
     @property
     def hash(self) -> str:
         """Of the rows and their order: what a checkpoint is of."""
-        found = xxhash.xxh3_128(self.order.tobytes())
+        found = xxhash.xxh3_128(self.order.data)
         for column in self.table.columns:
             for chunk in column.chunks:
-                found.update(chunk.values.to_numpy().tobytes())
-                found.update(chunk.offsets.to_numpy().tobytes())
+                found.update(chunk.values.to_numpy())
+                found.update(chunk.offsets.to_numpy())
         return found.hexdigest()
 
     def dataset(self) -> Any:
         """As `datasets.Dataset`, in the order in which they are seen."""
         from datasets import Dataset
 
-        return Dataset(self.table).select(self.order)
+        # Without a fingerprint of ours it pickles all tokens to make its own.
+        return Dataset(self.table, fingerprint=self.hash).select(self.order)
 
 
 def rows_of(tokens: Tokens, config: SftConfig) -> Rows:

@@ -8,7 +8,8 @@ What differs from the trainer as it stands, and why:
 - The held-out loss is a sum over tokens divided once. `Trainer.evaluate` takes the mean of batch means, in which a
   conversation of one answer counts as much as a long one.
 - A checkpoint is one when `complete.json` is written behind everything else (sft_checkpoints.py).
-- FSDP2 through accelerate on CPUs too: accelerate takes it for accelerators only, though torch's runs on gloo.
+- FSDP2 through accelerate adds gradients up in fp32, and runs on CPUs too: accelerate takes it for accelerators only,
+  though torch's runs on gloo.
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ import torch
 import transformers
 from accelerate.utils import DistributedType
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
-from torch.distributed.fsdp import FSDPModule
-from torch.utils.data import SequentialSampler
+from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy
 from trl import SFTTrainer
 
+from chejil.errors import ChejilError
 from chejil.training.tuning import sft_checkpoints
 from chejil.training.tuning.held_out_loss import HeldOutRows
 from chejil.training.tuning.sft_journal import SftJournal
@@ -36,12 +37,19 @@ class ConversationTrainer(SFTTrainer):
         rows: what is measured; None: nothing.
         journal: is told of steps, measurements and checkpoints.
         told: what a checkpoint says of itself.
+        keep_last: checkpoints beside the best one.
     """
 
     def __init__(
-        self, *, rows: HeldOutRows | None, journal: SftJournal, told: dict[str, Any], **given: Any
+        self,
+        *,
+        rows: HeldOutRows | None,
+        journal: SftJournal,
+        told: dict[str, Any],
+        keep_last: int,
+        **given: Any,
     ) -> None:
-        self.rows, self.journal, self.told = rows, journal, told
+        self.rows, self.journal, self.told, self.keep_last = rows, journal, told, keep_last
         super().__init__(
             **given, eval_dataset=given["train_dataset"].select(range(1)) if rows else None
         )  # it is never read: `evaluate` measures rows
@@ -50,7 +58,11 @@ class ConversationTrainer(SFTTrainer):
         journal.world = self.accelerator
 
     def create_accelerator_and_postprocess(self) -> None:
-        """As it is, and FSDP among processes on CPUs."""
+        """As it is, FSDP among processes on CPUs, and gradients that are added up in fp32.
+
+        By accelerate's own policy bf16 is also the type in which gradients are summed over processes, and that of what
+        the model gives: log-probabilities, and so the loss, of three digits.
+        """
         super().create_accelerator_and_postprocess()
         state = self.accelerator.state
         if self.args.fsdp and state.distributed_type == DistributedType.MULTI_CPU:
@@ -59,10 +71,10 @@ class ConversationTrainer(SFTTrainer):
             state._shared_state["distributed_type"] = DistributedType.FSDP
             state._shared_state["fsdp_plugin"] = FullyShardedDataParallelPlugin(**self.args.fsdp_plugin_args)
             self.is_fsdp_enabled = True
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-        rows: Any = self.train_dataset if train_dataset is None else train_dataset
-        return SequentialSampler(rows)
+        if self.is_fsdp_enabled:
+            products = torch.bfloat16 if self.args.bf16 else torch.float32
+            policy = MixedPrecisionPolicy(param_dtype=products, reduce_dtype=torch.float32)
+            state.fsdp_plugin.mixed_precision_policy = policy
 
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
         """Measure held-out conversations; `eval_loss` is in nats a learnt token."""
@@ -83,19 +95,43 @@ class ConversationTrainer(SFTTrainer):
         return measured
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        best = self.state.best_global_step
-        if best:
-            # The trainer looks whether the folder is there, which with shards depends on the process and the moment;
-            # then some load the best weights in the end and wait for the others.
-            folder = sft_checkpoints.folder_of(self.folder, best)
-            self.state.best_model_checkpoint = str(folder)
+        self._point_at_best()
         with self.journal.aside() as took:
             super()._save_checkpoint(model, trial)
             self.accelerator.wait_for_everyone()
             if self.is_world_process_zero():
                 folder = sft_checkpoints.folder_of(self.folder, self.state.global_step)
                 sft_checkpoints.complete(folder, {**self.told, "step": self.state.global_step})
+                sft_checkpoints.remove_old(self.folder, self.keep_last, self.state.best_global_step)
         self.journal.saved(self.state.global_step, took())
+
+    def _init_training_state(self, *given: Any, **named: Any) -> tuple[int, int]:
+        """As it is; of a folder that was moved the trainer would forget the best checkpoint and say nothing."""
+        found = super()._init_training_state(*given, **named)
+        self._point_at_best()
+        return found
+
+    def _point_at_best(self) -> None:
+        """Say where the best checkpoint is.
+
+        The trainer looks whether the folder is there, which with shards depends on the process and the moment; then
+        some load the best weights in the end and wait for the others.
+        """
+        if best := self.state.best_global_step:
+            self.state.best_model_checkpoint = str(sft_checkpoints.folder_of(self.folder, best))
+
+    def _load_best_model(self) -> None:
+        """As it is; without a checkpoint it would keep the last weights and say nothing.
+
+        Raises:
+            ChejilError: it is gone.
+        """
+        folder = Path(str(self.state.best_model_checkpoint))
+        if not (folder / sft_checkpoints.COMPLETE).is_file():
+            mend = "restore it from a copy, or give another --out to train again"
+            what = "the checkpoint of the best held-out loss is gone"
+            raise ChejilError(what, where=str(folder), mend=mend)
+        super()._load_best_model()
 
     @property
     def folder(self) -> Path:

@@ -57,7 +57,7 @@ def arguments(
         # checkpoints
         save_strategy="steps",
         save_steps=every,
-        save_total_limit=config.checkpoints.keep_last,
+        save_total_limit=None,  # sft_checkpoints.py removes old ones, when the new one is whole
         **(measured if is_measured else {"eval_strategy": "no"}),
         # what is told (sft_journal.py)
         logging_steps=config.logging.every_steps,
@@ -71,7 +71,7 @@ def arguments(
 def _memory(config: SftConfig, world: World) -> dict[str, Any]:
     """Sharding, and what is computed again: with FSDP by FSDP itself, or weights would be gathered once more."""
     again = config.activation_checkpointing
-    if config.sharding == "none" or world.size == 1:
+    if not is_sharded(config, world):
         return {"activation_checkpointing": again}
     fsdp = {
         "version": 2,
@@ -82,16 +82,24 @@ def _memory(config: SftConfig, world: World) -> dict[str, Any]:
     return {"activation_checkpointing": False, "fsdp": True, "fsdp_config": fsdp}
 
 
+def is_sharded(config: SftConfig, world: World) -> bool:
+    """Whether weights and moments are in parts, in memory and in checkpoints."""
+    return config.sharding == "fsdp" and world.size > 1
+
+
 def attention(config: SftConfig, world: World) -> str:
     """The attention of transformers that is meant.
 
     Raises:
         ChejilError: it is not installed, or not for this device.
     """
-    flash = find_spec("flash_attn") is not None
+    flash = find_spec("flash_attn") is not None and world.device.type == "cuda"
     if config.attention == "auto":
-        return "flash_attention_2" if flash and world.device.type == "cuda" else "sdpa"
-    if config.attention == "flash_attention_2" and not (flash and world.device.type == "cuda"):
+        return "flash_attention_2" if flash and config.precision == "bf16" else "sdpa"
+    if config.attention == "flash_attention_2" and config.precision == "fp32":
+        mend = "precision: bf16, or attention: sdpa"
+        raise ChejilError("attention: flash_attention_2 has no fp32", mend=mend)
+    if config.attention == "flash_attention_2" and not flash:
         mend = "pip install flash-attn on a machine with a GPU, or attention: sdpa"
         raise ChejilError("attention: flash_attention_2 is not to be had here", mend=mend)
     if config.attention == "flex_attention" and world.device.type != "cuda":
