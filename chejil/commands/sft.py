@@ -9,7 +9,12 @@ import typer
 
 from chejil.commands.options import JsonOption, LogJsonOption, SetOption
 
+EVERY_SECONDS = 5.0
+"""Between two lines while conversations are read."""
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from chejil.training.loop.live_view import View
     from chejil.training.loop.parallel import World
     from chejil.training.tuning.sft_config import SftConfig
@@ -49,7 +54,7 @@ def sft(
     from chejil.training.tuning import sft_view
 
     if audit:
-        _audit(loaded, json)
+        _audit(loaded, json, log_json)
         return
     from chejil.training.loop.live_view import live_view
     from chejil.training.tuning.sft import sft as tune
@@ -62,23 +67,41 @@ def sft(
         if not log_json:
             terminal.STDERR.print(*sft_view.data(found), sep="\n")
 
-    done = tune(loaded, out or Path("runs") / loaded.name, view_of, show)
+    say = _now_and_then(log_json)
+    done = tune(loaded, out or Path("runs") / loaded.name, view_of, show, say)
     if done is not None:
         terminal.show(done, json, sft_view.result)
         if done["stopped_by"]:
             raise typer.Exit(128 + signal.Signals[done["stopped_by"]])
 
 
-def _audit(config: SftConfig, json: bool) -> None:
+def _audit(config: SftConfig, json: bool, log_json: bool) -> None:
     from dataclasses import asdict
 
     from chejil import terminal
     from chejil.training.tuning import sft_data, sft_view
 
-    found = sft_data.read(config)
+    found = sft_data.read(config, _now_and_then(log_json))
     if json:
         terminal.print_json({"audit": asdict(found.audit), "conversations": found.counts()})
     else:
         terminal.show(found, False, sft_view.data)
     if found.audit.refused:
         raise typer.Exit(1)
+
+
+def _now_and_then(log_json: bool) -> Callable[[str], None]:
+    """Lines on stderr, a few seconds apart."""
+    import time
+
+    from chejil import terminal
+
+    told = time.monotonic()
+
+    def say(text: str) -> None:
+        nonlocal told
+        if not log_json and time.monotonic() - told > EVERY_SECONDS:
+            told = time.monotonic()
+            terminal.STDERR.print(text, highlight=False)
+
+    return say

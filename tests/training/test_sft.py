@@ -295,6 +295,17 @@ def test_a_damaged_checkpoint_and_a_changed_training_are_refused(tmp_path, whole
         small.tune(folder, base, data)
 
 
+def test_a_loss_that_is_no_number_ends_it(tmp_path, data):
+    """A base with NaN in a weight: refused at the first measurement, which would else stay the best."""
+    base = small.model(tmp_path / "base")
+    model = AutoModelForCausalLM.from_pretrained(base)
+    with torch.no_grad():
+        model.lm_head.weight[3, 3] = torch.nan
+    model.save_pretrained(base)
+    with pytest.raises(ChejilError, match="the loss is no number at step 0"):
+        small.tune(tmp_path / "run", base, data)
+
+
 def test_a_finished_training_says_so(whole, base, data):
     """Nothing is trained again, and what it left stays."""
     folder, first = whole

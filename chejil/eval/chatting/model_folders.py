@@ -7,7 +7,6 @@ models are trained in); fp16 where the GPU has no bf16. No code of a folder is r
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +17,9 @@ import orjson
 
 from chejil.errors import ChejilError, did_you_mean
 from chejil.eval.chatting import devices
+from chejil.training.installed import require_lora
+from chejil.training.tuning import adapter_folder, base_model
+from chejil.training.tuning.sft_config import ADAPTER, MODEL
 
 DTYPES = {
     "fp32": "float32", "float32": "float32", "bf16": "bfloat16", "bfloat16": "bfloat16", "fp16": "float16",
@@ -56,6 +58,9 @@ def place_of(folder: str | Path) -> Place:
         return Place(_base_of(path), path)
     if (path / "config.json").is_file():
         return Place(path)
+    for left in (path / MODEL, path / ADAPTER):
+        if left.is_dir():
+            raise ChejilError("a fine-tuning's folder", where=str(folder), mend=f"name what it left: {left}")
     if (path / "checkpoints").is_dir() or re.fullmatch(r"step-\d+", path.name):
         mend = f"chejil export {folder} --out {path.name}-model, and name that folder"
         raise ChejilError("a training's folder, not exported yet", where=str(folder), mend=mend)
@@ -172,10 +177,16 @@ def _model(place: Place, dtype: str) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
+    if place.adapter is not None:
+        require_lora()
+    read_as = dtype if place.adapter is None else "float32"
     with _quiet():
         try:
             made: Any = AutoModelForCausalLM.from_pretrained(
-                str(place.model), dtype=getattr(torch, dtype), local_files_only=True, output_loading_info=True
+                str(place.model),
+                dtype=getattr(torch, read_as),
+                local_files_only=True,
+                output_loading_info=True,
             )
         except Exception as error:  # the library raises OSError, ValueError, SafetensorError …
             what = f"transformers cannot load it: {type(error).__name__} {' '.join(str(error).split())[:300]}"
@@ -186,25 +197,18 @@ def _model(place: Place, dtype: str) -> Any:
     if lacking := sorted(told["missing_keys"]):
         what = f"weights are missing, {len(lacking):,} of them, e.g. {lacking[0]}"
         raise ChejilError(what, where=str(place.model), mend="copy the folder again, or export it again")
-    return model if place.adapter is None else _with_adapter(model, place.adapter)
+    return model if place.adapter is None else _with_adapter(model, place, dtype)
 
 
-def _with_adapter(model: Any, adapter: Path) -> Any:
-    """The adapter's product added to the weights: nothing is left to compute for it at each token."""
-    try:
-        from peft import PeftModel
-    except ImportError:
-        raise ChejilError("adapters need peft", mend="pip install 'chejil[sft]'") from None
-    try:
-        with warnings.catch_warnings():
-            # peft 0.21 asks transformers 5.23 for names that go in version 6.
-            warnings.simplefilter("ignore", FutureWarning)
-            return PeftModel.from_pretrained(model, str(adapter), local_files_only=True).merge_and_unload()
-    except Exception as error:  # shapes that do not fit, a kind that peft does not know, a missing file
-        what = f"the adapter does not fit: {type(error).__name__} {' '.join(str(error).split())[:300]}"
-        raise ChejilError(
-            what, where=str(adapter), mend="name the base model that it was trained on"
-        ) from None
+def _with_adapter(model: Any, place: Place, dtype: str) -> Any:
+    """The adapter's product added to the weights in fp32, and cast once: low precision would round the sum twice."""
+    import torch
+
+    assert place.adapter is not None
+    adapter = adapter_folder.read(str(place.adapter))
+    adapter_folder.require_base(adapter, base_model.read(place.model))
+    merged = adapter_folder.load(model, adapter).merge_and_unload()
+    return merged.to(getattr(torch, dtype))
 
 
 @contextmanager

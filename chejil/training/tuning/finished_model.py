@@ -21,7 +21,7 @@ from chejil.training.exporting import whole_folder
 from chejil.training.tuning import adapter_folder
 from chejil.training.tuning.base_model import TORCH, BaseModel
 
-MODEL, ADAPTER, LINEAGE, CARD = "model", "adapter", "lineage.json", "README.md"
+LINEAGE, CARD = "lineage.json", "README.md"
 FORMAT = "chejil fine-tuning 1"
 _TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json",

@@ -44,15 +44,15 @@ from chejil.training.tuning import (
 )
 from chejil.training.tuning import trainer_arguments as arguments
 from chejil.training.tuning.held_out_loss import HeldOutRows
-from chejil.training.tuning.sft_config import SftConfig
+from chejil.training.tuning.sft_config import ADAPTER, MODEL, SftConfig
 from chejil.training.tuning.sft_data import SftData
 from chejil.training.tuning.sft_journal import CHECKPOINTS, SftJournal
 from chejil.training.tuning.sft_rows import Rows
 from chejil.training.tuning.sft_trainer import ConversationTrainer
 
 CONFIG, AUDIT, QUARANTINE = "config.yaml", "audit.json", "quarantine.jsonl"
-NAMES = (CONFIG, AUDIT, QUARANTINE, CHECKPOINTS, "metrics.jsonl", "tensorboard", finished_model.MODEL,
-         finished_model.ADAPTER)  # fmt: skip
+NAMES = (CONFIG, AUDIT, QUARANTINE, CHECKPOINTS, "metrics.jsonl", "tensorboard", MODEL,
+         ADAPTER)  # fmt: skip
 FREE = {"about", "logging", "device", "micro_batch_rows", "sharding", "checkpoints", "attention",
         "activation_checkpointing", "max_truncated_share"}  # fmt: skip
 """Of a config: what may change when a training goes on. `model` is told by its weights."""
@@ -61,13 +61,18 @@ Views = Callable[[World, int], View]
 
 
 def sft(
-    config: SftConfig, folder: Path, view_of: Views, show: Callable[[SftData], None]
+    config: SftConfig,
+    folder: Path,
+    view_of: Views,
+    show: Callable[[SftData], None],
+    say: Callable[[str], None] = lambda _: None,
 ) -> dict[str, Any] | None:
     """Fine-tune a model, or go on with it from its last checkpoint.
 
     Args:
         folder: of the training, on a disk that all processes see.
         view_of: makes what shows it, of so many steps.
+        say: is told how far the reading is.
         show: is called with what was read and audited, before anything is trained, in the first process.
 
     Returns:
@@ -79,7 +84,7 @@ def sft(
     """
     with _quiet(), joined(config) as world, _held(folder, world):
         arguments.refuse_idle_gpus(world)
-        data = sft_data.read(config)
+        data = sft_data.read(config, say if world.is_main else lambda _: None)
         if world.is_main:
             show(data)
         data.audit.require()
@@ -216,7 +221,7 @@ class _Training:
     @property
     def leaves(self) -> str:
         """What it writes in the end."""
-        return finished_model.MODEL if self.config.lora is None else finished_model.ADAPTER
+        return MODEL if self.config.lora is None else ADAPTER
 
     def _result(
         self, begin: int, step: int, stopped_by: str | None, held_out: dict[str, Any] | None

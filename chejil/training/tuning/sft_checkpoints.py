@@ -60,7 +60,10 @@ def last(folder: Path, told: Mapping[str, Any]) -> tuple[Path, int] | None:
     if not steps:
         return None
     step, path = steps[-1]
-    found: dict[str, Any] = shards.read_json(str(path / COMPLETE)) or {}
+    found = shards.read_json(str(path / COMPLETE))
+    if not isinstance(found, dict) or not {"config", "files"} <= set(found):
+        mend = "remove the checkpoint's folder: the training goes on from the one before"
+        raise ChejilError(f"the checkpoint is damaged: {COMPLETE}", where=str(path), mend=mend)
     _require_same(path, found, told)
     _require_whole(path, found["files"])
     return path, step

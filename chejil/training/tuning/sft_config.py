@@ -16,6 +16,9 @@ from chejil.training.config import Logging, Section
 from chejil.training.conversations.message_trees import Paths
 from chejil.training.tuning.lora import LoraSettings
 
+MODEL, ADAPTER = "model", "adapter"
+"""Folders that a fine-tuning leaves, in its own."""
+
 Overflow = Literal["drop", "cut_turns", "truncate", "refuse"]
 
 Places = Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -87,6 +88,7 @@ class SftJournal(transformers.TrainerCallback):
         if "loss" not in logs:
             return
         now, step = time.monotonic(), state.global_step
+        _require_number(float(logs["loss"]), step)
         spent, steps = now - self._since, step - self._step
         training = max(spent - self._aside, 1e-9)
         rate = float(self.tokens_until[step] - self.tokens_until[self._step]) / training
@@ -107,6 +109,7 @@ class SftJournal(transformers.TrainerCallback):
         groups = {"sources": found, "languages": by_language(found)}
         parts = {kind: {name: one.as_dict() for name, one in group.items()} for kind, group in groups.items()}
         whole = total(found)
+        _require_number(whole.loss, step)
         self._write("evaluation", step, **whole.as_dict(), **parts, seconds=seconds)
         return float(whole.loss or 0.0)
 
@@ -133,3 +136,16 @@ class SftJournal(transformers.TrainerCallback):
 
     def _write(self, kind: str, step: int, **values: Any) -> None:
         self.metrics.write(kind, step, int(self.tokens_until[step]), **values)
+
+
+def _require_number(loss: float | None, step: int) -> None:
+    """What is no number never becomes one again, and as a first measurement it would stay the best.
+
+    Raises:
+        ChejilError: the training has diverged.
+    """
+    if loss is None or not math.isfinite(loss):
+        mend = (
+            "lower schedule.learning_rate, or raise warmup_share; the last whole checkpoint is left as it is"
+        )
+        raise ChejilError(f"the loss is no number at step {step:,}", mend=mend)
