@@ -34,7 +34,7 @@ def _notes(notes: Sequence[str]) -> list[str]:
 
 
 def _bar(value: Value, published: bool) -> str:
-    """From 0 to 1, with a line from one standard error below to one above."""
+    """From 0 to 1 (bits above it end there), with a line from one standard error below to one above."""
     if value.value is None:
         return ""
     kind = " class=p" if published else ""
