@@ -18,6 +18,7 @@ import numpy as np
 
 from chejil.errors import ChejilError
 from chejil.eval import comparability, measures, published, resampling, scores
+from chejil.eval.contamination import CleanScore, clean_scores
 from chejil.eval.published import PublishedModel, Suite
 from chejil.eval.results import Result, TaskResult
 
@@ -90,10 +91,18 @@ class Comparison:
     differences: tuple[Difference, ...]
     classes: tuple[Classes, ...]
     notes: tuple[str, ...] = field(default=())
+    clean: tuple[CleanScore, ...] = field(default=())
 
 
-def compare(results: Mapping[str, Result], with_published: bool = False) -> Comparison:
+def compare(
+    results: Mapping[str, Result], with_published: bool = False, contamination: Sequence[str] = ()
+) -> Comparison:
     """Compare results, by name, with each other.
+
+    Args:
+        results: by name.
+        with_published: set published tables beside.
+        contamination: runs that decontaminate [default: those of each model's lineage].
 
     Raises:
         ChejilError: there is nothing to compare, or two runs have other gold answers for the same items.
@@ -103,11 +112,13 @@ def compare(results: Mapping[str, Result], with_published: bool = False) -> Comp
     pooled = {name: measures.with_pooled(result) for name, result in results.items()}
     drawn = {name: _drawn(result) for name, result in pooled.items()}
     tables = tuple(_tables(pooled, drawn, with_published))
+    clean, said = clean_scores(results, contamination)
     return Comparison(
         tables,
         tuple(_differences(pooled, tables)),
         tuple(_classes(results)),
-        tuple(comparability.notes(results, [table.name for table in tables])),
+        (*comparability.notes(results, [table.name for table in tables]), *said),
+        clean,
     )
 
 

@@ -53,6 +53,9 @@ class Item(_Part):
     choice_bytes: tuple[int, ...] = Field(
         (), description="UTF-8 bytes of each choice: what its log-likelihood is divided by."
     )
+    texts: tuple[str, ...] = Field(
+        (), description="Hashes of its text fields, by which what decontamination found is matched."
+    )
     scores: dict[str, float] = Field({}, description="Metrics of this item alone: acc_norm, f1, em, mc2 …")
 
     @model_validator(mode="after")
