@@ -12,6 +12,7 @@ import small_results
 
 from chejil import cli
 from chejil.curation import check, marked_yaml, shards
+from chejil.curation.decontamination import evaluation_items, evaluations
 from chejil.curation.run import run
 from chejil.errors import ChejilError
 from chejil.eval import comparison, comparison_page, comparison_view, contamination, results
@@ -157,3 +158,22 @@ def test_texts_match_whatever_their_marks():
     assert contamination.hashes("한글") == contamination.hashes("\u1112\u1161\u11ab\u1100\u1173\u11af")
     assert contamination.hashes("배가 떠났다") != contamination.hashes("배가 떠난다")  # left, leaves
     assert contamination.hashes(["", " .", 3, None]) == ()
+
+
+@pytest.mark.corpus
+@pytest.mark.parametrize(
+    ("name", "folder", "suite"), [("kobest", "kobest", "kobest"), ("english", "eval-en", "en14")]
+)
+def test_every_item_of_the_real_files_matches(corpus, name, folder, suite):
+    """Items as decontamination reads them, and as the harness does."""
+    place = str(Path(corpus) / folder)
+    wanted = evaluations.EvaluationSet(map=name, paths=[f"{place}/**/*"])
+    files = [one for one in evaluations.files_of(name, wanted, "") if one.role == "evaluation"]
+    index = {}
+    for item in evaluation_items.read(files).items:
+        if own := frozenset(contamination.hashes(item.fields)):
+            index.setdefault(min(own), set()).add(own)
+    for task in set(suites.named(suite)) - {"hellaswag", "record"}:  # whose files are not there
+        for document in task_files.load(place, task, suites.tasks()[task], skip_broken=True).documents:
+            own = set(contamination.hashes(document))
+            assert any(one <= own for text in own for one in index.get(text, ())), (task, document)
