@@ -7,6 +7,7 @@ import pytest
 from typer.main import get_command
 
 from chejil import cli, reference
+from chejil.commands.default_command import DEFAULT, DefaultCommand
 from chejil.curation import check, manifest
 from chejil.curation.demo.sample_corpus import write_sample_corpus
 from chejil.curation.explain import explain
@@ -35,6 +36,8 @@ def test_commands_and_options_in_the_docs_exist(page):
     for line in re.findall(r"^\$? ?chejil (.+)$", page.read_text("utf-8"), re.MULTILINE):
         command, rest = get_command(cli.app), line.split("#")[0].split()
         while hasattr(command, "commands") and not rest[0].startswith("-"):
+            if rest[0] not in command.commands and isinstance(command, DefaultCommand):
+                rest.insert(0, DEFAULT)  # `chejil eval MODEL` is `chejil eval run MODEL`
             name = rest.pop(0)
             assert name in command.commands, line
             command = command.commands[name]

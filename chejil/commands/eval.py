@@ -1,10 +1,13 @@
-"""`chejil eval …`: run tasks on a model, compare results."""
+"""`chejil eval …`: run tasks on a model, measure bits per byte, compare results."""
 
 from __future__ import annotations
 
-from chejil.commands import eval_compare, eval_run
+from chejil.commands import eval_bits, eval_compare, eval_run
 from chejil.commands.default_command import group
 
-app = group("Evaluations: tasks on a model; results beside one another and beside published numbers.")
+app = group(
+    "Evaluations: tasks on a model; bits per byte of text; results beside one another and published numbers."
+)
 app.command("run")(eval_run.run)
+app.command("bits")(eval_bits.bits)
 app.command("compare")(eval_compare.compare)

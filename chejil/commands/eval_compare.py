@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from chejil.commands.options import JsonOption, require_page
+from chejil.commands.options import ContaminationOption, JsonOption, require_page
 
 
 def compare(
@@ -18,6 +18,7 @@ def compare(
     published: Annotated[
         bool, typer.Option("--published", help="Set published numbers beside; alone: show them.")
     ] = False,
+    contamination: ContaminationOption = None,
     markdown: Annotated[Path | None, typer.Option("--markdown", help="Write the tables as Markdown.")] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write a page with bars.")] = None,
     json: JsonOption = False,
@@ -36,7 +37,7 @@ def compare(
 
     require_page(html)
     require_page(markdown)
-    found = comparison.compare(result_files.read_all(results or []), published)
+    found = comparison.compare(result_files.read_all(results or []), published, contamination or [])
     written = {html: comparison_page.page, markdown: comparison_view.markdown}
     for path, made in written.items():
         if path:

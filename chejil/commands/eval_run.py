@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from chejil.commands.options import JsonOption, LogJsonOption, progress
+from chejil.commands.options import ContaminationOption, JsonOption, LogJsonOption, progress
 from chejil.errors import ChejilError
 
 EXIT_INCOMPLETE = 3
@@ -62,6 +62,7 @@ def run(
     skip_broken: Annotated[
         bool, typer.Option("--skip-broken", help="Leave broken rows of the files out, and count them.")
     ] = False,
+    contamination: ContaminationOption = None,
     out: Annotated[
         str | None, typer.Option("--out", help="Folder of the result [default: evals/MODEL-MODE].")
     ] = None,
@@ -88,7 +89,7 @@ def run(
     with progress(log_json=log_json) as bars:
         found = evaluate(model, suites.named(suite), data, folder, settings, bars)
     if launcher.rank() == 0:
-        terminal.show(harness_view.shown(found), json, harness_view.tables)
+        terminal.show(harness_view.shown(found, contamination or []), json, harness_view.tables)
     if found.failed:
         raise typer.Exit(EXIT_INCOMPLETE)
 

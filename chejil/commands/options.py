@@ -28,6 +28,15 @@ WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes [default: the cores].")
 ]
 
+ContaminationOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--contamination",
+        metavar="RUN",
+        help="A run that decontaminates: score without what it found, too [default: those of the lineage].",
+    ),
+]
+
 
 def require_page(html: Path | None) -> None:
     """Refuse a place for a page that cannot be one, before hours of work.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from itertools import combinations
 
-from chejil.eval import published
+from chejil.eval import measures, published
 from chejil.eval.published import Suite
 from chejil.eval.results import Result
 
@@ -28,11 +28,12 @@ def notes(results: Mapping[str, Result], shown: Collection[str]) -> Iterator[str
     for first, second in combinations(results, 2):
         if results[first].mode != results[second].mode:
             yield f"{first} was run in mode {results[first].mode}, {second} in mode {results[second].mode}"
+        yield from _other_windows(first, second, results)
         yield from _left_out(first, second, results)
 
 
 def _unlike(results: Mapping[str, Result], name: str, suite: Suite) -> Iterator[str]:
-    items = {row.split("/")[0]: about.items for row, about in suite.rows.items()}
+    items = {measures.task_of(row): about.items for row, about in suite.rows.items()}
     for model, result in results.items():
         if result.mode != suite.mode:
             yield f"{name}: published in mode {suite.mode}, {model} was run in mode {result.mode}"
@@ -42,6 +43,13 @@ def _unlike(results: Mapping[str, Result], name: str, suite: Suite) -> Iterator[
                 yield f"{name}: {model} has {len(task.items):,} of {expected:,} items of {task.task}"
             if task.task in items and task.num_fewshot:
                 yield f"{name}: {model} saw {task.num_fewshot} examples in {task.task}, published is zero-shot"
+
+
+def _other_windows(first: str, second: str, results: Mapping[str, Result]) -> Iterator[str]:
+    one, two = (results[name].settings for name in (first, second))
+    for name in ("context", "stride"):
+        if name in one and name in two and one[name] != two[name]:
+            yield f"{first} saw documents with --{name} {one[name]:,}, {second} with {two[name]:,}"
 
 
 def _lacking(model: str, result: Result) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """Results beside one another and beside published numbers: tables, differences, what classes are predicted.
 
 A table is a published suite, or all rows of the results where no published numbers are asked for. Means are unweighted
-over a table's rows, and missing where a row is: a mean over fewer rows is another number. Errors of our own are by
-bootstrap over items, tasks drawn independently, rows of one task together; those of published numbers are of a
-proportion. Two runs differ by what resampling.py says, each row by itself and the means; p-values of several rows
-stand beside those adjusted by Holm.
+over a table's rows, and missing where a row is: a mean over fewer rows is another number. What is no accuracy has
+tables of its own: probabilities of the right answer, and bits per byte, whose mean over domains stands beside the one
+over bytes. Errors of our own are by bootstrap over items, tasks drawn independently, rows of one task together; those
+of published numbers are of a proportion. Two runs differ by what resampling.py says, each row by itself and the means;
+p-values of several rows stand beside those adjusted by Holm.
 """
 
 from __future__ import annotations
@@ -16,11 +17,10 @@ from itertools import combinations
 import numpy as np
 
 from chejil.errors import ChejilError
-from chejil.eval import comparability, published, resampling, scores
+from chejil.eval import comparability, measures, published, resampling, scores
+from chejil.eval.contamination import CleanScore, clean_scores
 from chejil.eval.published import PublishedModel, Suite
 from chejil.eval.results import Result, TaskResult
-
-OWN = "results"
 
 SIGNIFICANT = 0.05
 
@@ -91,23 +91,34 @@ class Comparison:
     differences: tuple[Difference, ...]
     classes: tuple[Classes, ...]
     notes: tuple[str, ...] = field(default=())
+    clean: tuple[CleanScore, ...] = field(default=())
 
 
-def compare(results: Mapping[str, Result], with_published: bool = False) -> Comparison:
+def compare(
+    results: Mapping[str, Result], with_published: bool = False, contamination: Sequence[str] = ()
+) -> Comparison:
     """Compare results, by name, with each other.
+
+    Args:
+        results: by name.
+        with_published: set published tables beside.
+        contamination: runs that decontaminate [default: those of each model's lineage].
 
     Raises:
         ChejilError: there is nothing to compare, or two runs have other gold answers for the same items.
     """
     if not results and not with_published:
         raise ChejilError("there is no result to compare", mend="name result.json files, or give --published")
-    drawn = {name: _drawn(result) for name, result in results.items()}
-    tables = tuple(_tables(results, drawn, with_published))
+    pooled = {name: measures.with_pooled(result) for name, result in results.items()}
+    drawn = {name: _drawn(result) for name, result in pooled.items()}
+    tables = tuple(_tables(pooled, drawn, with_published))
+    clean, said = clean_scores(results, contamination)
     return Comparison(
         tables,
-        tuple(_differences(results, tables)),
+        tuple(_differences(pooled, tables)),
         tuple(_classes(results)),
-        tuple(comparability.notes(results, [table.name for table in tables])),
+        (*comparability.notes(results, [table.name for table in tables]), *said),
+        clean,
     )
 
 
@@ -136,11 +147,13 @@ def _tables(
         columns = [_published(suite, model) for model in suite.models]
         columns += [_own(one, rows, drawn[one], results[one]) for one in results]
         yield ComparisonTable(name, suite.title, rows, tuple(columns))
-    rest = tuple(row for row in every if not any(row in suite.rows for suite in suites.values()))
-    if rest:
-        columns = [_own(one, rest, drawn[one], results[one]) for one in results]
-        title = "Rows that no published table has" if suites else "Results"
-        yield ComparisonTable(OWN, title, rest, tuple(columns))
+    rest = [row for row in every if not any(row in suite.rows for suite in suites.values())]
+    for name, title in measures.TITLES.items():
+        if mine := tuple(row for row in rest if measures.table_of(row) == name):
+            means = measures.mean_rows(name, mine)
+            columns = [_own(one, mine, drawn[one], results[one], means) for one in results]
+            said = "Rows that no published table has" if suites and name == measures.OWN else title
+            yield ComparisonTable(name, said, mine, tuple(columns))
 
 
 def _suites(drawn: Mapping[str, Drawn]) -> dict[str, Suite]:
@@ -173,18 +186,21 @@ def _published(suite: Suite, model: PublishedModel) -> Column:
     return Column(model.name, True, tuple(values), Value(mean, error), about)
 
 
-def _own(name: str, rows: Sequence[str], drawn: Drawn, result: Result) -> Column:
+def _own(
+    name: str, rows: Sequence[str], drawn: Drawn, result: Result, mean_rows: Sequence[str] | None = None
+) -> Column:
     flags = {task.task: _flag(task) for task in result.tasks}
     values = [
-        Value(drawn[row][0], float(drawn[row][1].std()), flags[row.split("/")[0]])
+        Value(drawn[row][0], float(drawn[row][1].std()), flags[measures.task_of(row)])
         if row in drawn
         else Value(None)
         for row in rows
     ]
-    mean = published.mean([one.value for one in values])
+    averaged = rows if mean_rows is None else mean_rows
+    mean = published.mean([drawn[row][0] if row in drawn else None for row in averaged])
     error = None
     if mean is not None:
-        error = float(np.mean([drawn[row][1] for row in rows], axis=0).std())
+        error = float(np.mean([drawn[row][1] for row in averaged], axis=0).std())
     return Column(name, False, tuple(values), Value(mean, error), f"mode {result.mode}")
 
 
@@ -233,7 +249,7 @@ def _differences(results: Mapping[str, Result], tables: Sequence[ComparisonTable
         for (name, row), adjusted in zip(common.items(), resampling.holm(ps), strict=True):
             yield _difference(first, second, name, row, adjusted)
         for table in tables:
-            if len(table.rows) > 1 and common.keys() >= set(table.rows):
+            if len(table.rows) > 1 and table.name != measures.POOLED and common.keys() >= set(table.rows):
                 mean = _mean([(name, common[name]) for name in table.rows])
                 yield _difference(first, second, f"mean of {table.name}, {len(table.rows)} rows", mean)
 
@@ -258,7 +274,7 @@ def _common(first: str, second: str, results: Mapping[str, Result]) -> Iterator[
 
 def _mean(rows: Sequence[tuple[str, _Common]]) -> _Common:
     """Unweighted over rows; items of a task with two metrics count once."""
-    items = {name.split("/")[0]: row.items for name, row in rows}
+    items = {measures.task_of(name): row.items for name, row in rows}
     return _Common(
         sum(items.values()),
         float(np.mean([row.value for _, row in rows])),
@@ -272,7 +288,8 @@ def _difference(
 ) -> Difference:
     low, high = np.quantile(row.drawn, (0.025, 0.975)).tolist()
     p = resampling.p_value(row.value, row.null)
-    said = _says(row.value, p if adjusted is None else adjusted)
+    worse = measures.lower_is_better(name)
+    said = _says(-row.value if worse else row.value, p if adjusted is None else adjusted)
     return Difference(first, second, name, row.items, row.value, low, high, p, adjusted, said)
 
 

@@ -24,6 +24,8 @@ def page(found: Comparison) -> str:
     for one in found.tables:
         body += section(one.name, text(one.title, 200), _means(one) + _rows(one))
     body += section("differences", say("Differences on the same items"), _differences(found))
+    if found.clean:
+        body += section("clean", say(view.CLEAN), _clean(found))
     body += section("answers", say("What is answered"), _answers(found))
     skip = f'<a class=skip href="#main">{say("Skip to the content")}</a>'
     return document("Evaluation", body, _STYLE, f"<header>{skip}{LANGUAGES}</header>\n")
@@ -34,7 +36,7 @@ def _notes(notes: Sequence[str]) -> list[str]:
 
 
 def _bar(value: Value, published: bool) -> str:
-    """From 0 to 1, with a line from one standard error below to one above."""
+    """From 0 to 1 (bits above it end there), with a line from one standard error below to one above."""
     if value.value is None:
         return ""
     kind = " class=p" if published else ""
@@ -82,6 +84,17 @@ def _differences(found: Comparison) -> str:
     ]
     said = "Second less first; the interval is by paired bootstrap, p by permutation, adjusted by Holm over the rows."
     return table(say(said), heads, rows)
+
+
+def _clean(found: Comparison) -> str:
+    heads = [say("model"), say("row"), ">" + say("items"), ">" + say("found in the data"), ">" + say("score"),
+             ">" + say("clean")]  # fmt: skip
+    rows = [[text(cell, 200) for cell in view.clean(one)] for one in found.clean]
+    return table(
+        say("Clean scores are of the items that were not found; the notes say where these come from."),
+        heads,
+        rows,
+    )
 
 
 def _answers(found: Comparison) -> str:

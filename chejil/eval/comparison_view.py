@@ -9,6 +9,7 @@ from rich.console import RenderableType
 
 from chejil import terminal
 from chejil.eval.comparison import Classes, Comparison, ComparisonTable, Difference, Value
+from chejil.eval.contamination import CleanScore
 
 Cells = Sequence[Sequence[str]]
 
@@ -75,6 +76,8 @@ def classes(one: Classes) -> Sequence[str]:
 
 _MODELS = (">", "model", "mean>", "", "about")
 _CLASSES = ("model", "task", "items>", "predicted", "gold", "")
+CLEAN = "Without the items that decontamination found in the data"
+_CLEAN = ("model", "row", "items>", "found>", "score>", "clean>")
 KEY = (
     "± one standard error: of ours by bootstrap over items, of published numbers √(p(1−p)/n). * one class is answered: "
     "to everything or nearly (ours), or not to be told from that by the number (published)."
@@ -107,8 +110,16 @@ def parts(found: Comparison) -> Iterator[tuple[str, Sequence[str], Cells]]:
         mine = [one for one in found.differences if (one.first, one.second) == (first, second)]
         title = f"Difference, second less first: {first}, {second}"
         yield title, ("row", *_DIFFERENCES), [difference(one) for one in mine]
+    if found.clean:
+        yield CLEAN, _CLEAN, [clean(one) for one in found.clean]
     if found.classes:
         yield "What is answered", _CLASSES, [classes(one) for one in found.classes]
+
+
+def clean(one: CleanScore) -> Sequence[str]:
+    """A row of the table of clean scores."""
+    without = "" if one.clean is None else with_error(Value(one.clean, one.clean_error))
+    return one.model, one.row, f"{one.items:,}", f"{one.affected:,}", rounded(one.score), without
 
 
 def _markdown(title: str, heads: Sequence[str], cells: Cells) -> str:

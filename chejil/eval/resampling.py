@@ -13,6 +13,7 @@ name, so neither the order of items nor that of tasks changes a digit.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -20,7 +21,7 @@ import numpy as np
 import xxhash
 
 from chejil.eval import scores
-from chejil.eval.results import Item, TaskResult
+from chejil.eval.results import BITS, BYTES, NATS, Item, TaskResult
 
 SAMPLES = 4000
 _CELLS = 1 << 22
@@ -56,12 +57,20 @@ def cells(metrics: Sequence[str], runs: Sequence[Sequence[Item]]) -> Cells:
     rows = [_codes(runs[0], known, "gold")]
     for items in runs:
         rows.append(_codes(items, known, "predicted"))
-        rows += [_scores(items, metric) for metric in metrics if metric != "macro_f1"]
+        rows += [_scores(items, name) for name in _columns(metrics)]
     unique, counts = np.unique(np.stack(rows, axis=1), axis=0, return_counts=True)
     columns = iter(unique.T)
     gold = next(columns).astype(np.int64)
     sides = tuple(_side(metrics, columns) for _ in runs)
     return Cells(counts, gold, len(known), sides)
+
+
+def _columns(metrics: Sequence[str]) -> list[str]:
+    """Scores of an item that metrics are made of."""
+    found: list[str] = []
+    for metric in metrics:
+        found += [] if metric == "macro_f1" else [NATS, BYTES] if metric == BITS else [metric]
+    return found
 
 
 def _classes(runs: Sequence[Sequence[Item]]) -> list[str]:
@@ -82,7 +91,7 @@ def _scores(items: Sequence[Item], metric: str) -> np.ndarray:
 
 def _side(metrics: Sequence[str], columns: Iterator[np.ndarray]) -> Side:
     predicted = next(columns).astype(np.int64)
-    return Side(predicted, {metric: next(columns) for metric in metrics if metric != "macro_f1"})
+    return Side(predicted, {name: next(columns) for name in _columns(metrics)})
 
 
 def values(metrics: Sequence[str], found: Cells, side: Side, weights: np.ndarray) -> np.ndarray:
@@ -93,6 +102,9 @@ def values(metrics: Sequence[str], found: Cells, side: Side, weights: np.ndarray
 def _value(metric: str, found: Cells, side: Side, weights: np.ndarray) -> np.ndarray:
     if metric == "macro_f1":
         return scores.macro_f1(found.gold, side.predicted, weights, found.classes)
+    if metric == BITS:
+        nats, num_bytes = weights @ side.scores[NATS], weights @ side.scores[BYTES]
+        return np.divide(nats, num_bytes * math.log(2), out=np.zeros(len(weights)), where=num_bytes > 0)
     return weights @ side.scores[metric] / found.items
 
 

@@ -6,10 +6,11 @@ bytes; hashes name the files that were read.
 
     format    chejil-eval-result, version 1
     model     name; path, revision, hash where they are known
-    mode      harness or polyglot: how prompts were made and encoded
+    mode      harness or polyglot: how prompts were made and encoded; text: documents were scored, nothing was asked
     tasks     of each: metrics (rows of the table), labels, inputs (xxh3-128 by file), items
 
-`macro_f1` and `acc` follow from the items' answers; every other metric is the mean of the items' `scores`.
+`macro_f1` and `acc` follow from the items' answers, `bits_per_byte` from the sums of their `nats` and `bytes`; every
+other metric is the mean of the items' `scores`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from chejil.errors import ChejilError, RunError
 FILE = "result.json"
 _MEND = "name a result.json; docs/eval-tables.md describes its fields"
 FROM_ANSWERS = ("macro_f1", "acc")
+BITS, NATS, BYTES = "bits_per_byte", "nats", "bytes"
+"""A metric, and the two scores of an item that it is the ratio of: a mean over bytes, not over items."""
 Label = int | str
 
 
@@ -38,7 +41,7 @@ class Item(_Part):
 
     id: str = Field(description="The same in every run.")
     gold: Label | tuple[Label, ...] = Field(
-        description="The right answer; several where each of them counts."
+        description="The right answer; several where each of them counts. Of a document: the hash of its text."
     )
     predicted: Label | None = Field(
         description="The answer taken; null where the task has none, as in truthfulqa_mc2."
@@ -49,6 +52,9 @@ class Item(_Part):
     )
     choice_bytes: tuple[int, ...] = Field(
         (), description="UTF-8 bytes of each choice: what its log-likelihood is divided by."
+    )
+    texts: tuple[str, ...] = Field(
+        (), description="Hashes of its text fields, by which what decontamination found is matched."
     )
     scores: dict[str, float] = Field({}, description="Metrics of this item alone: acc_norm, f1, em, mc2 …")
 
@@ -87,6 +93,10 @@ class TaskResult(_Part):
 
 
 def _require(task: str, metric: str, item: Item) -> None:
+    if metric == BITS:
+        if not {NATS, BYTES} <= item.scores.keys():
+            raise ValueError(f"task {task}: item {item.id} has no scores '{NATS}' and '{BYTES}'")
+        return
     if metric in item.scores and metric != "macro_f1":
         return
     if metric not in FROM_ANSWERS or item.predicted is None:
@@ -110,7 +120,7 @@ class Result(_Part):
     format: Literal["chejil-eval-result"] = "chejil-eval-result"
     version: Literal[1] = 1
     model: ModelIdentity
-    mode: Literal["harness", "polyglot"]
+    mode: Literal["harness", "polyglot", "text"]
     versions: dict[str, str] = Field({}, description="Of packages, by name.")
     settings: dict[str, bool | int | float | str | None] = {}
     tasks: tuple[TaskResult, ...] = Field(min_length=1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rich.console import RenderableType
@@ -34,11 +34,18 @@ class Shown:
     comparison: Comparison | None
 
 
-def shown(found: Evaluated) -> Shown:
-    """What there is to show of a run."""
+def shown(found: Evaluated, contamination: Sequence[str] = ()) -> Shown:
+    """What there is to show of a run.
+
+    Args:
+        found: the run.
+        contamination: curated runs, see comparison.compare.
+    """
     tasks = found.result.tasks if found.result else ()
     compared = (
-        comparison.compare({found.result.model.name: found.result}, with_published=True)
+        comparison.compare(
+            {found.result.model.name: found.result}, with_published=True, contamination=contamination
+        )
         if found.result
         else None
     )

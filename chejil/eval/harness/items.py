@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from chejil.errors import ChejilError
+from chejil.eval.contamination import hashes
 from chejil.eval.harness.suites import LIKELIHOODS
 from chejil.eval.results import Item
 
@@ -45,7 +46,7 @@ def item(name: str, key: str, task: Any, sample: Mapping[str, Any], metrics: Seq
     scores = {metric: float(sample[metric]) for metric in metrics if _is_own(name, metric)}
     scores |= dict(zip(LIKELIHOODS, _probabilities(sums, num_bytes, right), strict=True))
     return Item(
-        id=key, log_likelihoods=sums, choice_bytes=num_bytes, scores=scores,
+        id=key, log_likelihoods=sums, choice_bytes=num_bytes, scores=scores, texts=hashes(document),
         **_answer(name, task, document, sums, right),
     )  # fmt: skip
 

@@ -46,6 +46,22 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
+def quiet_transformers() -> Iterator[None]:
+    """No logs below an error and no bars of transformers, which may not be installed."""
+    try:
+        from transformers.utils import logging as transformers_logging
+    except ImportError:
+        yield
+        return
+    was_on = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    with _level(logging.getLogger("transformers")):
+        yield
+    if was_on:
+        transformers_logging.enable_progress_bar()
+
+
+@contextmanager
 def _level(logger: logging.Logger) -> Iterator[None]:
     before = logger.level
     logger.setLevel(logging.ERROR)

@@ -32,6 +32,8 @@ from chejil.eval.harness.task_files import TaskData
 from chejil.eval.results import Result, TaskResult
 
 Key = dict[str, Any]
+_ITEMS_VERSION = 2
+"""2: items keep hashes of their texts."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +154,7 @@ class _Evaluation:
             "limit": settings.limit,
             "dtype": settings.dtype,
             "lm_eval": version("lm_eval"),
+            "items": _ITEMS_VERSION,
         }
 
     def _kept(self, name: str, key: Key | None = None) -> TaskResult | None:

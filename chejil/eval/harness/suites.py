@@ -14,8 +14,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field
 
 from chejil.errors import ChejilError, did_you_mean
+from chejil.eval import measures
 
-LIKELIHOODS = ("gold_prob", "gold_prob_bytes")
+LIKELIHOODS = measures.LIKELIHOODS
 """Of every task: the probability of the right answers among the choices, raw and by the bytes of the choice. It moves
 where accuracy of a small model stands still (Schaeffer et al. 2023, arXiv:2304.15004)."""
 
