@@ -17,7 +17,9 @@ def mix(
     ] = None,
     shards: Annotated[
         str | None,
-        typer.Option("--shards", help="Also write documents of a run, repeated by `documents`: a folder or URL."),
+        typer.Option(
+            "--shards", help="Also write documents of a run, repeated by `documents`: a folder or URL."
+        ),
     ] = None,
     html: Annotated[Path | None, typer.Option("--html", help="Write the ledger of epochs as a page.")] = None,
     set_: SetOption = None,

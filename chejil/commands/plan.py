@@ -31,8 +31,8 @@ def plan(
     beside it. Sizes of sources are those of the token shards, or what `expected` says as long as there are none.
     """
     from chejil import terminal
-    from chejil.training import config as configs
     from chejil.curation import shards
+    from chejil.training import config as configs
     from chejil.training.planning import compute_plan, ledger_page, plan_view
 
     require_page(html)

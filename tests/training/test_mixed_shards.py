@@ -1,5 +1,6 @@
 """Documents repeated by weight: the law of counts, sampled shards of a run, and that encoding reads them."""
 
+import json
 import math
 from fractions import Fraction
 
@@ -14,7 +15,6 @@ from typer.testing import CliRunner
 
 from chejil import cli
 from chejil.curation import check, shards
-from chejil.curation.demo.sample_corpus import write_sample_corpus
 from chejil.curation.id_hashes import id_hashes
 from chejil.curation.run import run
 from chejil.curation.writing import CLEAN
@@ -62,7 +62,8 @@ def test_weights_multiply_and_are_capped():
     """Source, cluster, quality; a value below the first step has the first, none has its own."""
     settings = DocumentWeights.model_validate(
         {
-            "run": "r", "rehydration": {1: 1, 3: 2}, "quality": {"column": "q", "steps": {0: 0.5, 0.5: 3}, "missing": 1},
+            "run": "r", "rehydration": {1: 1, 3: 2},
+            "quality": {"column": "q", "steps": {0: 0.5, 0.5: 3}},
             "sources": {"web-*/ko": 2, "web-*": 0}, "max_copies": 5,
         }
     )  # fmt: skip
@@ -105,13 +106,35 @@ def test_laws_add_up():
     assert (told["bytes"], told["copied_bytes"], told["documents_by_copies"]) == (60, 80, {1: 2, 2: 1})
 
 
+def documents(source, num):
+    """JSON lines; every tenth document stands there four times, but for a word."""
+    random = np.random.default_rng(num)
+    words = [f"낱말{n}" for n in range(400)]  # "word"
+    rows = []
+    for n in range(num):
+        text = random.choice(words, int(random.integers(40, 160))).tolist()
+        for twin in range(4 if n % 10 == 0 else 1):
+            said = " ".join([*text, f"끝{twin}"] if twin else text)  # "end"
+            rows.append(json.dumps({"id": f"{source}-{n}-{twin}", "text": said}))
+    return "\n".join(rows) + "\n"
+
+
 @pytest.fixture(scope="module")
 def curated(tmp_path_factory):
-    """A small run of the demo's recipe."""
+    """A small run of two sources, with near-duplicates and a signal."""
     root = tmp_path_factory.mktemp("curated")
-    write_sample_corpus(str(root / "demo-corpus"), documents=800)
-    recipe = check.load("demo", [f"data={root / 'demo-corpus'}"])
-    run(recipe, str(root / "run"))
+    for source, num in (("wiki-ko", 60), ("web", 90)):
+        (root / f"{source}.jsonl").write_text(documents(source, num), "utf-8")
+    recipe = {
+        "name": "small", "data": str(root),
+        "sources": {
+            one: {"format": "jsonl", "paths": f"{one}.jsonl", "columns": {"text": "text", "id": "id"}}
+            for one in ("wiki-ko", "web")
+        },
+        "stages": ["normalise", "score", {"near_dedup": {"threshold": 0.7}}, "write"],
+    }  # fmt: skip
+    (root / "small.yaml").write_text(yaml.safe_dump(recipe), "utf-8")
+    run(check.load(str(root / "small.yaml")), str(root / "run"))
     return str(root / "run")
 
 
@@ -141,9 +164,16 @@ def test_a_sample_has_each_document_as_often_as_its_weight_says(curated, tmp_pat
         wanted[one["source"], one["id"]] = slow_copies(weight, one["id"], 3)
     counted = {tuple(key): len(rows) for key, rows in found.group_by("source", "id")}
     assert counted == {key: often for key, often in wanted.items() if often}
-    assert found.group_by("source", "id").agg(pl.col("copy").sort()).select(
-        (pl.col("copy").list.eval(pl.element() == pl.int_range(pl.len(), dtype=pl.Int32))).list.all().all()
-    ).item()
+    assert (
+        found.group_by("source", "id")
+        .agg(pl.col("copy").sort())
+        .select(
+            (pl.col("copy").list.eval(pl.element() == pl.int_range(pl.len(), dtype=pl.Int32)))
+            .list.all()
+            .all()
+        )
+        .item()
+    )
     firsts = found.filter(pl.col("copy") == 0).select(CLEAN.names)
     assert firsts.equals(before.join(firsts, on=["source", "id"], how="semi").select(CLEAN.names))
     assert content["law"]["documents"] == len(before)
@@ -162,7 +192,9 @@ def test_bytes_do_not_depend_on_threads_and_are_hashed(curated, tmp_path):
     assert one == two
     for path, entry in one["files"].items():
         assert shards.file_hash(f"{tmp_path}/two/{path}") == entry["hash"]
-    other = sampled_shards.sample(weights_of(curated, rehydration={1: 0.7, 2: 1.6}, seed=2), str(tmp_path / "3"), 1)
+    other = sampled_shards.sample(
+        weights_of(curated, rehydration={1: 0.7, 2: 1.6}, seed=2), str(tmp_path / "3"), 1
+    )
     assert other["files"] != one["files"]
 
 
@@ -174,7 +206,9 @@ def test_what_is_done_is_not_done_again(curated, tmp_path, monkeypatch):
     shards.remove(f"{out}/{gone}")
     read = []
     own = sampled_shards._tables
-    monkeypatch.setattr(sampled_shards, "_tables", lambda unit, *more: read.append(unit.out) or own(unit, *more))
+    monkeypatch.setattr(
+        sampled_shards, "_tables", lambda unit, *more: read.append(unit.out) or own(unit, *more)
+    )
 
     assert sampled_shards.sample(settings, out, 1) == before
     assert read == [gone]
@@ -186,7 +220,10 @@ def test_quality_is_that_of_the_document(curated, tmp_path):
     sampled_shards.sample(weights_of(curated, quality=quality), str(tmp_path / "out"), 1)
 
     signals = pl.concat(
-        [pl.read_parquet(f"{curated}/{path}", columns=["id", "num_words"]) for path in shards.below(curated, "signals")]
+        [
+            pl.read_parquet(f"{curated}/{path}", columns=["id", "num_words"])
+            for path in shards.below(curated, "signals")
+        ]
     )
     found = sampled(str(tmp_path / "out"))
     long = set(signals.filter(pl.col("num_words") >= 100)["id"]) & set(clean(curated)["id"])

@@ -2,6 +2,8 @@
 
 import json
 import math
+import re
+from pathlib import Path
 
 import pytest
 import yaml
@@ -79,7 +81,9 @@ def test_the_largest_remainder_by_hand():
 
 def test_languages_first_and_sources_within_them():
     """A tenth of the Korean half is Wikipedia; English by size in bytes, 120 to 20."""
-    found = byte_shares(mix(settings(languages={"ko": 0.5, "en": 0.5}, weights={"wiki-ko": 0.1, "*": "natural"})))
+    found = byte_shares(
+        mix(settings(languages={"ko": 0.5, "en": 0.5}, weights={"wiki-ko": 0.1, "*": "natural"}))
+    )
 
     assert found == pytest.approx(
         {"wiki-ko/ko": 0.05, "mc4-ko/ko": 0.45, "c4/en": 0.5 * 6 / 7, "pile/en": 0.5 / 7}, abs=1e-8
@@ -116,7 +120,9 @@ def test_a_pattern_shares_its_number_and_no_name_is_left_out():
     """`*-ko` of 1 to 9."""
     found = mix(settings(weights={"*-ko": 0.5, "c4": 0.5}))
 
-    assert byte_shares(found) == pytest.approx({"wiki-ko/ko": 0.05, "mc4-ko/ko": 0.45, "c4/en": 0.5}, abs=1e-8)
+    assert byte_shares(found) == pytest.approx(
+        {"wiki-ko/ko": 0.05, "mc4-ko/ko": 0.45, "c4/en": 0.5}, abs=1e-8
+    )
     assert found.left_out == ["pile/en"]
 
 
@@ -176,7 +182,12 @@ def test_names_with_signs_of_patterns_are_names():
 
 def test_a_source_above_its_cap_is_refused_or_redistributed():
     """Half of 10 M tokens from 1 M unique ones: 5 times."""
-    asked = {"weights": {"wiki-ko": 0.5, "*": "natural"}, "languages": {}, "max_epochs": {"*": 2}, "headroom": 0.0}
+    asked = {
+        "weights": {"wiki-ko": 0.5, "*": "natural"},
+        "languages": {},
+        "max_epochs": {"*": 2},
+        "headroom": 0.0,
+    }
     with pytest.raises(ChejilError, match=r"wiki-ko/ko is read 4\.\d+ times, its cap allows 2"):
         mix(settings(**asked))
 
@@ -198,13 +209,17 @@ def test_the_excess_stays_in_its_language():
     found = byte_shares(mix(settings(**asked)))
 
     assert found["wiki-ko/ko"] + found["mc4-ko/ko"] == pytest.approx(0.5, abs=1e-7)
-    with pytest.raises(ChejilError, match="all at their caps: together 2e.07 tokens, 25.00% of the training"):
+    with pytest.raises(
+        ChejilError, match=r"all at their caps: together 2e.07 tokens, 25\.00% of the training"
+    ):
         mix(settings(80_000_000, **{**asked, "max_epochs": {"*-ko": 2}}))
 
 
 def test_headroom_keeps_a_cap_below_what_training_counts():
     """2 % less of the text: the training holds documents out and counts padding."""
-    found = mix(settings(weights={"wiki-ko": 0.5, "*": "natural"}, max_epochs={"*": 2}, over_cap="redistribute"))
+    found = mix(
+        settings(weights={"wiki-ko": 0.5, "*": "natural"}, max_epochs={"*": 2}, over_cap="redistribute")
+    )
 
     assert {row.source: row.epochs for row in found.sources}["wiki-ko/ko"] == pytest.approx(1.96, rel=1e-6)
 
@@ -332,7 +347,11 @@ def test_new_and_repeated_tokens_and_what_runs_out_first():
     found = epoch_ledger.of(two, sizes, NOTHING, 6000)
 
     rows = {row.source: row for row in found.rows}
-    assert (rows["a/ko"].new_tokens, rows["a/ko"].repeated_tokens, rows["a/ko"].runs_out_at) == (1000, 1000, 2000)
+    assert (rows["a/ko"].new_tokens, rows["a/ko"].repeated_tokens, rows["a/ko"].runs_out_at) == (
+        1000,
+        1000,
+        2000,
+    )
     assert (rows["b/en"].repeated_tokens, rows["b/en"].runs_out_at) == (0, None)
     assert (rows["c/en"].repeated_tokens, rows["c/en"].runs_out_at) == (500, 5000)
     assert found.runs_out_first.source == "a/ko"
@@ -352,7 +371,10 @@ def test_shares_of_korean_and_their_discount():
     assert found.possible[-1].token_share == 1.0
 
 
-@given(st.lists(st.integers(1, 10**9), min_size=2, max_size=5), st.lists(st.floats(0.01, 1), min_size=5, max_size=5))
+@given(
+    st.lists(st.integers(1, 10**9), min_size=2, max_size=5),
+    st.lists(st.floats(0.01, 1), min_size=5, max_size=5),
+)
 def test_no_division_is_worth_more_than_equal_epochs(sizes, weights):
     """The law is concave."""
     names = {f"{'abcde'[n]}__ko": size for n, size in enumerate(sizes)}
@@ -390,7 +412,8 @@ def test_the_page_is_drawn_and_says_all_in_korean():
     assert page == ledger_page.page("<mix>", found)
     assert page.count("<svg ") == 1
     assert "에폭 장부" in page  # "ledger of epochs"
-    assert "&lt;mix&gt;" in page and "a<b>" not in page
+    assert "&lt;mix&gt;" in page
+    assert "a<b>" not in page
     assert "http://" not in page.replace("http://www.w3.org", "")
 
 
@@ -416,7 +439,9 @@ def test_the_command_prints_writes_and_draws(tmp_path, monkeypatch):
     found = json.loads(command(tmp_path, monkeypatch, "--json").stdout)
 
     assert {row["source"] for row in found["sources"]} == set(WEB)
-    assert {"bytes", "tokens", "byte_share", "token_share", "epochs", "effective_tokens"} <= set(found["sources"][0])
+    assert {"bytes", "tokens", "byte_share", "token_share", "epochs", "effective_tokens"} <= set(
+        found["sources"][0]
+    )
     assert len(found["ledger"]["shares"]) == 10
 
 
@@ -434,3 +459,14 @@ def test_the_shipped_settings_are_read():
 
     assert found.languages == {"ko": 0.5, "en": 0.5}
     assert found.documents.rehydration[2] == 1.5
+
+
+def test_the_example_of_the_page_says_what_the_page_says(tmp_path):
+    """Its first settings, and the lines below them."""
+    page = (Path(__file__).resolve().parents[2] / "docs" / "mix.md").read_text("utf-8")
+    (tmp_path / "m.yaml").write_text(re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0], "utf-8")
+    shown = CliRunner().invoke(cli.app, ["mix", str(tmp_path / "m.yaml")])
+
+    lines = re.findall(r"```text\n(.*?)```", page, re.DOTALL)[0].strip().split("\n")
+    assert len(lines) == 3
+    assert [line for line in lines if line.removesuffix("…").strip() not in shown.stdout] == []

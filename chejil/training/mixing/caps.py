@@ -1,8 +1,8 @@
 """Caps on epochs: what a source above its cap leaves is given to others of its group, or refused.
 
-Water filling: in each stage a source has its share times min(f, λ), where f is its own factor in all stages and λ is what
-keeps the sum of its group in that stage (its group is its language, so that shares of languages stay as they were asked
-for). Without a cap f is infinite, so the others take what a capped source leaves in proportion to their shares.
+Water filling: in each stage a source has its share times min(f, λ), where f is its own factor in all stages and λ is
+what keeps the sum of its group in that stage (its group is its language, so that shares of languages stay as they were
+asked for). Without a cap f is infinite, so the others take what a capped source leaves in proportion to their shares.
 
 Caps are in tokens and shares in bytes, so a moved share moves the tokens of all, and factors are found by iterating. A
 step is damped by the spread of bytes a token, r = min/max: tokens answer to a factor with an elasticity between r and
@@ -98,7 +98,10 @@ def level(shares: Sequence[float], factors: Sequence[float], group: Sequence[int
 
 
 def _moved(
-    shares: Sequence[float], factors: Sequence[float], groups: Sequence[Sequence[int]], levels: Sequence[float]
+    shares: Sequence[float],
+    factors: Sequence[float],
+    groups: Sequence[Sequence[int]],
+    levels: Sequence[float],
 ) -> list[float]:
     found = list(shares)
     for group, high in zip(groups, levels, strict=True):

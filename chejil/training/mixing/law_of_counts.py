@@ -42,7 +42,15 @@ class CountLaw:
 
     def join(self, other: CountLaw) -> None:
         """Add another's sums."""
-        for name in ("documents", "copies", "num_bytes", "copied_bytes", "weight", "variance", "weighted_bytes"):
+        for name in (
+            "documents",
+            "copies",
+            "num_bytes",
+            "copied_bytes",
+            "weight",
+            "variance",
+            "weighted_bytes",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.times.update(other.times)
 

@@ -81,7 +81,8 @@ class MixSettings(Shares):
         description="Caps count the text less this share: the training holds documents out and pads rows.",
     )
     min_sequences: Count = Field(
-        100, description="A source that gets fewer rows at the horizon is warned of: it teaches next to nothing."
+        100,
+        description="A source that gets fewer rows at the horizon is warned of: it teaches next to nothing.",
     )
     documents: DocumentWeights | None = Field(
         None, description="How often documents are repeated, for `--shards`."
@@ -93,7 +94,9 @@ class MixSettings(Shares):
         if any(a >= b for a, b in pairwise(begins)):
             raise ValueError("`later` stages follow one another: each begins after the one before")
         if begins and begins[-1] >= self.total_tokens:
-            raise ValueError(f"a stage from {begins[-1]:,} tokens on is behind the end at {self.total_tokens:,}")
+            raise ValueError(
+                f"a stage from {begins[-1]:,} tokens on is behind the end at {self.total_tokens:,}"
+            )
         return self
 
     @model_validator(mode="after")

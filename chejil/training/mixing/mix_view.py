@@ -19,7 +19,17 @@ def mix(found: Mix) -> Iterator[RenderableType]:
     stages = f", {len(found.mixture.stages)} stages" if len(found.mixture.stages) > 1 else ""
     yield f"{settings.name}: {short(settings.total_tokens)} tokens in rows of {settings.row_tokens:,}{stages}"
     yield terminal.table(
-        ("source", "bytes>", "bytes %>", "tokens>", "tokens %>", "rows>", "bytes/token>", "epochs>", "effective>"),
+        (
+            "source",
+            "bytes>",
+            "bytes %>",
+            "tokens>",
+            "tokens %>",
+            "rows>",
+            "bytes/token>",
+            "epochs>",
+            "effective>",
+        ),
         [
             (
                 row.source,

@@ -179,7 +179,9 @@ def _full(
     return ChejilError(what, where="mixture", mend=mend)
 
 
-def _mixture(settings: MixSettings, given: Sequence[Sequence[float]], found: Sequence[Stream]) -> MixtureStages:
+def _mixture(
+    settings: MixSettings, given: Sequence[Sequence[float]], found: Sequence[Stream]
+) -> MixtureStages:
     stages = []
     for (begin, _), weights in zip(settings.stages(), given, strict=True):
         parts = shares.whole_parts(weights, PARTS, least=1)
@@ -188,9 +190,7 @@ def _mixture(settings: MixSettings, given: Sequence[Sequence[float]], found: Seq
     return MixtureStages.of(stages, settings.max_epochs)
 
 
-def _refuse_little(
-    settings: MixSettings, given: Sequence[Sequence[float]], found: Sequence[Stream]
-) -> None:
+def _refuse_little(settings: MixSettings, given: Sequence[Sequence[float]], found: Sequence[Stream]) -> None:
     for at, one in enumerate(found):
         used = any(weights[at] > 0 for weights in given)
         if used and one.tokens is not None and one.tokens < settings.row_tokens:

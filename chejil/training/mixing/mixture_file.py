@@ -27,9 +27,7 @@ def write(found: Mix, out: str) -> None:
 
 def text(found: Mix) -> str:
     """The file's text: YAML that MixtureStages reads."""
-    stages = [
-        {"from_tokens": stage.from_tokens, "weights": stage.weights} for stage in found.mixture.stages
-    ]
+    stages = [{"from_tokens": stage.from_tokens, "weights": stage.weights} for stage in found.mixture.stages]
     content = {"stages": stages, "max_epochs": found.mixture.max_epochs}
     body = yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
     return "".join(f"# {line}".rstrip() + "\n" for line in _head(found)) + body
@@ -43,7 +41,9 @@ def _head(found: Mix) -> Iterator[str]:
     yield f"Sizes: {names}. Weights are shares of bytes of text; a change belongs into the settings."
     for begin, stage in settings.stages():
         said = {"languages": stage.languages, "weights": stage.weights, "temperature": stage.temperature}
-        told = yaml.safe_dump(said, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9).strip()
+        told = yaml.safe_dump(
+            said, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10**9
+        ).strip()
         yield f"asked from token {begin:,}: {told}"
     yield f"over_cap: {settings.over_cap}, headroom: {settings.headroom:g}"
     width = max(len(row.source) for row in found.sources)

@@ -83,10 +83,7 @@ def sample(settings: DocumentWeights, out: str, threads: int) -> dict[str, Any]:
         raise RunError("the run has no clean shards", where=settings.run, mend="add `write` to its stages")
     _refuse_unknown(settings, {path.split("/")[1] for path in paths})
     about = settings.model_dump(mode="json", exclude={"run"})
-    units = [
-        _Unit(settings.run, out, path, _key(about, content.files, path))
-        for path in paths
-    ]
+    units = [_Unit(settings.run, out, path, _key(about, content.files, path)) for path in paths]
     _require_own(out)
     with ThreadPoolExecutor(max(1, threads)) as pool:
         records = list(pool.map(lambda unit: _done(unit, settings), units))
@@ -118,11 +115,21 @@ def _require_own(out: str) -> None:
 def _done(unit: _Unit, settings: DocumentWeights) -> dict[str, Any]:
     """The record of a unit, done now unless it stands there already."""
     before = shards.read_json(shards.join(unit.root, unit.record))
-    if before and before["key"] == unit.key and shards.size(shards.join(unit.root, unit.out)) == before["bytes"]:
+    if (
+        before
+        and before["key"] == unit.key
+        and shards.size(shards.join(unit.root, unit.out)) == before["bytes"]
+    ):
         return before
     law = CountLaw()
     file = shards.write_shard(unit.root, unit.out, _tables(unit, settings, law), SCHEMA)
-    record = {"key": unit.key, "rows": file.rows, "bytes": file.bytes, "hash": file.hash, "law": law.as_dict()}
+    record = {
+        "key": unit.key,
+        "rows": file.rows,
+        "bytes": file.bytes,
+        "hash": file.hash,
+        "law": law.as_dict(),
+    }
     shards.write_json(unit.root, unit.record, record)
     return record
 
@@ -180,7 +187,9 @@ def _require_number(parquet: pq.ParquetFile, column: str, where: str) -> None:
         if pa.types.is_floating(field.type) or pa.types.is_integer(field.type) or pa.types.is_boolean(field.type)
     ]  # fmt: skip
     if column not in numbers:
-        raise ChejilError(f"no number '{column}' in the signals", where=where, mend=did_you_mean(column, numbers))
+        raise ChejilError(
+            f"no number '{column}' in the signals", where=where, mend=did_you_mean(column, numbers)
+        )
 
 
 def _repeated(table: pa.Table, num: np.ndarray, length: np.ndarray) -> Iterator[pa.Table]:
@@ -212,7 +221,7 @@ def _finish(
     whole = CountLaw()
     for law in laws.values():
         whole.join(law)
-    content = {
+    content: dict[str, Any] = {
         "format": FORMAT,
         "documents": about,
         "run": {"name": name, "hash": shards.file_hash(shards.join(settings.run, manifest.PATH))},

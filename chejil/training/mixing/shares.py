@@ -123,7 +123,9 @@ def _closed(weights: dict[str, float], has_rest: bool, normalise: bool, where: s
     if has_rest:
         if whole >= 1 - SUM_TOLERANCE:
             mend = "lower a number, or take `natural` out"
-            raise ChejilError(f"shares{where} add up to {whole:.6g}: nothing is left for `natural`", mend=mend)
+            raise ChejilError(
+                f"shares{where} add up to {whole:.6g}: nothing is left for `natural`", mend=mend
+            )
         return weights
     if whole == 0:
         mend = "give one of its sources a share above 0, or `'*': natural` for all that have none"

@@ -1,4 +1,4 @@
-"""The ledger of epochs: what is new and what is repeated, what runs out first and when, how much of a language there is.
+"""The ledger of epochs: what is new and what repeats, what runs out first and when, how much of a language there is.
 
 Effective tokens are those of epochs.py. Two answers are given for a language at a share: as the mixture divides it
 among its sources, and at best, with all of them read equally often. The law is concave in the repetitions, so no other
@@ -146,7 +146,9 @@ class _Drawn:
     def without_unknown(self, language: str) -> _Drawn:
         """Without streams of the language whose size nobody knows."""
         ats = [at for at, one in enumerate(self.streams) if one.tokens or one.lang != language]
-        return _Drawn([self.streams[a] for a in ats], [self.text[a] for a in ats], [self.ratios[a] for a in ats])
+        return _Drawn(
+            [self.streams[a] for a in ats], [self.text[a] for a in ats], [self.ratios[a] for a in ats]
+        )
 
 
 def _row(stream: Stream, seen: float, out: float | None) -> LedgerRow:

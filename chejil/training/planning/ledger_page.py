@@ -44,7 +44,12 @@ def _levels() -> Iterator[dict[str, Any]]:
     for level in (0.5, 1.0):
         place = {"x": {"value": 0}, "x2": {"value": WIDTH}, "y": {"scale": "y", "field": "y"}}
         ink = {"stroke": {"value": "var(--edge)"}, "strokeWidth": {"value": 1}}
-        yield {"type": "rule", "points": [{"y": level}], "aria": False, "encode": {"update": {**place, **ink}}}
+        yield {
+            "type": "rule",
+            "points": [{"y": level}],
+            "aria": False,
+            "encode": {"update": {**place, **ink}},
+        }
 
 
 def _line(found: EpochLedger, kind: str, lang: str) -> dict[str, Any]:
@@ -70,7 +75,10 @@ def _head(name: str, found: EpochLedger) -> str:
             share=f"{(row.runs_out_at or 0) / found.total_tokens:.1%}",
         )
     )
-    law = say("Repeated text is worth less: U + U·R*·(1 − exp(−R/R*)), R* = {r} (Muennighoff et al. 2023).", r=R_STAR)
+    law = say(
+        "Repeated text is worth less: U + U·R*·(1 − exp(−R/R*)), R* = {r} (Muennighoff et al. 2023).",
+        r=R_STAR,
+    )
     title = say("Ledger of epochs at {tokens} tokens", tokens=short(found.total_tokens))
     return f"<h1>{text(name)}: {title}</h1><p>{first}</p><p>{law}</p>"
 
@@ -107,22 +115,34 @@ def _language(found: EpochLedger) -> str:
         for one in found.shares
     ]  # fmt: skip
     heads = (
-        "share of bytes", ">share of tokens", ">tokens", ">epochs", ">worth", ">worth at best", ">share of effective tokens",
-        ">most read",
+        "share of bytes", ">share of tokens", ">tokens", ">epochs", ">worth", ">worth at best",
+        ">share of effective tokens", ">most read",
     )  # fmt: skip
     if not rows:
         return ""
-    told = say("The line is the worth of a token by the share of bytes; dotted, with all sources read equally often.")
+    told = say(
+        "The line is the worth of a token by the share of bytes; dotted, with all sources read equally often."
+    )
     unknown = ", ".join(f"<code>{text(name)}</code>" for name in found.unknown)
-    without = f"<p>{say('Without {names}: nobody says how much there is.', names=unknown)}</p>" if unknown else ""
-    drawing = f"<div class=plots><figure>{worth_by_share(found)}<figcaption>{told}</figcaption></figure></div>"
+    without = (
+        f"<p>{say('Without {names}: nobody says how much there is.', names=unknown)}</p>" if unknown else ""
+    )
+    drawing = (
+        f"<div class=plots><figure>{worth_by_share(found)}<figcaption>{told}</figcaption></figure></div>"
+    )
     title = say("What a share of {language} is worth", language=f"<code>{text(found.language)}</code>")
     return section("language", title, drawing + table("", _columns(heads), rows) + without)
 
 
 def _possible(found: EpochLedger) -> str:
     rows = [
-        (f"{one.epochs:.3g}", f"{one.worth:.1%}", short(one.tokens), f"{one.token_share:.2%}", f"{one.byte_share:.2%}")
+        (
+            f"{one.epochs:.3g}",
+            f"{one.worth:.1%}",
+            short(one.tokens),
+            f"{one.token_share:.2%}",
+            f"{one.byte_share:.2%}",
+        )
         for one in found.possible
     ]
     heads = ("epochs", ">worth", ">tokens", ">share of tokens", ">share of bytes")

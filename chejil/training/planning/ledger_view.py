@@ -27,7 +27,16 @@ def summary(found: EpochLedger) -> Iterator[RenderableType]:
 
 
 def _repeats(found: EpochLedger) -> RenderableType:
-    heads = ("source", "there are>", "new>", "repeated>", "epochs>", "effective>", "worth>", "read once after>")
+    heads = (
+        "source",
+        "there are>",
+        "new>",
+        "repeated>",
+        "epochs>",
+        "effective>",
+        "worth>",
+        "read once after>",
+    )
     rows = [
         (
             row.source,
@@ -36,7 +45,9 @@ def _repeats(found: EpochLedger) -> RenderableType:
             _or_unknown(row.repeated_tokens),
             "?" if row.epochs is None else f"{row.epochs:.2f}",
             _or_unknown(row.effective_tokens),
-            "?" if row.effective_tokens is None or not row.tokens else f"{row.effective_tokens / row.tokens:.1%}",
+            "?"
+            if row.effective_tokens is None or not row.tokens
+            else f"{row.effective_tokens / row.tokens:.1%}",
             "–" if row.runs_out_at is None else short(row.runs_out_at),
         )
         for row in found.rows
@@ -58,7 +69,16 @@ def language(found: EpochLedger) -> Iterator[RenderableType]:
     if not found.shares:
         return
     lang = found.language
-    heads = (f"{lang}: bytes %>", "tokens %>", "tokens>", "epochs>", "worth>", "at best>", "effective %>", "most read>")
+    heads = (
+        f"{lang}: bytes %>",
+        "tokens %>",
+        "tokens>",
+        "epochs>",
+        "worth>",
+        "at best>",
+        "effective %>",
+        "most read>",
+    )
     yield terminal.table(heads, [
         (
             f"{one.byte_share:.0%}", f"{one.token_share:.1%}", short(one.tokens), f"{one.epochs:.2f}",
@@ -69,7 +89,8 @@ def language(found: EpochLedger) -> Iterator[RenderableType]:
         for one in found.shares
     ])  # fmt: skip
     told = "; ".join(
-        f"{one.epochs:.3g} epochs, worth {one.worth:.0%}: {one.token_share:.2%} of the tokens" for one in found.possible
+        f"{one.epochs:.3g} epochs, worth {one.worth:.0%}: {one.token_share:.2%} of the tokens"
+        for one in found.possible
     )
     yield f"{lang} that is possible, all its sources read equally often: {told}"
     if found.unknown:
