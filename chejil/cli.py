@@ -23,6 +23,7 @@ from chejil.commands import (
     inspect,
     judge,
     merge_lora,
+    mix,
     near,
     plan,
     pretrain,
@@ -244,6 +245,7 @@ app.command()(encode.encode)
 app.command()(explore.explore)
 app.command()(export.export)
 app.command()(merge_lora.merge_lora)
+app.command()(mix.mix)
 app.command()(plan.plan)
 app.command()(pretrain.pretrain)
 app.command()(sft.sft)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from chejil.commands.options import JsonOption, SetOption
+from chejil.commands.options import JsonOption, SetOption, require_page
 
 
 def plan(
@@ -20,6 +21,7 @@ def plan(
         float | None,
         typer.Option("--peak-tflops", help="Peak of dense bf16 products, for a device that is not known."),
     ] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="Write the ledger of epochs as a page.")] = None,
     set_: SetOption = None,
     json: JsonOption = False,
 ) -> None:
@@ -29,9 +31,13 @@ def plan(
     beside it. Sizes of sources are those of the token shards, or what `expected` says as long as there are none.
     """
     from chejil import terminal
+    from chejil.curation import shards
     from chejil.training import config as configs
-    from chejil.training.planning import compute_plan, plan_view
+    from chejil.training.planning import compute_plan, ledger_page, plan_view
 
+    require_page(html)
     loaded = configs.load(config, set_ or ())
     found = compute_plan.plan(loaded, compute_plan.Hardware(gpus, device, mfu, peak_tflops))
+    if html is not None:
+        shards.write_bytes(str(html.parent), html.name, ledger_page.page(loaded.name, found.ledger).encode())
     terminal.show(found, json, plan_view.plan)

@@ -18,9 +18,10 @@ from chejil.errors import ChejilError
 from chejil.training.config import PretrainConfig
 from chejil.training.data import token_sizes
 from chejil.training.modelling.model_sizes import FORMULAS, ModelSize
-from chejil.training.planning import epochs, memory, plan_warnings
+from chejil.training.planning import epoch_ledger, epochs, memory, plan_warnings
 from chejil.training.planning.devices import Device
 from chejil.training.planning.devices import device as known_device
+from chejil.training.planning.epoch_ledger import EpochLedger
 from chejil.training.planning.epochs import SourceEpochs
 from chejil.training.planning.memory import Memory
 from chejil.training.planning.plan_warnings import Warned
@@ -66,6 +67,7 @@ class ComputePlan:
     costs: list[FormulaCost]
     memories: dict[str, Memory]
     sources: list[SourceEpochs]
+    ledger: EpochLedger
     warnings: list[Warned] = field(default_factory=list)
 
     @property
@@ -127,6 +129,7 @@ class ComputePlan:
             "disk": {**memory.checkpoint_bytes(model), "kept_checkpoints": memory.kept_checkpoints(config)},
             "sources": [asdict(row) for row in self.sources],
             "effective_tokens": self.effective_tokens,
+            "ledger": asdict(self.ledger),
             "warnings": [asdict(warned) for warned in self.warnings],
         }  # fmt: skip
 
@@ -156,6 +159,7 @@ def plan(config: PretrainConfig, hardware: Hardware) -> ComputePlan:
         costs=_costs(config, model, hardware, device, tokens),
         memories={kind: memory.of_gpu(config, model, hardware.gpus, kind) for kind in memory.CHECKPOINTING},
         sources=epochs.ledger(config.mixture, config.expected, sizes, tokens),
+        ledger=epoch_ledger.of(config.mixture, config.expected, sizes, tokens),
     )
     found.warnings.extend(
         plan_warnings.of(config, model, hardware.gpus, device, found.memory, found.sources, sizes)

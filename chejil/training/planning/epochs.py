@@ -108,10 +108,10 @@ def ledger(
         total_tokens: of the whole training.
     """
     found = streams(mixture, expected, sizes)
-    ratios = _filled(found)
+    ratios = filled(found)
     tokens, text = [0.0] * len(found), [0.0] * len(found)
-    for length, weights in _lengths(mixture, total_tokens):
-        shares = token_shares(_spread(weights, found, ratios), ratios)
+    for length, weights in lengths(mixture, total_tokens):
+        shares = token_shares(spread(weights, found, ratios), ratios)
         for at, share in enumerate(shares):
             tokens[at] += length * share
             text[at] += length * share * ratios[at]
@@ -155,7 +155,7 @@ def token_shares(weights: Sequence[float], bytes_per_token: Sequence[float]) -> 
     return [value / whole for value in tokens]
 
 
-def _lengths(mixture: MixtureStages, total_tokens: int) -> list[tuple[int, dict[str, float]]]:
+def lengths(mixture: MixtureStages, total_tokens: int) -> list[tuple[int, dict[str, float]]]:
     """Tokens of each stage, the last one to the end of the training."""
     begins = [min(stage.from_tokens, total_tokens) for stage in mixture.stages] + [total_tokens]
     return [
@@ -164,9 +164,9 @@ def _lengths(mixture: MixtureStages, total_tokens: int) -> list[tuple[int, dict[
     ]
 
 
-def _spread(weights: Mapping[str, float], found: Sequence[Stream], ratios: Sequence[float]) -> list[float]:
+def spread(weights: Mapping[str, float], found: Sequence[Stream], ratios: Sequence[float]) -> list[float]:
     """Bytes of each stream: what matches one name shares its weight by size, or alike where a size is unknown."""
-    spread, given = [0.0] * len(found), set[int]()
+    found_bytes, given = [0.0] * len(found), set[int]()
     for pattern, weight in (weights or {"*": 1.0}).items():
         members = [at for at, one in enumerate(found) if one.matches(pattern)]
         _refuse_twice(pattern, [found[at] for at in members if at in given])
@@ -174,8 +174,8 @@ def _spread(weights: Mapping[str, float], found: Sequence[Stream], ratios: Seque
         known = all(found[at].tokens for at in members)
         parts = [(found[at].tokens or 0) * ratios[at] if known else 1.0 for at in members]
         for at, part in zip(members, parts, strict=True):
-            spread[at] = weight * part / sum(parts)
-    return spread
+            found_bytes[at] = weight * part / sum(parts)
+    return found_bytes
 
 
 def _refuse_twice(pattern: str, again: Sequence[Stream]) -> None:
@@ -184,7 +184,7 @@ def _refuse_twice(pattern: str, again: Sequence[Stream]) -> None:
         raise ChejilError(what, mend="name each source once in a stage")
 
 
-def _filled(found: Sequence[Stream]) -> list[float]:
+def filled(found: Sequence[Stream]) -> list[float]:
     """Bytes a token; where nobody knows them, the mean of the others; of none, 1: then bytes are as tokens."""
     known = [one.bytes_per_token for one in found if one.bytes_per_token]
     mean = sum(known) / len(known) if known else 1.0

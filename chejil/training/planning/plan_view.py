@@ -8,9 +8,9 @@ from dataclasses import asdict
 from rich.console import RenderableType
 
 from chejil import terminal
-from chejil.training.planning import memory
+from chejil.training.planning import ledger_view, memory
 from chejil.training.planning.compute_plan import ComputePlan, accumulation
-from chejil.training.planning.epochs import R_STAR
+from chejil.training.planning.ledger_view import short
 
 PARTS = {
     "weights": "weights (fp32, sharded)",
@@ -42,7 +42,7 @@ def _headline(found: ComputePlan) -> Iterator[str]:
     )
     rate, steps = found.tokens / seconds, found.config.steps
     yield (
-        f"{_short(found.tokens)} tokens in {steps:,} steps of {found.config.batch_tokens:,} tokens "
+        f"{short(found.tokens)} tokens in {steps:,} steps of {found.config.batch_tokens:,} tokens "
         f"({found.config.batch_rows:,} rows of {found.config.row_tokens:,}; "
         f"{accumulation(found.config, hardware.gpus):g} micro batches a GPU and step): "
         f"{rate:,.0f} tokens/s, {rate / hardware.gpus:,.0f} a GPU, {seconds / steps:,.3g} s a step"
@@ -81,11 +81,11 @@ def _formulas(found: ComputePlan) -> Iterator[RenderableType]:
 
 def _parameters(found: ComputePlan) -> Iterator[RenderableType]:
     model = found.model
-    rows = [(kind, f"{count:,}", _short(count)) for kind, count in model.counts().items()]
+    rows = [(kind, f"{count:,}", short(count)) for kind, count in model.counts().items()]
     yield terminal.table(("parameters", "count>", ">"), rows)
     tied = "tied: the output head is the embedding" if model.tied else "untied: embedding and output head"
     named = (
-        f"; {_short(model.named_parameters)} rounds `{model.named_count()}`" if model.named_parameters else ""
+        f"; {short(model.named_parameters)} rounds `{model.named_count()}`" if model.named_parameters else ""
     )
     ratio = found.tokens / model.multiplying_parameters
     yield f"{tied}{named}; {ratio:,.0f} tokens a parameter of `body + one vocabulary matrix` (Chinchilla: 20)"
@@ -131,8 +131,8 @@ def _sources(found: ComputePlan) -> Iterator[RenderableType]:
     )
     rows = [
         (
-            row.source, f"{row.byte_share:.2%}", f"{row.token_share:.2%}", _short(row.tokens),
-            _short(row.unique_tokens) if row.unique_tokens else "?",
+            row.source, f"{row.byte_share:.2%}", f"{row.token_share:.2%}", short(row.tokens),
+            short(row.unique_tokens) if row.unique_tokens else "?",
             f"{row.epochs:.2f}" if row.epochs is not None else "?",
             f"{row.effective_tokens / row.tokens:.1%}" if row.effective_tokens is not None and row.tokens else "?",
             f"{row.bytes_per_token:.2f}" if row.bytes_per_token else "?",
@@ -141,19 +141,4 @@ def _sources(found: ComputePlan) -> Iterator[RenderableType]:
         for row in found.sources
     ]  # fmt: skip
     yield terminal.table(heads, rows)
-    worth = found.effective_tokens
-    sums = "" if worth is None else f"all tokens are worth {_short(worth)} new ones; "
-    yield f"{sums}worth: D' = U + U·R*·(1 − exp(−R/R*)), R* = {R_STAR}, R repetitions (Muennighoff et al. 2023)"
-
-
-def _short(count: float) -> str:
-    """Three or four digits and a unit.
-
-    >>> _short(1_439_270_912), _short(1_400_000_000_000), _short(803_968)
-    ('1.439 B', '1.4 T', '804 K')
-    """
-    rounded = float(f"{count:.4g}")
-    for unit, size in (("T", 1e12), ("B", 1e9), ("M", 1e6), ("K", 1e3)):
-        if rounded >= size:
-            return f"{rounded / size:.4g} {unit}"
-    return f"{rounded:g}"
+    yield from ledger_view.summary(found.ledger)
