@@ -161,7 +161,7 @@ class PretrainConfig(Section):
     mixture: MixtureStages = Field(default_factory=MixtureStages, description="How much of each source.")
     mixture_file: str | None = Field(
         None,
-        description="A YAML file with `stages` and `max_epochs`, as `chejil ablate` writes it, as `mixture`.",
+        description="A YAML file with `stages` and `max_epochs`, as `chejil mix` writes it, as `mixture`.",
     )
     expected: dict[str, ExpectedSource] = Field(
         default_factory=dict,
