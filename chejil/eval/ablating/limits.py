@@ -57,15 +57,15 @@ class Limits:
 
         Those that keep them already are unchanged.
         """
-        weights = np.asarray(weights_NK, np.float64)
-        for _ in range(_ROUNDS):
-            outside = ~self.keep(weights)
-            if not outside.any():
+        given = np.asarray(weights_NK, np.float64)
+        outside = np.flatnonzero(~self.keep(given))
+        found, wanted = given.copy(), given[outside]
+        for _ in range(_ROUNDS if len(outside) else 0):
+            before = found[outside]
+            found[outside] = _clipped(wanted, *self.box(before))
+            if np.abs(found[outside] - before).max() < TOLERANCE / 100:
                 break
-            low, high = self.box(weights[outside])
-            weights = weights.copy()
-            weights[outside] = _clipped(weights[outside], low, high)
-        return weights[self.keep(weights)]
+        return found[self.keep(found)]
 
 
 def limits(

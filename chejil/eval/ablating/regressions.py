@@ -126,7 +126,8 @@ def _huber_descent(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Levenberg-Marquardt on Huber's loss from several starts at once, and the loss of each.
 
-    scipy's least_squares finds the same and takes ten times as long, in calls: a self-test fits 5,000 of these.
+    scipy's least_squares finds the same minimum and takes three times as long for a whole self-test world (7.0 s of
+    process time against 2.6): its calls cost more than the arithmetic of 32 rows.
     """
     params, damping = params_SP.copy(), np.full(len(params_SP), 1e-2)
     grown, residual, cost = _law(params, weights_NK, values_N)
@@ -192,7 +193,7 @@ def constant_trees(min_child_samples: int, runs: int) -> str:
     """What to tell who asks for leaves as large as half the proxies."""
     return (
         f"LightGBM's min_child_samples {min_child_samples} is at least half of {runs} proxies: "
-        "no tree can split, every mixture gets the mean"
+        "a tree splits once or never, and nearly every mixture gets the mean"
     )
 
 
