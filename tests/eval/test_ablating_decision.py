@@ -1,4 +1,4 @@
-"""Decisions: errors of the first kind and power under noise that is known; and what the percentile bootstrap would say."""
+"""Decisions: errors of the first kind and power under known noise; what the percentile bootstrap would say."""
 
 import numpy as np
 import pytest

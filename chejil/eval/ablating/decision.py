@@ -144,7 +144,7 @@ def _decision(
 
 def detectable(spread: Noise, count: float, text_deviation: float = 0.0) -> float:
     """Least difference that `count` pairs of runs show with 80 % power at 95 %, in bits per byte (Bloom 1995)."""
-    from scipy.stats import t  # type: ignore[import-untyped]
+    from scipy.stats import t
 
     error = float(np.hypot(spread.deviation / np.sqrt(count), text_deviation))
     return float(t.ppf((1 + LEVEL) / 2, spread.freedom) + t.ppf(POWER, spread.freedom)) * error

@@ -29,8 +29,10 @@ from chejil.eval.ablating.recommendation import recommend
 SEEDS = 5
 PROXIES = 32
 HELD_OUT = 256
-MOST_REGRET = 0.006
-MOST_DISTANCE = 0.15
+MOST_REGRET = 0.012
+MOST_DISTANCE = 0.2
+"""Set beyond the worst of thirty worlds, of which the five here are the first (docs/ablate.md)."""
+
 LEVEL = 0.9
 
 
