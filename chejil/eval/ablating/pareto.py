@@ -5,8 +5,9 @@ of all bytes from the English sources to the Korean ones, in proportion to what 
 per byte of Korean it gains for each that English loses. Its interval is over the bootstrap samples of the fit,
 paired: each sample predicts both ends.
 
-These ends are too narrow: a slope is where a curve of the wrong shape errs most. In the thirty worlds of the self-test,
-90 % ends at the recommended mixture held the law's own ratio in 73 %, and half to one and a half times the ratio in 90 %.
+These ends are too narrow: a slope is where a curve of the wrong shape errs most. In the thirty worlds of the
+self-test, 90 % ends at the recommended mixture held the law's own ratio in 73 %, and half to one and a half times
+the ratio in 90 %.
 """
 
 from __future__ import annotations
