@@ -16,7 +16,7 @@ def selftest(json: JsonOption = False, log_json: LogJsonOption = False) -> None:
     Printed for each: how far the recommended mixture is from the optimum, as a share of bytes and in bits per
     byte, beside the natural mixture and the best proxy; rank correlation on mixtures never seen, and what
     cross-validation promised; how many true values are within the intervals; which regressions were chosen. The
-    exit code is 1 if one is farther than stated. It takes about 40 seconds on one core.
+    exit code is 1 if one is farther than stated. It takes about 15 seconds on one core.
     """
     from chejil import terminal
     from chejil.eval.ablating import installed, selftest_view
