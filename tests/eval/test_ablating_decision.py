@@ -37,7 +37,7 @@ def test_equal_mixtures_are_seldom_called_different(seeds, freedom):
 
 
 def test_percentiles_of_three_seeds_would_be_wrong_often():
-    """The usual bootstrap of three differences calls equal mixtures different in a quarter of cases: all of one sign."""
+    """The bootstrap of three differences calls equal mixtures different in a quarter of cases: all of one sign."""
     rng, wrong = np.random.default_rng(1), 0
     for _ in range(600):
         apart = rng.normal(0, SIGMA, 3)

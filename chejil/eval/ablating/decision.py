@@ -4,7 +4,7 @@ Two things are drawn by chance. **Seeds**: the same data trained twice differs; 
 differences are paired. Three seeds know their own spread badly, so the spread pooled over all replicated mixtures
 of the sweep is used where it is given. **Held-out text**: documents are drawn anew with replacement, the same for
 both sides (paired bootstrap, Koehn 2004). Both variances add up; the interval is Student's. Three values alone
-are no bootstrap: percentiles of three seeds call equal mixtures different in a quarter of cases instead of 5
+are no bootstrap: percentiles of three seeds call equal mixtures different in a quarter of cases, not in 5 %
 (tests/eval/test_ablating_decision.py).
 
 The verdict is `decided`, or `needs k more seeds` on each side: the fewest for which a difference as large as the
