@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from chejil.commands import (
+    ablate,
     card,
     chat,
     compare,
@@ -249,6 +250,7 @@ app.command()(mix.mix)
 app.command()(plan.plan)
 app.command()(pretrain.pretrain)
 app.command()(sft.sft)
+app.add_typer(ablate.app, name="ablate")
 app.add_typer(eval.app, name="eval")
 app.add_typer(judge.app, name="judge")
 app.add_typer(quality.app, name="quality")
