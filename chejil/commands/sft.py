@@ -60,7 +60,7 @@ def sft(
 
     def show(found: SftData) -> None:
         if not log_json:
-            terminal.STDERR.print(*sft_view.data(found), sep="\n")
+            terminal.tell(sft_view.data(found))
 
     done = tune(loaded, out or Path("runs") / loaded.name, view_of, show)
     if done is not None:

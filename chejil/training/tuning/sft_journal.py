@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -84,6 +85,7 @@ class SftJournal(transformers.TrainerCallback):
         if "loss" not in logs:
             return
         now, step = time.monotonic(), state.global_step
+        _require_number(float(logs["loss"]), "the loss", step)
         spent, steps = now - self._since, step - self._step
         training = max(spent - self._aside, 1e-9)
         rate = float(self.tokens_until[step] - self.tokens_until[self._step]) / training
@@ -105,7 +107,9 @@ class SftJournal(transformers.TrainerCallback):
         parts = {kind: {name: one.as_dict() for name, one in group.items()} for kind, group in groups.items()}
         whole = total(found)
         self._write("evaluation", step, **whole.as_dict(), **parts, seconds=seconds)
-        return float(whole.loss or 0.0)
+        loss = float(whole.loss or 0.0)
+        _require_number(loss, "the held-out loss", step)  # else no later one would be better than it
+        return loss
 
     def before_and_best(self, step: int) -> dict[str, Any] | None:
         """The measurements of the base and of a step: loss, sources, languages; None if nothing is held out."""
@@ -130,3 +134,14 @@ class SftJournal(transformers.TrainerCallback):
 
     def _write(self, kind: str, step: int, **values: Any) -> None:
         self.metrics.write(kind, step, int(self.tokens_until[step]), **values)
+
+
+def _require_number(loss: float, what: str, step: int) -> None:
+    """Behind a loss that is no number all weights are none: the checkpoint before is the last good one."""
+    if math.isfinite(loss):
+        return
+    if step == 0:
+        mend = "the base's weights are broken: take another copy of it, or a checkpoint of before it diverged"
+        raise ChejilError("the base's held-out loss is not a number", mend=mend)
+    mend = "a lower schedule.learning_rate, another --out; at step 1 the base's weights may be no numbers"
+    raise ChejilError(f"{what} of step {step:,} is not a number: the training has diverged", mend=mend)
