@@ -29,9 +29,21 @@ def show(result: Any, json: bool, render: Callable[[Any], Iterable[RenderableTyp
     if json:
         print_json(result)
         return
-    console = stdout()
-    for part in render(result):
-        console.print(visible(part), markup=False) if isinstance(part, str) else console.print(part)
+    _print(stdout(), render(result))
+
+
+def tell(parts: Iterable[RenderableType]) -> None:
+    """Print what goes before a result to stderr, in a terminal as wide as that is, in a pipe as `show` does."""
+    console = STDERR if STDERR.is_terminal else Console(stderr=True, highlight=False, width=200)
+    _print(console, parts)
+
+
+def _print(console: Console, parts: Iterable[RenderableType]) -> None:
+    for part in parts:
+        if isinstance(part, str):
+            console.print(visible(part), markup=False, highlight=False)
+        else:
+            console.print(part)
 
 
 def visible(text: str) -> str:

@@ -65,7 +65,7 @@ def sft(
 
     def show(found: SftData) -> None:
         if not log_json:
-            terminal.STDERR.print(*sft_view.data(found), sep="\n")
+            terminal.tell(sft_view.data(found))
 
     say = _now_and_then(log_json)
     done = tune(loaded, out or Path("runs") / loaded.name, view_of, show, say)

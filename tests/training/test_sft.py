@@ -14,6 +14,7 @@ pytest.importorskip("peft")
 
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from chejil.errors import ChejilError, RecipeError
@@ -21,6 +22,7 @@ from chejil.training.loop import metrics
 from chejil.training.loop.parallel import World
 from chejil.training.tuning import (
     row_isolation,
+    sft,
     sft_checkpoints,
     sft_config,
     sft_data,
@@ -159,12 +161,12 @@ def test_labels_and_loss_equal_trls_own(tmp_path, base, data):
     with torch.no_grad():
         plain = AutoModelForCausalLM.from_pretrained(base)(**batch).loss.item()
     mine = small.tune(
-        tmp_path / "run", base, data, epochs=0.1, batch_rows=8, micro_batch_rows=8,
+        tmp_path / "run", base, data, epochs=0.16, batch_rows=8, micro_batch_rows=8,
         conversations={"paths": [data], "held_out": {"share": 0}}, seed=3,
     )  # fmt: skip
     assert mine["step"] == 1
     order = sft_rows.rows_of(
-        found.train, config(base, data, batch_rows=8, micro_batch_rows=8, epochs=0.1, seed=3)
+        found.train, config(base, data, batch_rows=8, micro_batch_rows=8, epochs=0.16, seed=3)
     ).order
     seen = trainer.data_collator([trainer.train_dataset[int(number)] for number in order])
     with torch.no_grad():
@@ -293,17 +295,6 @@ def test_a_damaged_checkpoint_and_a_changed_training_are_refused(tmp_path, whole
     last.write_bytes(last.read_bytes()[:100])
     with pytest.raises(ChejilError, match=r"damaged: optimizer\.pt"):
         small.tune(folder, base, data)
-
-
-def test_a_loss_that_is_no_number_ends_it(tmp_path, data):
-    """A base with NaN in a weight: refused at the first measurement, which would else stay the best."""
-    base = small.model(tmp_path / "base")
-    model = AutoModelForCausalLM.from_pretrained(base)
-    with torch.no_grad():
-        model.lm_head.weight[3, 3] = torch.nan
-    model.save_pretrained(base)
-    with pytest.raises(ChejilError, match="the loss is no number at step 0"):
-        small.tune(tmp_path / "run", base, data)
 
 
 def test_a_finished_training_says_so(whole, base, data):
@@ -502,6 +493,51 @@ def test_bad_configs_say_what_is_wrong(tmp_path, base, data):
         small.tune(tmp_path / "run2", base, data, template="nonesuch")
     with pytest.raises(ValueError, match="no multiple of micro_batch_rows"):
         config(base, data, batch_rows=3, micro_batch_rows=2)
+
+
+def changed(base, folder, change):
+    """A copy of the base whose tensors `change` has changed."""
+    shutil.copytree(base, folder)
+    tensors = load_file(folder / "model.safetensors")
+    change(tensors)
+    save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
+    return folder
+
+
+def test_a_broken_base_is_refused_and_never_drawn_anew(tmp_path, base, data):
+    """Weights that are gone, of another shape or no numbers, a type that is unknown, a torn tokenizer_config.json."""
+    base = Path(base)
+    name = sorted(load_file(base / "model.safetensors"))[0]
+    lacking = changed(base, tmp_path / "lacking", lambda tensors: tensors.pop(name))
+    with pytest.raises(ChejilError, match="the base misses 1 weights"):
+        small.tune(tmp_path / "run", str(lacking), data)
+    small_one = changed(base, tmp_path / "small", lambda tensors: tensors.update({name: tensors[name][:-1]}))
+    with pytest.raises(ChejilError, match="have another shape"):
+        small.tune(tmp_path / "run", str(small_one), data)
+    empty = changed(base, tmp_path / "nan", lambda tensors: tensors[name].fill_(float("nan")))
+    with pytest.raises(ChejilError, match="held-out loss is not a number"):
+        small.tune(tmp_path / "run", str(empty), data)
+    alien = shutil.copytree(base, tmp_path / "alien")
+    found = json.loads((alien / "config.json").read_text())
+    (alien / "config.json").write_text(json.dumps(found | {"model_type": "nonsense"}))
+    with pytest.raises(ChejilError, match="nonsense"):
+        small.tune(tmp_path / "run", str(alien), data)
+    (alien / "tokenizer_config.json").write_text('{"a":')
+    with pytest.raises(ChejilError, match="not JSON"):
+        small.tune(tmp_path / "run", str(alien), data)
+
+
+def test_a_step_of_more_rows_than_there_are_is_refused(tmp_path, base, data):
+    """It would see every conversation many times, whatever `epochs` says."""
+    with pytest.raises(ChejilError, match="a step of 1,000 rows"):
+        small.tune(tmp_path / "run", base, data, batch_rows=1000)
+
+
+def test_a_folder_of_a_killed_beginning_is_taken_up_and_one_of_somebody_is_not():
+    """audit.json is written first."""
+    assert sft._foreign(set()) is None
+    assert sft._foreign({"audit.json"}) is None
+    assert "config.yaml" in sft._foreign({"config.yaml"})
 
 
 def test_the_shipped_configs_load_and_are_the_published_setting():

@@ -29,11 +29,13 @@ DAYS = ["월요일", "화요일", "수요일", "목요일", "금요일", "토요
 DAYS_ENGLISH = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 
 SUM_QUESTIONS = (
-    ("{} 더하기 {}는?", "{}입니다."),
-    ("{}에 {}를 더하면 얼마인가요?", "{}입니다."),
-    ("What is {} plus {}?", "It is {}."),
-    ("Add {} and {}.", "It is {}."),
+    ("{0} 더하기 {1}{topic}?", "{}입니다."),
+    ("{0}에 {1}{object} 더하면 얼마인가요?", "{}입니다."),
+    ("What is {0} plus {1}?", "It is {}."),
+    ("Add {0} and {1}.", "It is {}."),
 )
+WITH_FINAL = frozenset((0, 1, 3, 6, 7, 8))
+"""Digits whose Korean name ends in a consonant (일, 삼, …), behind which particles are 은 and 을, else 는 and 를."""
 
 
 def write(folder: Path) -> None:
@@ -46,12 +48,12 @@ def conversations() -> Iterator[Turns]:
     """Question and answer, turn by turn.
 
     >>> next(conversations())
-    [('1 더하기 1는?', '2입니다.')]
+    [('1 더하기 1은?', '2입니다.')]
     """
     for one in range(1, 10):
         for other in range(1, 10):
             for question, answer in SUM_QUESTIONS:
-                yield [(question.format(one, other), answer.format(one + other))]
+                yield [(_asked(question, one, other), answer.format(one + other))]
     for word, opposite in (*OPPOSITES.items(), *((value, key) for key, value in OPPOSITES.items())):
         yield from _opposites(word, opposite)
     for number, day in enumerate(DAYS):
@@ -64,6 +66,16 @@ def conversations() -> Iterator[Turns]:
             (f"Which day follows {english}?", f"{DAYS_ENGLISH[after]}."),
             ("And then?", f"{DAYS_ENGLISH[(number + 2) % 7]}."),
         ]
+
+
+def _asked(question: str, one: int, other: int) -> str:
+    """With the particles that the second number asks for.
+
+    >>> _asked(SUM_QUESTIONS[1][0], 1, 2), _asked(SUM_QUESTIONS[1][0], 1, 3)
+    ('1에 2를 더하면 얼마인가요?', '1에 3을 더하면 얼마인가요?')
+    """
+    topic, object_ = ("은", "을") if other in WITH_FINAL else ("는", "를")
+    return question.format(one, other, topic=topic, object=object_)
 
 
 def _opposites(word: str, opposite: str) -> Iterator[Turns]:

@@ -33,13 +33,23 @@ def roles_of(path: Path) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in ("special_tokens_map.json", "tokenizer_config.json"):
         file = path.with_name(name)
-        content = orjson.loads(file.read_bytes()) if file.is_file() else {}
+        content = _object(file) if file.is_file() else {}
         for role in tokenizer_folder.ROLES:
             token = content.get(f"{role}_token")
             token = token.get("content") if isinstance(token, dict) else token
             if isinstance(token, str):
                 found[role] = token
     return found
+
+
+def _object(file: Path) -> dict[str, Any]:
+    try:
+        content = orjson.loads(file.read_bytes())
+    except orjson.JSONDecodeError as error:
+        raise ChejilError(f"not JSON: {error}", where=str(file), mend="restore it from its origin") from None
+    if not isinstance(content, dict):
+        raise ChejilError("no JSON object", where=str(file), mend="restore it from its origin")
+    return content
 
 
 def own_template(path: Path) -> str:
@@ -52,7 +62,7 @@ def own_template(path: Path) -> str:
     if file.is_file():
         return file.read_text("utf-8")
     config = path.with_name("tokenizer_config.json")
-    template = orjson.loads(config.read_bytes()).get("chat_template") if config.is_file() else None
+    template = _object(config).get("chat_template") if config.is_file() else None
     if not isinstance(template, str):
         names = ", ".join(tokenizer_folder.named_templates())
         raise ChejilError(

@@ -28,7 +28,14 @@ from typing import Any, Literal
 from chejil.curation import shards
 from chejil.errors import ChejilError
 from chejil.training.exporting import whole_folder
-from chejil.training.tuning import adapter_folder, base_model, logit_differences, lora, merged_files
+from chejil.training.tuning import (
+    adapter_folder,
+    base_model,
+    loaded_model,
+    logit_differences,
+    lora,
+    merged_files,
+)
 from chejil.training.tuning.adapter_folder import Adapter
 from chejil.training.tuning.base_model import TORCH, BaseModel
 from chejil.training.tuning.logit_differences import Difference, difference, logits
@@ -159,32 +166,7 @@ def _base(adapter: Adapter, given: str | None) -> str:
 
 def _loaded(folder: Path) -> Any:
     """A causal model in fp32 with all weights from the files, and none drawn."""
-    import torch
-    from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
-
-    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        loaded: Any = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
-        )
-    except (ValueError, OSError, KeyError, RuntimeError, ImportError) as error:
-        said = str(error).strip().splitlines()[0]
-        mend = "only causal models that transformers has a class for can be merged (no trust_remote_code)"
-        raise ChejilError(
-            f"transformers cannot load the base: {said}", where=str(folder), mend=mend
-        ) from error
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
-    model, told = loaded
-    missing = sorted(told["missing_keys"])
-    if missing:
-        what = f"the base misses {len(missing)} weights, e.g. {missing[0]}"
-        raise ChejilError(what, where=str(folder), mend="copy it again from where it is from")
+    model = loaded_model.load(folder)
     lora.steady(model)
     return model
 

@@ -36,6 +36,7 @@ from chejil.training.loop.parallel import World, joined
 from chejil.training.tuning import (
     base_model,
     finished_model,
+    loaded_model,
     lora,
     row_isolation,
     sft_checkpoints,
@@ -120,7 +121,7 @@ class _Training:
                     name=self.config.name,
                     world=self.world.size,
                     num_parameters=_weights(trainer.model),
-                    device=throughput.driver_name(self.world.device),
+                    device=throughput.driver_name(self.world.device) or "CPU",
                     num_devices=self.world.size,
                 )
                 trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
@@ -138,8 +139,8 @@ class _Training:
                 return
             sft_checkpoints.remove_parts(checkpoints)
             audited = {"audit": asdict(self.data.audit), "conversations": self.data.counts()}
+            shards.write_json(str(self.folder), AUDIT, audited)  # first: a folder is known by it
             shards.write_bytes(str(self.folder), CONFIG, written(self.config).encode())
-            shards.write_json(str(self.folder), AUDIT, audited)
             shards.write_bytes(str(self.folder), QUARANTINE, self.data.quarantine())
 
     def _trainer(self, journal: SftJournal, begin: int) -> ConversationTrainer:
@@ -162,9 +163,7 @@ class _Training:
 
     def _model(self) -> Any:
         kind = arguments.attention(self.config, self.world)
-        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-            self.config.model, dtype=torch.float32, attn_implementation=kind
-        )
+        model = loaded_model.load(self.config.model, attn_implementation=kind)
         context = getattr(model.config, "max_position_embeddings", None)
         if context and self.config.context_tokens > context:
             mend = f"context_tokens: {context}"
@@ -270,7 +269,7 @@ def _held(folder: Path, world: World) -> Iterator[None]:
 
 def _foreign(names: set[str]) -> str | None:
     other = held_folder.but(names, NAMES)
-    ours = not names or {CONFIG, AUDIT} <= names
+    ours = not names or any(f"{name}.".startswith(f"{AUDIT}.") for name in names)
     if other or not ours:
         return f"this holds something else than a fine-tuning: {', '.join((other or sorted(names))[:3])}"
     return None

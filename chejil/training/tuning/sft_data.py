@@ -234,14 +234,19 @@ class _Reader:
     def result(self) -> SftData:
         if not self.rows:
             reasons = ", ".join(f"{why} {num:,}" for why, num in _most(self.faults)) or "no records"
+            first = self.faults[0] if self.faults else None
+            told = f"; first {first.file}:{first.line}: {first.detail}" if first and first.detail else ""
             mend = "see the first faults with `chejil sft-data check`"
-            raise ChejilError(f"no conversation to learn from: {reasons}", mend=mend)
+            raise ChejilError(f"no conversation to learn from: {reasons}{told}", mend=mend)
         held = self._held_out()
         tokens = _joined(self.rows, self.streams)
         self.rows.clear()
         train = np.flatnonzero(held == _TRAIN)
         if len(train) == 0:
-            raise ChejilError("all conversations are held out", mend="lower conversations.held_out.share")
+            by_files = self.config.conversations.held_out.paths
+            other = "name files that ask something else in conversations.held_out.paths"
+            mend = other if by_files else "lower conversations.held_out.share"
+            raise ChejilError("all conversations are held out", mend=mend)
         aside = np.flatnonzero(held == _HELD)
         order = aside[np.lexsort((aside, np.array(self.hashes, np.uint64)[aside]))]
         measured = order[: self.config.conversations.held_out.max_conversations]

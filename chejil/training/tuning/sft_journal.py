@@ -88,7 +88,7 @@ class SftJournal(transformers.TrainerCallback):
         if "loss" not in logs:
             return
         now, step = time.monotonic(), state.global_step
-        _require_number(float(logs["loss"]), step)
+        _require_number(float(logs["loss"]), "the loss", step)
         spent, steps = now - self._since, step - self._step
         training = max(spent - self._aside, 1e-9)
         rate = float(self.tokens_until[step] - self.tokens_until[self._step]) / training
@@ -109,9 +109,10 @@ class SftJournal(transformers.TrainerCallback):
         groups = {"sources": found, "languages": by_language(found)}
         parts = {kind: {name: one.as_dict() for name, one in group.items()} for kind, group in groups.items()}
         whole = total(found)
-        _require_number(whole.loss, step)
+        loss = math.nan if whole.loss is None else float(whole.loss)
+        _require_number(loss, "the held-out loss", step)  # else no later one would be better than it
         self._write("evaluation", step, **whole.as_dict(), **parts, seconds=seconds)
-        return float(whole.loss or 0.0)
+        return loss
 
     def before_and_best(self, step: int) -> dict[str, Any] | None:
         """The measurements of the base and of a step: loss, sources, languages; None if nothing is held out."""
@@ -138,14 +139,12 @@ class SftJournal(transformers.TrainerCallback):
         self.metrics.write(kind, step, int(self.tokens_until[step]), **values)
 
 
-def _require_number(loss: float | None, step: int) -> None:
-    """What is no number never becomes one again, and as a first measurement it would stay the best.
-
-    Raises:
-        ChejilError: the training has diverged.
-    """
-    if loss is None or not math.isfinite(loss):
-        mend = (
-            "lower schedule.learning_rate, or raise warmup_share; the last whole checkpoint is left as it is"
-        )
-        raise ChejilError(f"the loss is no number at step {step:,}", mend=mend)
+def _require_number(loss: float, what: str, step: int) -> None:
+    """Behind a loss that is no number all weights are none: the checkpoint before is the last good one."""
+    if math.isfinite(loss):
+        return
+    if step == 0:
+        mend = "the base's weights are broken: take another copy of it, or a checkpoint of before it diverged"
+        raise ChejilError("the base's held-out loss is not a number", mend=mend)
+    mend = "a lower schedule.learning_rate, another --out; at step 1 the base's weights may be no numbers"
+    raise ChejilError(f"{what} of step {step:,} is not a number: the training has diverged", mend=mend)

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
+from chejil.errors import ChejilError
 from chejil.training.conversations.audit import IGNORED
 from chejil.training.data import packing
 from chejil.training.data.shuffling import key_of, order
@@ -67,7 +68,12 @@ class Rows:
 def rows_of(tokens: Tokens, config: SftConfig) -> Rows:
     """The rows of a training."""
     table = packed(tokens, config.context_tokens) if config.packing == "packed" else one_a_row(tokens)
-    wanted = -(-int(np.ceil(config.epochs * table.num_rows)) // config.batch_rows) * config.batch_rows
+    asked = int(np.ceil(config.epochs * table.num_rows))
+    if asked < config.batch_rows:
+        what = f"a step of {config.batch_rows:,} rows, and {config.epochs:g} epochs have {asked:,}"
+        mend = f"batch_rows: {asked} or less (micro_batch_rows divides it), or more epochs"
+        raise ChejilError(what, where="batch_rows", mend=mend)
+    wanted = -(-asked // config.batch_rows) * config.batch_rows
     epochs = range(-(-wanted // table.num_rows))
     orders = [order(table.num_rows, key_of("sft", config.seed, epoch)) for epoch in epochs]
     return Rows(table, np.concatenate(orders)[:wanted], config.batch_rows)

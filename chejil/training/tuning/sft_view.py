@@ -47,5 +47,7 @@ def result(done: Mapping[str, Any]) -> Iterable[RenderableType]:
         ]
         whole = ("all", number(held["before"], 4), number(held["loss"], 4), held["num_tokens"])
         yield table([f"held out, best at step {held['step']:,}", "base>", "now>", "tokens>"], [*rows, whole])
+        if held["before"] is not None and held["loss"] is not None and held["loss"] > held["before"]:
+            yield "worse than the base: a lower schedule.learning_rate, or fewer epochs"
     kind = "model" if "model" in done else "adapter"
     yield f"{kind}: {done[kind]}"

@@ -60,6 +60,7 @@ def arguments(
         save_total_limit=None,  # sft_checkpoints.py removes old ones, when the new one is whole
         **(measured if is_measured else {"eval_strategy": "no"}),
         # what is told (sft_journal.py)
+        logging_nan_inf_filter=False,  # a loss that is no number is an error, not the mean of others
         logging_steps=config.logging.every_steps,
         logging_first_step=True,
         report_to=[],
