@@ -79,8 +79,9 @@ def _audit(config: SftConfig, json: bool, log_json: bool) -> None:
     from dataclasses import asdict
 
     from chejil import terminal
-    from chejil.training.tuning import sft_data, sft_view
+    from chejil.training.tuning import base_model, sft_data, sft_view
 
+    base_model.read(config.model)
     found = sft_data.read(config, _now_and_then(log_json))
     if json:
         terminal.print_json({"audit": asdict(found.audit), "conversations": found.counts()})

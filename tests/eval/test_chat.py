@@ -500,7 +500,7 @@ def test_a_folder_without_a_template_says_how_to_name_one(folder, tmp_path):
         (lambda at: None, "no config.json"),
         (
             lambda at: (at / "adapter_config.json").write_text('{"base_model_name_or_path": "gone"}'),
-            "base model",
+            "base is not here",
         ),
         (lambda at: (at / "adapter_config.json").write_text("{"), "cannot be read"),
     ],

@@ -374,9 +374,15 @@ def test_a_model_that_cannot_be_used_is_told(tiny, data, tmp_path):
         (bare / name).write_bytes(content)
     with pytest.raises(ChejilError, match="there is no such model"):
         run(tmp_path / "nothing", ["kobest_wic"], data, tmp_path / "out")
-    (bare / "adapter_config.json").write_text('{"base_model_name_or_path": "../away"}')
-    with pytest.raises(ChejilError, match=r"'\.\./away', is not there"):
-        run(bare, ["kobest_wic"], data, tmp_path / "out")
+    adapter = tmp_path / "adapters" / "one"
+    adapter.mkdir(parents=True)
+    for content, said in (
+        ('{"base_model_name_or_path": "../away"}', r"base is not here: \.\./away"),
+        ("{", "read"),
+    ):
+        (adapter / "adapter_config.json").write_text(content)
+        with pytest.raises(ChejilError, match=said):
+            run(adapter, ["kobest_wic"], data, tmp_path / "out")
 
 
 def test_weights_that_give_no_numbers_are_told(tiny, data, tmp_path):

@@ -18,7 +18,7 @@ import orjson
 from chejil.errors import ChejilError, did_you_mean
 from chejil.eval.chatting import devices
 from chejil.training.installed import require_lora
-from chejil.training.tuning import adapter_folder, base_model
+from chejil.training.tuning import adapter_base, adapter_folder, base_model
 from chejil.training.tuning.sft_config import ADAPTER, MODEL
 
 DTYPES = {
@@ -55,7 +55,7 @@ def place_of(folder: str | Path) -> Place:
         mend = "name a folder with config.json and weights, an adapter's folder, or an endpoint: http://HOST/v1#MODEL"
         raise ChejilError("no such folder", where=str(folder), mend=mend)
     if (path / "adapter_config.json").is_file():
-        return Place(_base_of(path), path)
+        return Place(adapter_base.find(path), path)
     if (path / "config.json").is_file():
         return Place(path)
     for left in (path / MODEL, path / ADAPTER):
@@ -68,17 +68,6 @@ def place_of(folder: str | Path) -> Place:
         "no model: there is no config.json", where=str(folder), mend="name a folder of `chejil export`, or any other"
         " that transformers loads",
     )  # fmt: skip
-
-
-def _base_of(adapter: Path) -> Path:
-    named = _json(adapter / "adapter_config.json").get("base_model_name_or_path") or ""
-    # As it was named, beside the adapter, or the adapter inside of it.
-    tried = [Path(named), adapter / named, adapter.parent / Path(named).name, adapter, adapter.parent]
-    for place in tried:
-        if named and (place / "config.json").is_file():
-            return place
-    mend = f"put the base model's folder where it was ({named or 'nothing'}), or beside the adapter's"
-    raise ChejilError("the base model of this adapter is not found", where=str(adapter), mend=mend)
 
 
 def _json(path: Path) -> dict[str, Any]:

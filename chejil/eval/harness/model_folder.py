@@ -5,7 +5,6 @@ All but the last are known by the hash of their weights, so that a result is of 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ import xxhash
 from chejil.curation import shards
 from chejil.errors import ChejilError
 from chejil.eval.results import ModelIdentity
+from chejil.training.tuning import adapter_base, adapter_folder, base_model
 
 _WEIGHTS = ("*.safetensors", "*.bin")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "spiece.model", "tekken.json")
@@ -64,12 +64,8 @@ def _on_hub(model: str, local_only: bool) -> ModelFolder:
 
 
 def _adapter(path: Path) -> ModelFolder:
-    told = json.loads((path / _ADAPTER).read_text("utf-8")).get("base_model_name_or_path")
-    places = [Path(told), path / told] if told else []
-    base = next((place for place in places if (place / "config.json").is_file()), None)
-    if base is None:
-        mend = f"put it there, or set base_model_name_or_path in {path / _ADAPTER}"
-        raise ChejilError(f"the model under the adapter, '{told}', is not there", where=str(path), mend=mend)
+    base = adapter_base.find(path)
+    adapter_folder.require_base(adapter_folder.read(str(path)), base_model.read(base))
     weights = [*_weights(path), *_weights(base)]
     return ModelFolder(str(base), _tokenizer([path, base]), str(path), _identity(path, weights))
 

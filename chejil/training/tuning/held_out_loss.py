@@ -11,7 +11,7 @@ import torch
 
 from chejil.training.conversations.audit import IGNORED
 from chejil.training.loop.text_loss import TextLoss
-from chejil.training.tuning.sft_data import Tokens
+from chejil.training.tuning.tokens import Tokens
 
 
 class HeldOutRows:

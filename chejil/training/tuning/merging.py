@@ -29,6 +29,7 @@ from chejil.curation import shards
 from chejil.errors import ChejilError
 from chejil.training.exporting import whole_folder
 from chejil.training.tuning import (
+    adapter_base,
     adapter_folder,
     base_model,
     loaded_model,
@@ -82,7 +83,7 @@ def merge(
     """
     folder = _new(out)
     read = adapter_folder.read(adapter)
-    found = base_model.read(_base(read, base))
+    found = base_model.read(base or adapter_base.find(read.folder))
     say(f"checking the base, {found.folder}")
     notes = adapter_folder.require_base(read, found)
     kept: Dtype = dtype or found.dtype  # type: ignore[assignment]
@@ -144,24 +145,6 @@ def _new(out: str) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ChejilError("is there already", where=out, mend="choose another --out, or remove it")
     return folder
-
-
-def _base(adapter: Adapter, given: str | None) -> str:
-    """The base that is given; else where the adapter says, from here or from the adapter's folder."""
-    if given is not None:
-        return given
-    if not adapter.base:
-        raise ChejilError(
-            "the adapter does not say its base", where=str(adapter.folder), mend="--base FOLDER"
-        )
-    places = [Path(adapter.base).expanduser(), adapter.folder / adapter.base]
-    place = next((one for one in places if (one / base_model.CONFIG).is_file()), None)
-    if place is None:
-        what = f"the adapter's base is not here: {adapter.base}"
-        raise ChejilError(
-            what, where=str(adapter.folder), mend="give its folder: --base FOLDER (nothing is downloaded)"
-        )
-    return str(place)
 
 
 def _loaded(folder: Path) -> Any:

@@ -44,6 +44,7 @@ from chejil.training.tuning import (
     sft_rows,
 )
 from chejil.training.tuning import trainer_arguments as arguments
+from chejil.training.tuning.base_model import BaseModel
 from chejil.training.tuning.held_out_loss import HeldOutRows
 from chejil.training.tuning.sft_config import ADAPTER, MODEL, SftConfig
 from chejil.training.tuning.sft_data import SftData
@@ -85,18 +86,18 @@ def sft(
     """
     with _quiet(), joined(config) as world, _held(folder, world):
         arguments.refuse_idle_gpus(world)
+        base = base_model.read(config.model)  # before hours of reading
         data = sft_data.read(config, say if world.is_main else lambda _: None)
         if world.is_main:
             show(data)
         data.audit.require()
-        return _Training(config, folder, world, data).run(view_of)
+        return _Training(config, folder, world, data, base).run(view_of)
 
 
 class _Training:
-    def __init__(self, config: SftConfig, folder: Path, world: World, data: SftData) -> None:
-        self.config, self.folder, self.world, self.data = config, folder, world, data
+    def __init__(self, config: SftConfig, folder: Path, world: World, data: SftData, base: BaseModel) -> None:
+        self.config, self.folder, self.world, self.data, self.base = config, folder, world, data, base
         self.rows = sft_rows.rows_of(data.train, config)
-        self.base = base_model.read(config.model)
         fixed = config.model_dump(mode="json", exclude={*FREE, "model", "conversations"})
         self.told = {
             "rows": self.rows.hash,

@@ -21,7 +21,7 @@ from chejil.training.conversations.audit import IGNORED
 from chejil.training.data import packing
 from chejil.training.data.shuffling import key_of, order
 from chejil.training.tuning.sft_config import SftConfig
-from chejil.training.tuning.sft_data import Tokens
+from chejil.training.tuning.tokens import Tokens
 
 
 @dataclass(frozen=True)
