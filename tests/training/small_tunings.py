@@ -76,6 +76,10 @@ def settings(base, data, **more):
     }
 
 
+def config(base, data, **more):
+    return SftConfig.model_validate(settings(base, data, **more))
+
+
 def tune(folder, base, data, **more):
     """In this process: what it returns."""
     config = SftConfig.model_validate(settings(base, data, **more))

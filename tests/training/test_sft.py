@@ -19,33 +19,11 @@ from chejil.training.tuning import (
     sft_data,
     sft_rows,
 )
-from chejil.training.tuning.sft_config import SftConfig
 
 sys.path.insert(0, str(Path(__file__).parent))
 import small_tunings as small
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return small.model(tmp_path_factory.mktemp("base") / "model")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return small.conversations(tmp_path_factory.mktemp("data") / "sums.jsonl")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory, base, data):
-    """A fine-tuning that nobody interrupted: its folder, and what it returned."""
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    return folder, small.tune(folder, base, data)
-
-
-def config(base, data, **more):
-    return SftConfig.model_validate(small.settings(base, data, **more))
 
 
 def answer(folder, question, **more):
@@ -127,7 +105,7 @@ def test_labels_and_loss_equal_trls_own(tmp_path, base, data):
     from trl import SFTConfig as TrainerConfig
     from trl import SFTTrainer
 
-    found = sft_data.read(config(base, data, conversations={"paths": [data], "held_out": {"share": 0}}))
+    found = sft_data.read(small.config(base, data, conversations={"paths": [data], "held_out": {"share": 0}}))
     table = sft_rows.one_a_row(found.train)
     rows = [json.loads(line) for line in Path(data).read_text().splitlines()]
     tokenizer = AutoTokenizer.from_pretrained(base)
@@ -154,7 +132,7 @@ def test_labels_and_loss_equal_trls_own(tmp_path, base, data):
     )  # fmt: skip
     assert mine["step"] == 1
     order = sft_rows.rows_of(
-        found.train, config(base, data, batch_rows=8, micro_batch_rows=8, epochs=0.16, seed=3)
+        found.train, small.config(base, data, batch_rows=8, micro_batch_rows=8, epochs=0.16, seed=3)
     ).order
     seen = trainer.data_collator([trainer.train_dataset[int(number)] for number in order])
     with torch.no_grad():
@@ -169,7 +147,7 @@ def test_packed_and_padded_losses_agree(tmp_path, base, data):
     for packing, micro, rows in (("packed", 1, None), ("padded", 48, 48), ("padded", 4, 48)):
         everything = {"paths": [data], "held_out": {"share": 0}}
         if rows is None:
-            all_data = sft_data.read(config(base, data, conversations=everything))
+            all_data = sft_data.read(small.config(base, data, conversations=everything))
             rows = sft_rows.packed(all_data.train, 64).num_rows
         small.tune(
             tmp_path / f"{packing}{micro}", base, data, packing=packing, micro_batch_rows=micro, batch_rows=rows,

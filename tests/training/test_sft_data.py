@@ -27,27 +27,12 @@ from chejil.training.tuning import (
     trainer_arguments,
 )
 from chejil.training.tuning.held_out_loss import HeldOutRows
-from chejil.training.tuning.sft_config import SftConfig
 from chejil.training.tuning.sft_data import Tokens
 
 sys.path.insert(0, str(Path(__file__).parent))
 import small_tunings as small
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return small.model(tmp_path_factory.mktemp("base") / "model")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return small.conversations(tmp_path_factory.mktemp("data") / "sums.jsonl")
-
-
-def config(base, data, **more):
-    return SftConfig.model_validate(small.settings(base, data, **more))
 
 
 def long_rows(file):
@@ -68,7 +53,7 @@ def test_what_is_too_long_follows_the_policy_and_is_counted(tmp_path, base, over
     """Dropped whole, cut at a turn, or cut anywhere: never without a number, with file and line."""
     rows = long_rows(tmp_path / "long.jsonl")
     settings = {"paths": [rows], "overflow": overflow, "held_out": {"share": 0}}
-    found = sft_data.read(config(base, rows, conversations=settings, max_truncated_share=1))
+    found = sft_data.read(small.config(base, rows, conversations=settings, max_truncated_share=1))
     counts = found.counts()
     assert (counts["conversations"], counts["cut"], counts["left_out"]) == (kept, cut, left_out)
     assert found.train.lengths.max() <= 64
@@ -85,7 +70,7 @@ def test_refuse_and_the_audit_refuse_what_is_too_long(tmp_path, base):
     rows = long_rows(tmp_path / "long.jsonl")
     settings = {"paths": [rows], "overflow": "refuse", "held_out": {"share": 0}}
     with pytest.raises(ChejilError, match="context_tokens are 64") as caught:
-        sft_data.read(config(base, rows, conversations=settings))
+        sft_data.read(small.config(base, rows, conversations=settings))
     assert str(caught.value.where).endswith("long.jsonl:2")
     with pytest.raises(ChejilError, match="truncated"):
         small.tune(tmp_path / "run", base, rows)
@@ -123,14 +108,16 @@ def test_no_question_is_on_both_sides(tmp_path, base):
         for n in range(90)
     ]  # question, answer
     data = small.write(tmp_path / "many.jsonl", rows)
-    found = sft_data.read(config(base, data, conversations={"paths": [data], "held_out": {"share": 0.3}}))
+    found = sft_data.read(
+        small.config(base, data, conversations={"paths": [data], "held_out": {"share": 0.3}})
+    )
     asked = [prompts(found, part) for part in (found.train, found.held_out)]
     assert asked[0]
     assert asked[1]
     assert not asked[0] & asked[1]
     held = small.write(tmp_path / "held.jsonl", rows[:3])
     given = {"paths": [data], "held_out": {"paths": [held]}}
-    found = sft_data.read(config(base, data, conversations=given))
+    found = sft_data.read(small.config(base, data, conversations=given))
     assert found.counts()["left_out"] == {"asked_in_held_out": 3}
     assert found.held_out.num == 3
     assert found.train.num == 87
@@ -144,21 +131,21 @@ def prompts(found, tokens):
 
 def test_every_epoch_sees_every_row_in_an_order_of_its_own(base, data):
     """Three epochs and what fills the last batch; the order follows from the seed alone."""
-    found = sft_data.read(config(base, data))
-    rows = sft_rows.rows_of(found.train, config(base, data, epochs=3))
+    found = sft_data.read(small.config(base, data))
+    rows = sft_rows.rows_of(found.train, small.config(base, data, epochs=3))
     epochs = [rows.order[n * rows.num : (n + 1) * rows.num] for n in range(3)]
     for one in epochs:
         assert sorted(one) == list(range(rows.num))
     assert not np.array_equal(epochs[0], epochs[1])
     assert len(rows.order) % 4 == 0
-    again = sft_rows.rows_of(found.train, config(base, data, epochs=3))
+    again = sft_rows.rows_of(found.train, small.config(base, data, epochs=3))
     assert again.hash == rows.hash
-    assert sft_rows.rows_of(found.train, config(base, data, epochs=3, seed=2)).hash != rows.hash
+    assert sft_rows.rows_of(found.train, small.config(base, data, epochs=3, seed=2)).hash != rows.hash
 
 
 def test_packed_rows_hold_whole_conversations(base, data):
     """Each conversation stands in one row, from end to end, with its labels."""
-    found = sft_data.read(config(base, data, packing="packed"))
+    found = sft_data.read(small.config(base, data, packing="packed"))
     table = sft_rows.packed(found.train, 64)
     pieces = []
     for row in table.to_pylist():
@@ -195,12 +182,12 @@ def test_flash_attention_takes_no_fp32(monkeypatch, base, data):
     monkeypatch.setattr(trainer_arguments, "find_spec", lambda name: name)
     world = World(0, 1, 0, 1, torch.device("cuda"))
     kinds = [
-        trainer_arguments.attention(config(base, data, precision=precision), world)
+        trainer_arguments.attention(small.config(base, data, precision=precision), world)
         for precision in ("fp32", "bf16")
     ]
     assert kinds == ["sdpa", "flash_attention_2"]
     with pytest.raises(ChejilError, match="no fp32"):
-        trainer_arguments.attention(config(base, data, attention="flash_attention_2"), world)
+        trainer_arguments.attention(small.config(base, data, attention="flash_attention_2"), world)
 
 
 def test_held_out_batches_are_bounded_with_what_fills_them_up():
@@ -236,7 +223,7 @@ def test_bad_configs_say_what_is_wrong(tmp_path, base, data):
     with pytest.raises(ChejilError, match="no chat template"):
         small.tune(tmp_path / "run2", base, data, template="nonesuch")
     with pytest.raises(ValueError, match="no multiple of micro_batch_rows"):
-        config(base, data, batch_rows=3, micro_batch_rows=2)
+        small.config(base, data, batch_rows=3, micro_batch_rows=2)
 
 
 def changed(base, folder, change):

@@ -16,33 +16,11 @@ from chejil.errors import ChejilError
 from chejil.training.tuning import (
     sft_checkpoints,
 )
-from chejil.training.tuning.sft_config import SftConfig
 
 sys.path.insert(0, str(Path(__file__).parent))
 import small_tunings as small
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
-
-
-@pytest.fixture(scope="module")
-def base(tmp_path_factory):
-    return small.model(tmp_path_factory.mktemp("base") / "model")
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    return small.conversations(tmp_path_factory.mktemp("data") / "sums.jsonl")
-
-
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory, base, data):
-    """A fine-tuning that nobody interrupted: its folder, and what it returned."""
-    folder = tmp_path_factory.mktemp("whole") / "run"
-    return folder, small.tune(folder, base, data)
-
-
-def config(base, data, **more):
-    return SftConfig.model_validate(small.settings(base, data, **more))
 
 
 @pytest.mark.parametrize("lora", [None, {"rank": 4, "dropout": 0.3}])
