@@ -14,26 +14,28 @@ BALLAST = 32 << 20
 SLOWLY = "천천히"
 """Slowly: asked so, a model takes half a second a piece."""
 
-if not hasattr(asked_models, "load_of_one"):
-    asked_models.load_of_one = asked_models.load
 
-    def counted(model, *more):
-        with Path(sys.argv[2]).open("a") as log:
-            log.write(f"{model.name}\n")
-        speaker = asked_models.load_of_one(model, *more)
-        speaker.ballast = b"x" * BALLAST
-        speaker.speak = slowly(speaker.speak)
-        return speaker
+def slowly(speak):
+    def spoken(messages, sampling):
+        for piece in speak(messages, sampling):
+            if messages[-1]["content"] == SLOWLY:
+                time.sleep(0.5)
+            yield piece
 
-    def slowly(speak):
-        def spoken(messages, sampling):
-            for piece in speak(messages, sampling):
-                if messages[-1]["content"] == SLOWLY:
-                    time.sleep(0.5)
-                yield piece
+    return spoken
 
-        return spoken
 
-    asked_models.load = counted
+def counted(model, *more):
+    with Path(sys.argv[2]).open("a") as log:
+        log.write(f"{model.name}\n")
+    speaker = asked_models.load_of_one(model, *more)
+    speaker.ballast = b"x" * BALLAST
+    speaker.speak = slowly(speaker.speak)
+    return speaker
 
-page(sys.argv[1])
+
+if __name__ == "__main__":  # not where doctests are collected
+    if not hasattr(asked_models, "load_of_one"):
+        asked_models.load_of_one = asked_models.load
+        asked_models.load = counted
+    page(sys.argv[1])
