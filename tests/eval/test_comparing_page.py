@@ -144,6 +144,7 @@ def test_a_question_is_asked_and_voted_on(page, folder):
         False,
         "1",
     )
+    page.locator(".cj-wins tbody td").first.wait_for()
     row = page.locator(".cj-wins tbody tr").first.locator("td").all_inner_texts()
     assert row[:7] == ["one : two_*x*", "0", "0", "0", "1", "0%", "0% – 100%"]
     assert button(page, "Tie").count() == 0
@@ -154,6 +155,7 @@ def test_a_blind_round_hides_names_and_goes_on_where_it_was(page, folder, browse
     page.get_by_text("Blind: names after the vote").click()
     button(page, "Ask").click()
     button(page, "All bad").wait_for(timeout=60_000)
+    page.locator(".cj-name").nth(2).wait_for()
     assert page.locator(".cj-name").all_inner_texts() == ["A", "B", "C"]
     answers = page.locator(".cj-answer")
     told = " ".join(answers.all_inner_texts())
