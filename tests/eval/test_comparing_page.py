@@ -1,5 +1,6 @@
 """`chejil compare` in a real Chromium with models of a few thousand weights: asked, voted on, refreshed."""
 
+import contextlib
 import importlib.util
 import json
 import os
@@ -115,6 +116,17 @@ def button(page, name):
     return page.get_by_role("button", name=name, exact=True)
 
 
+def ask(page, label):
+    """A click while the page is being drawn anew, in another language here, may go to a button that is gone."""
+    from playwright.sync_api import TimeoutError
+
+    for _ in range(3):
+        button(page, label).click()
+        with contextlib.suppress(TimeoutError):
+            page.locator(".cj-answer").first.wait_for(timeout=15_000)
+            return
+
+
 def last_vote(folder):
     return json.loads((folder / "votes.jsonl").read_text("utf-8").splitlines()[-1])
 
@@ -166,6 +178,7 @@ def test_a_blind_round_hides_names_and_goes_on_where_it_was(page, folder, browse
 
     button(page, "Tie").click()
     page.get_by_text("Vote kept: tie").wait_for()
+    page.locator(".cj-name", has_text="down").wait_for()
     assert sorted(page.locator(".cj-name").all_inner_texts()) == ["down", "one", "two_*x*"]
     assert last_vote(folder)["blind"]
 
@@ -201,8 +214,8 @@ def test_a_click_elsewhere_does_not_cut_an_answer_off(page):
     page.get_by_text("한국어", exact=True).click()
     button(page, "모두 나쁨").wait_for(timeout=60_000)  # all bad
 
-    assert "네, 반갑습니다 🙂" in page.locator(".cj-answer").nth(0).inner_text()
-    assert page.get_by_text("첫 토큰까지").count() > 0  # first token after
+    page.locator(".cj-answer").nth(0).get_by_text("네, 반갑습니다 🙂").wait_for()  # yes, nice to meet you
+    page.get_by_text("첫 토큰까지").first.wait_for()  # first token after
 
 
 def test_stop_keeps_what_was_said(page):
@@ -214,9 +227,9 @@ def test_stop_keeps_what_was_said(page):
     page.locator(".cj-answer").nth(0).get_by_text("네").wait_for()  # its answer begins so
     button(page, "Stop answering").click()
     page.get_by_text("A vote needs two whole answers.").wait_for()
+    page.locator(".cj-answer").nth(0).get_by_text("stopped").wait_for()
 
     said = page.locator(".cj-answer").nth(0).inner_text()
-    assert "stopped" in said
     assert "네" in said
     assert "🙂" not in said
     button(page, "Ask").click()
@@ -247,7 +260,7 @@ def test_it_fits_a_narrow_window_and_axe_finds_nothing(browser, served, folder, 
     wrong = []
     page = opened(browser, served[0], wrong, color_scheme=scheme)
     page.get_by_text("한국어", exact=True).click()
-    button(page, "묻기").click()  # ask
+    ask(page, "묻기")
     button(page, "모두 나쁨").click(timeout=60_000)
     page.get_by_text("투표 저장됨").wait_for()  # vote kept
     for width in (1300, 400):
