@@ -17,6 +17,7 @@ from chejil.training.loop import data as datas
 from chejil.training.loop import resuming, stopping, training_folder
 from chejil.training.loop.building import build
 from chejil.training.loop.checkpoints import Checkpoints
+from chejil.training.loop.data import Data
 from chejil.training.loop.evaluating import evaluate
 from chejil.training.loop.journal import Journal, result
 from chejil.training.loop.live_view import View
@@ -27,15 +28,22 @@ from chejil.training.loop.resuming import Told
 from chejil.training.loop.spike_guard import Guard
 from chejil.training.loop.step import Stepper
 from chejil.training.loop.training_state import state_of
+from chejil.training.modelling.losses import ModelWithLoss
+
+AtEnd = Callable[[ModelWithLoss, Data, World], None]
+"""What is done with a trained model in all processes, before they part."""
 
 
-def pretrain(config: PretrainConfig, folder: Path, view_of: Callable[[World], View]) -> dict[str, Any] | None:
+def pretrain(
+    config: PretrainConfig, folder: Path, view_of: Callable[[World], View], at_end: AtEnd | None = None
+) -> dict[str, Any] | None:
     """Train a model, or go on with it from its last checkpoint.
 
     Args:
         config: what is trained.
         folder: of the training, on a disk that all processes see.
         view_of: makes what shows it.
+        at_end: is given the model behind its last step; again, where a finished training is called again.
 
     Returns:
         name, folder, from_step, step, num_steps, tokens, stopped_by (a signal's name or null), and of the last
@@ -62,6 +70,7 @@ def pretrain(config: PretrainConfig, folder: Path, view_of: Callable[[World], Vi
         with Checkpoints(folder / training_folder.CHECKPOINTS, config.checkpoints) as checkpoints:
             begin = resuming.resume(checkpoints, config, data, model, state, guard, view.say)
             if begin == config.steps:
+                _end(at_end, model, data, world)
                 return result(folder, config, world, begin, begin)
             training_folder.begin(folder, config, data.corpus, world)
             told = Told(config, data, model, guard, world)
@@ -85,7 +94,14 @@ def pretrain(config: PretrainConfig, folder: Path, view_of: Callable[[World], Vi
                     if taken.stop:
                         break
                 checkpoints.finish()
+                if step == config.steps:
+                    _end(at_end, model, data, world)
                 return journal.end(step, asked.name)
+
+
+def _end(at_end: AtEnd | None, model: ModelWithLoss, data: Data, world: World) -> None:
+    if at_end is not None:
+        at_end(model, data, world)
 
 
 def _due(step: int, every: int, config: PretrainConfig) -> bool:

@@ -20,12 +20,11 @@ from chejil.eval.ablating import mixtures
 PENALTY = 100.0
 
 
-class ObjectiveSettings(BaseModel):
+class AimSettings(BaseModel):
     """What the recommended mixture is best at."""
 
     model_config = ConfigDict(extra="forbid")
 
-    languages: dict[str, str] = Field(description="language of each held-out domain: ko or en")
     weights: dict[str, float] = Field(
         default={}, description="of domains in the value; none: half for each language, equal within it"
     )
@@ -33,6 +32,12 @@ class ObjectiveSettings(BaseModel):
         default=None, ge=0, description="Korean alone is the value; English may be so much worse than natural"
     )
     tether: float = Field(default=0.005, ge=0, description="bits per byte a nat of distance from natural")
+
+
+class ObjectiveSettings(AimSettings):
+    """The aim, and which domain is of which language."""
+
+    languages: dict[str, str] = Field(description="language of each held-out domain: ko or en")
 
 
 @dataclass(frozen=True)

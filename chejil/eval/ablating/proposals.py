@@ -27,12 +27,11 @@ TRIES = 2000
 """Draws in a row that may be too near to earlier ones before the proposals are given up."""
 
 
-class ProposalSettings(BaseModel):
-    """What to propose."""
+class DrawSettings(BaseModel):
+    """How mixtures are drawn."""
 
     model_config = ConfigDict(extra="forbid")
 
-    sources: list[Source] = Field(min_length=2, description="the sources of the mixtures")
     proxies: int = Field(ge=4, default=48, description="runs in all, replicates among them")
     seed: int = Field(ge=0, default=1, description="of the draws")
     temperature: float = Field(
@@ -42,14 +41,9 @@ class ProposalSettings(BaseModel):
     high_strength: float = Field(gt=0, default=5.0, description="greatest strength of the Dirichlet")
     low: dict[str, float] = Field(default={}, description="least share of bytes by source")
     high: dict[str, float] = Field(default={}, description="greatest share of bytes by source")
-    horizon_tokens: float | None = Field(
-        gt=0, default=None, description="tokens of the large run; sets the caps on epochs"
-    )
     max_epochs: float = Field(
         gt=0, default=4.0, description="of a source at the horizon; 4 cost 7 % of its value"
     )
-    proxy_tokens: float = Field(gt=0, default=20e6, description="tokens that a proxy trains on")
-    sequence_tokens: int = Field(gt=0, default=512, description="tokens of a sequence")
     least_sequences: int = Field(
         ge=0, default=100, description="of each source in a proxy's budget; RegMix's rule"
     )
@@ -61,6 +55,17 @@ class ProposalSettings(BaseModel):
     )
     replicated: int = Field(ge=0, default=4, description="mixtures that are trained with several seeds")
     replicate_seeds: int = Field(ge=2, default=3, description="seeds at each of those")
+
+
+class ProposalSettings(DrawSettings):
+    """What to propose: of which sources, for which budgets."""
+
+    sources: list[Source] = Field(min_length=2, description="the sources of the mixtures")
+    horizon_tokens: float | None = Field(
+        gt=0, default=None, description="tokens of the large run; sets the caps on epochs"
+    )
+    proxy_tokens: float = Field(gt=0, default=20e6, description="tokens that a proxy trains on")
+    sequence_tokens: int = Field(gt=0, default=512, description="tokens of a sequence")
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,10 @@ LEAST_SHARE = 0.5
 """Of the window: fewer steps say nothing of what is usual."""
 
 
+class DivergedError(ChejilError):
+    """A training that has lost its way: what it has learnt is worth nothing."""
+
+
 class Guard:
     """Decides on each step whether it is taken.
 
@@ -38,7 +42,7 @@ class Guard:
         """Why a step is not to be taken; None if it is.
 
         Raises:
-            ChejilError: so many in a row that it is no spike; or no number, with the guard off.
+            DivergedError: so many in a row that it is no spike; or no number, with the guard off.
         """
         values = {"loss": loss, "grad_norm": grad_norm}
         found = [self._fault(name, value) for name, value in values.items()]
@@ -69,7 +73,7 @@ class Guard:
             "the last checkpoint is from before it: go on with a lower schedule.learning_rate, longer warm-up or "
             "a lower optimiser.max_grad_norm"
         )
-        raise ChejilError(f"step {step + 1}: {why}{times}", mend=mend)
+        raise DivergedError(f"step {step + 1}: {why}{times}", mend=mend)
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps of it; plain JSON."""

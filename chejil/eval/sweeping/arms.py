@@ -1,0 +1,202 @@
+"""Arms: does a filter, a threshold, a deduplication help the model. Curated runs, compared by proxies with seeds.
+
+Each arm is trained on as it stands, all sources by size; the arms differ in nothing but what the curation kept. A
+stricter arm has less text, so its pool is smaller in proportion and is repeated more often, as the large run would.
+
+All are measured on the same text: excerpts of documents that are held out by their ids in *every* arm, taken from the
+first. Held-out documents that one arm has dropped are no ground to compare on: the arm would be measured on what it
+was told to despise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+import orjson
+import xxhash
+
+from chejil.curation import shards
+from chejil.curation.executors.scheduled import absolute
+from chejil.curation.progress import Progress
+from chejil.errors import ChejilError
+from chejil.eval.sweeping import proxy_queue, sequence_pool, sweep_folder, sweep_plan, sweep_settings, sweep_sources
+from chejil.eval.sweeping.sequence_pool import EXCERPTS, POOL
+from chejil.eval.sweeping.sweep_plan import Proxy
+from chejil.eval.sweeping.sweep_settings import SweepSettings
+from chejil.eval.sweeping.sweep_sources import Named
+from chejil.tokenizer.encoding import encoding, token_shards
+from chejil.training.config import PretrainConfig
+from chejil.training.data import held_out
+from chejil.training.data.held_out import Held, HeldOutSettings
+from chejil.training.data.mixture import MixtureStages
+from chejil.training.data.token_corpus import TokenCorpus
+
+FOLDER, CUT = "arms", "work/arms.json"
+
+
+@dataclass(frozen=True)
+class ArmsPlan:
+    """Arms by name, each a folder of token shards or a curated run; `seeds` proxies of each."""
+
+    settings: SweepSettings
+    folders: Mapping[str, str]
+    base: PretrainConfig
+    seeds: int
+
+    @property
+    def proxy_tokens(self) -> int:
+        """Tokens that a proxy trains on: whole steps."""
+        return self.base.steps * self.base.batch_tokens
+
+    @property
+    def part(self) -> float | None:
+        """Share of the large run that a proxy is."""
+        target = self.settings.target
+        return self.proxy_tokens / target.total_tokens if target else None
+
+
+def plan(settings: SweepSettings, folders: Sequence[str]) -> ArmsPlan:
+    """The arms, named by their folders.
+
+    Raises:
+        ChejilError: fewer than two, or two of one name.
+    """
+    names = [PurePosixPath(folder.rstrip("/")).name for folder in folders]
+    if len(folders) < 2:
+        raise ChejilError("one arm", where="--arms", mend="name two curated runs or more")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ChejilError(f"two arms are called '{twice[0]}'", where="--arms", mend="rename a folder")
+    base = sweep_settings.proxy_config(settings.proxy)
+    return ArmsPlan(settings, dict(zip(names, folders, strict=True)), base, settings.proposals.replicate_seeds)
+
+
+def run(found: ArmsPlan, out: str, workers: int, bars: Progress) -> dict[str, Any]:
+    """Encode the arms, cut their pools, train their proxies; returns sweep.json.
+
+    Raises:
+        ChejilError: what a user can mend; what is done stays.
+    """
+    root, begun = absolute(out), time.monotonic()
+    with sweep_folder.held(root, bars.say):
+        sweep_folder.write_settings(root, found.settings)
+        tokens = {name: _tokens(found, name, root, workers, bars) for name in found.folders}
+        _cut(found, tokens, root)
+        domains = sweep_sources.named(found.settings.domains, _streams(shards.join(root, EXCERPTS)), "domains")
+        wanted = list(_proxies(found))
+        records = proxy_queue.train_all(root, wanted, found.settings, domains, workers, bars)
+        names = [(proxy.name, proxy.proposal, proxy.seed) for proxy in wanted]
+        rows = sweep_folder.proxy_rows(names, records, found.proxy_tokens)
+        return _close(found, root, domains, rows, time.monotonic() - begun, workers)
+
+
+def _tokens(found: ArmsPlan, name: str, root: str, workers: int, bars: Progress) -> str:
+    """The arm's token shards: itself, or its run encoded with the tokenizer of the sweep's `tokens`."""
+    folder = found.folders[name]
+    if token_shards.is_one(folder):
+        return folder
+    tokenizer = shards.join(found.settings.tokens[0], "tokenizer.json")
+    if shards.size(tokenizer) is None:
+        what = "no tokenizer for the arms"
+        raise ChejilError(what, where=found.settings.tokens[0], mend="name token shards in `tokens`: theirs is taken")
+    out = shards.join(root, f"{FOLDER}/{name}/tokens")
+    encoding.encode([folder], tokenizer, out, workers=workers, progress=bars)
+    return out
+
+
+def _cut(found: ArmsPlan, tokens: Mapping[str, str], root: str) -> None:
+    """Cut a pool an arm, and the excerpts that all are measured on; not again for the same settings."""
+    corpora = {name: TokenCorpus([folder]) for name, folder in tokens.items()}
+    first = next(iter(corpora.values()))
+    for corpus in corpora.values():  # of one tokenizer: a corpus of all of them says so
+        TokenCorpus([first.root, corpus.root])
+    aside, row = found.settings.held_out, found.base.row_tokens
+    said = [[one.fingerprint, one.ids_hash] for one in corpora.values()]
+    key = xxhash.xxh3_128_hexdigest(orjson.dumps([list(corpora), said, found.part, aside.model_dump(), row]))
+    if shards.read_json(shards.join(root, CUT)) == {"key": key}:
+        return
+    shards.remove(shards.join(root, CUT))
+    settings = HeldOutSettings(share=aside.share, seed=aside.seed)
+    held = {name: held_out.held_out(corpus, settings, None) for name, corpus in corpora.items()}
+    for name, corpus in corpora.items():
+        out = shards.join(root, f"{FOLDER}/{name}/{POOL}")
+        sequence_pool.write_pool(corpus, out, {"*": min(1.0, found.part or 1.0)}, held[name], row)
+    common = _common(first, held[next(iter(held))], corpora, held)
+    sequence_pool.write_excerpts(first, shards.join(root, EXCERPTS), common, aside.seed, row, aside.excerpts)
+    shards.write_json(root, CUT, {"key": key})
+
+
+def _common(first: TokenCorpus, own: Held, corpora: Mapping[str, TokenCorpus], held: Mapping[str, Held]) -> Held:
+    """Held-out documents of the first arm that every other has set aside, too.
+
+    Raises:
+        ChejilError: there is none.
+    """
+    others = [_ids(corpus, held[name]) for name, corpus in corpora.items()][1:]
+    found: Held = {}
+    for name, (numbers, hashes) in own.items():
+        ids = _ids_of(first, name, numbers)
+        shared = np.array([all(one in other for other in others) for one in ids], bool)
+        if shared.any():
+            found[name] = numbers[shared], hashes[shared]
+    if not found:
+        mend = "arms are runs over the same sources; or raise held_out.share"
+        raise ChejilError("no held-out document is in every arm", where="--arms", mend=mend)
+    return found
+
+
+def _ids(corpus: TokenCorpus, held: Held) -> set[str]:
+    return {one for name, (numbers, _) in held.items() for one in _ids_of(corpus, name, numbers)}
+
+
+def _ids_of(corpus: TokenCorpus, name: str, numbers: np.ndarray) -> list[str]:
+    source, _, lang = name.rpartition("/")
+    ids = np.array(
+        [one for shard in corpus.groups[source, lang] for one in shard.documents()["id"].to_pylist()], object
+    )
+    return ids[numbers].tolist()
+
+
+def _streams(folder: str) -> dict[str, Any]:
+    from chejil.training.data import token_sizes
+
+    found = token_sizes.read([folder]).groups
+    return {f"{source}/{lang}": size for (source, lang), size in found.items() if size.tokens}
+
+
+def _proxies(found: ArmsPlan) -> list[Proxy]:
+    return [
+        Proxy(f"{name}-{seed}", name, seed, _config(found, name, seed))
+        for name in found.folders
+        for seed in range(found.seeds)
+    ]
+
+
+def _config(found: ArmsPlan, name: str, seed: int) -> PretrainConfig:
+    return sweep_plan.on_pool(found.base, f"{FOLDER}/{name}/{POOL}", MixtureStages(), seed)
+
+
+def _close(
+    found: ArmsPlan, root: str, domains: Sequence[Named], rows: list[dict[str, Any]], seconds: float, workers: int
+) -> dict[str, Any]:
+    seeds = list(range(found.seeds))
+    content = {
+        "sources": [],
+        "domains": [{"name": one.name, "language": one.language} for one in domains],
+        "limits": None,
+        "proposals": [{"name": name, "kind": "arm", "weights": {}, "seeds": seeds} for name in found.folders],
+        "proxies": rows,
+        "transfer": None,
+        "arms": {"names": list(found.folders)},
+        "cost": {
+            **sweep_plan.cost(found.settings, found.base, len(rows), workers),
+            "seconds": seconds,
+        },
+        "warnings": [],
+    }
+    return sweep_folder.write(root, found.settings, len(rows) == found.seeds * len(found.folders), content)

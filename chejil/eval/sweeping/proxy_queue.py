@@ -1,0 +1,74 @@
+"""The queue of a sweep: proxies as units of work, on this machine, Slurm or Ray, each done once.
+
+What decides a proxy is in its key: config, tokens, domains; not where and on how many cores it is trained. So a call
+that was interrupted goes on where it stopped, and a sweep that asks for more proxies keeps those there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from chejil.curation import shards
+from chejil.curation.executors.schedulers import executor as started
+from chejil.curation.progress import Progress
+from chejil.curation.stage import Record, Stage, do, is_done, read_record, unit_key
+from chejil.eval.sweeping import proxy_training
+from chejil.eval.sweeping.sequence_pool import EXCERPTS
+from chejil.eval.sweeping.sweep_plan import Proxy
+from chejil.eval.sweeping.sweep_settings import SweepSettings
+from chejil.eval.sweeping.sweep_sources import Named
+from chejil.tokenizer.encoding.token_shards import TokenShards
+
+
+def train_all(
+    root: str,
+    wanted: Sequence[Proxy],
+    settings: SweepSettings,
+    domains: Sequence[Named],
+    workers: int,
+    bars: Progress,
+) -> dict[str, Record]:
+    """Train what has no record yet; returns every record by the proxy's name.
+
+    Args:
+        root: the sweep's folder, absolute; the folders of tokens that the proxies name lie in it.
+        workers: proxies at a time, on this machine.
+
+    Raises:
+        ChejilError: what a user can mend; what is done stays.
+    """
+    stage, records, calls = _stage(root, wanted, settings, domains), {}, []
+    for proxy in wanted:
+        key, record = unit_key(stage, proxy.name, []), read_record(root, stage.name, proxy.name)
+        if record is not None and is_done(root, record, key):
+            records[proxy.name] = record
+        else:
+            unit = stage.unit(root, (proxy.name,), None, {})
+            calls.append((proxy.name, do, (unit, proxy.name, key, stage.function)))
+    Path(root, "work").mkdir(exist_ok=True)
+    bars.start("proxies", len(wanted), len(records))
+    with started(settings.executor, root, workers, bars.say) as executor:
+        for outcome in executor.do(calls, stage.name):
+            if outcome.error is not None:
+                raise outcome.error
+            records[outcome.name] = outcome.result
+            bars.advance("proxies", outcome.name, outcome.result.counts["error"])
+    bars.finish("proxies")
+    return records
+
+
+def _stage(root: str, wanted: Sequence[Proxy], settings: SweepSettings, named: Sequence[Named]) -> Stage:
+    folders = {EXCERPTS, *(folder for proxy in wanted for folder in proxy.config.tokens)}
+    prints = {folder: TokenShards(shards.join(root, folder)).fingerprint for folder in sorted(folders)}
+    domains = {one.name: one.pattern for one in named}
+    aside = {"threads": settings.proxy.threads, "keep": settings.proxy.keep_checkpoints, "domains": domains}
+    own, said = {}, {}
+    for proxy in wanted:
+        config = proxy.config.model_dump(mode="json")
+        tokens = {folder: prints[folder] for folder in (EXCERPTS, *proxy.config.tokens)}
+        own[proxy.name] = {"config": config, **aside}
+        said[proxy.name] = {"config": config, "domains": domains, "tokens": tokens}
+    return Stage(
+        proxy_training.STAGE, "map", proxy_training.train, {}, own_settings=own, fingerprints=said
+    )

@@ -1,0 +1,194 @@
+"""One proxy, trained where the sweep's executor puts it: a unit of work, with a record when it is done.
+
+    proxies/NAME/config.yaml, metrics.jsonl   as `chejil pretrain` leaves them
+    proxies/NAME/rows.parquet                 bits of every held-out row
+    work/proxy/NAME.json                      the record, last: what it measured, and the hashes of the files
+
+A proxy that is killed goes on from its last checkpoint. One that diverges is a result like another: its record says so,
+and the fit leaves it out by name.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+
+from chejil.curation import shards
+from chejil.curation.shards import FileRecord
+from chejil.curation.stage import Tally, Unit
+from chejil.errors import ChejilError
+
+if TYPE_CHECKING:
+    from chejil.training.loop.data import Data
+    from chejil.training.loop.parallel import World
+    from chejil.training.modelling.losses import ModelWithLoss
+
+FOLDER, STAGE, ROWS = "proxies", "proxy", "rows.parquet"
+SCHEMA = pa.schema([("domain", pa.string()), ("nats", pa.float64()), ("bytes", pa.int64())])
+"""A row a held-out row of tokens, the same in every proxy."""
+
+
+def train(unit: Unit) -> Tally:
+    """Train the proxy of a unit; its settings are `config`, `domains` (pattern by name), `threads`, `keep`.
+
+    Raises:
+        ChejilError: what a user can mend; no divergence.
+    """
+    _take_threads(unit.settings["threads"])
+    from chejil.training.config import PretrainConfig
+    from chejil.training.loop.spike_guard import DivergedError
+
+    folder = Path(unit.root) / FOLDER / unit.shard
+    config = _placed(PretrainConfig.model_validate(unit.settings["config"]), unit.root)
+    if config.device != "cpu":
+        _take_device(unit.root)
+    _clear_other(folder, config)
+    try:
+        _train(config, folder, unit.settings["domains"])
+    except DivergedError as error:
+        return _tally(unit, folder, {"bits_per_byte": {}, "scores": {}, "error": error.what})
+    if not unit.settings["keep"]:
+        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return _tally(unit, folder, {**_measured(folder), "error": None})
+
+
+def _placed(config: Any, root: str) -> Any:
+    """With the sweep's own folders of tokens, which are named within it."""
+    evaluation = config.evaluation.model_copy(update={"tokens": shards.join(root, config.evaluation.tokens)})
+    tokens = [shards.join(root, one) for one in config.tokens]
+    return config.model_copy(update={"tokens": tokens, "evaluation": evaluation})
+
+
+def _clear_other(folder: Path, config: Any) -> None:
+    """Remove what an earlier sweep in this folder trained otherwise under the same name."""
+    from chejil.training.loop.training_folder import CONFIG, written
+
+    path = folder / CONFIG
+    if path.exists() and path.read_text("utf-8") != written(config):
+        shutil.rmtree(folder)
+
+
+def _train(config: Any, folder: Path, domains: Mapping[str, str]) -> None:
+    from chejil.training.pretrain import pretrain
+
+    done = pretrain(
+        config, folder, lambda _: Unseen(), partial(_write_rows, folder, domains, config.micro_batch_rows)
+    )
+    if done is not None and done["stopped_by"]:  # answered by a checkpoint; now let it do what it does
+        signal.raise_signal(signal.Signals[done["stopped_by"]])
+        raise KeyboardInterrupt
+
+
+def _write_rows(
+    folder: Path, domains: Mapping[str, str], rows: int, model: ModelWithLoss, data: Data, world: World
+) -> None:
+    from chejil.training.loop.evaluating import by_row
+
+    found = by_row(model, data.held_out, rows, world)
+    names = [domain_of(name, domains) for name in data.held_out.names]
+    of_row = pa.array([names[source] for source in found.source], pa.string())
+    table = pa.table([of_row, found.nats, found.num_bytes], schema=SCHEMA)
+    shards.write_shard(str(folder), ROWS, [table.filter(of_row.is_valid())], SCHEMA)
+
+
+def domain_of(stream: str, domains: Mapping[str, str]) -> str | None:
+    """The domain of a stream `source/lang`, None where none means it."""
+    return next((name for name, pattern in domains.items() if fnmatchcase(stream, pattern)), None)
+
+
+def _measured(folder: Path) -> dict[str, Any]:
+    """Bits per byte by domain, and scores of items."""
+    import numpy as np
+
+    table = shards.read_shard(str(folder / ROWS))
+    sums = table.group_by("domain", use_threads=False).aggregate([("nats", "sum"), ("bytes", "sum")])
+    rows = zip(*(sums[name].to_pylist() for name in ("domain", "nats_sum", "bytes_sum")), strict=True)
+    return {
+        "bits_per_byte": {name: nats / float(np.log(2)) / size for name, nats, size in sorted(rows) if size},
+        "scores": {},
+    }
+
+
+def _tally(unit: Unit, folder: Path, counts: dict[str, Any]) -> Tally:
+    names = [name for name in ("config.yaml", "metrics.jsonl", ROWS) if (folder / name).exists()]
+    files = [_file(f"{FOLDER}/{unit.shard}/{name}", folder / name) for name in names]
+    return Tally(files, counts)
+
+
+def _file(path: str, file: Path) -> FileRecord:
+    if file.suffix == ".parquet":
+        rows = shards.num_rows(str(file))
+    else:
+        rows = file.read_bytes().count(b"\n")
+    return FileRecord(path, rows, file.stat().st_size, shards.file_hash(str(file)))
+
+
+def _take_threads(threads: int) -> None:
+    """So many cores for torch; pools of processes limit every library to one."""
+    if threads > 1:
+        os.environ.pop("OMP_THREAD_LIMIT", None)
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    import torch
+
+    torch.set_num_threads(threads)
+
+
+@cache
+def _take_device(root: str) -> None:
+    """A GPU of this machine for this process alone, as long as it lives: the first that no other has locked."""
+    import fcntl
+
+    names = devices()
+    for name in names:
+        lock = (Path(root) / "work" / f"device-{name}").open("a")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            continue
+        os.environ["CUDA_VISIBLE_DEVICES"] = name
+        _LOCKS.append(lock)
+        return
+    if names:
+        raise ChejilError(f"all {len(names)} GPUs are taken by other proxies", mend=f"--workers {len(names)}")
+
+
+_LOCKS: list[Any] = []
+
+
+def devices() -> list[str]:
+    """GPUs that this process may use, by the names that CUDA_VISIBLE_DEVICES takes; asked without torch."""
+    said = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if said is not None:
+        return [name for name in said.split(",") if name.strip()]
+    return sorted(path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
+
+
+class Unseen:
+    """A view that shows nothing: proxies are many, and the sweep shows them."""
+
+    def __enter__(self) -> Unseen:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def show(self, record: Any) -> None:
+        """Nothing."""
+
+    def recall(self, records: Any) -> None:
+        """Nothing."""
+
+    def advance(self, step: int) -> None:
+        """Nothing."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""

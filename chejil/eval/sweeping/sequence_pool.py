@@ -1,0 +1,188 @@
+"""Text of a sweep: a small pool that proxies train on, and excerpts that all are measured on; both are token shards.
+
+A proxy must repeat a source as often as the large run would, or it learns to like sources that are small (RegMix and
+olmix both name it). A mixture that draws a share p of a horizon of H tokens from U unique ones reads them pH/U times;
+a proxy of B tokens draws pB, so its pool of the source must hold U·B/H: a part B/H of each source, *whatever the
+mixture*. So the pool is cut once and all proxies read it.
+
+It is cut by sequences of a row's length, not by documents: at B/H = 1/100,000 a source of 12 books would be one book or
+none. A sequence is taken if a hash of its document's id and of its number is below the part. Sequences are documents of
+the pool, which costs each the text before it; a proxy's rows are as short in the large corpus.
+
+Held out are whole documents, and of each one excerpt: rows of excerpts share no document, so drawing rows anew is
+drawing documents anew (`decision.document_deviation`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+import numpy as np
+import pyarrow as pa
+
+from chejil.curation.id_hashes import id_hashes
+from chejil.tokenizer.encoding import derived_shards
+from chejil.tokenizer.encoding.encoder import Tokens
+from chejil.tokenizer.encoding.token_shard_writer import TokenShardWriter
+from chejil.tokenizer.encoding.token_shards import TokenShard
+from chejil.training.data import held_out
+from chejil.training.data.held_out import Held
+from chejil.training.data.token_corpus import TokenCorpus
+from chejil.training.data.token_streams import NOBODY
+
+POOL, EXCERPTS = "pool", "held-out"
+_POOL_SEED = 0x706F6F6C
+_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+
+
+@dataclass(frozen=True)
+class Sequences:
+    """Sequences of a shard: of which document, and where in it; (num_sequences) each."""
+
+    document: np.ndarray
+    begin: np.ndarray
+    num_tokens: np.ndarray
+
+    def at(self, places: np.ndarray) -> Sequences:
+        """Some of them."""
+        return Sequences(self.document[places], self.begin[places], self.num_tokens[places])
+
+
+def sequences(lengths: np.ndarray, row_tokens: int) -> Sequences:
+    """All sequences of some documents: full ones and a rest.
+
+    >>> found = sequences(np.array([5, 2]), 2)
+    >>> found.document.tolist(), found.begin.tolist(), found.num_tokens.tolist()
+    ([0, 0, 0, 1], [0, 2, 4, 0], [2, 2, 1, 2])
+    """
+    num = -(-lengths // row_tokens)
+    document = np.repeat(np.arange(len(lengths)), num)
+    begin = (np.arange(int(num.sum())) - np.repeat(np.cumsum(num) - num, num)) * row_tokens
+    return Sequences(document, begin, np.minimum(row_tokens, lengths[document] - begin))
+
+
+def mixed(hashes: np.ndarray) -> np.ndarray:
+    """(…) uint64: splitmix64, so that neighbouring numbers of one document are independent draws."""
+    with np.errstate(over="ignore"):
+        found = hashes + _GOLDEN
+        found = (found ^ (found >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        found = (found ^ (found >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return found ^ (found >> np.uint64(31))
+
+
+def part_of(shares: Mapping[str, float], name: str) -> float:
+    """The part of a stream that goes into the pool; nothing of one that no pattern means."""
+    return next((share for pattern, share in shares.items() if fnmatchcase(name, pattern)), 0.0)
+
+
+def write_pool(
+    corpus: TokenCorpus, out: str, shares: Mapping[str, float], aside: Held, row_tokens: int
+) -> None:
+    """Write the sequences that proxies train on.
+
+    Args:
+        shares: part of each stream that the pool takes, 0 to 1, by pattern; 1 takes every sequence.
+        aside: documents that are not trained on (`held_out.held_out`).
+
+    Raises:
+        ChejilError: a token shard that cannot be read.
+    """
+    numbers = {name: found for name, (found, _) in aside.items()}
+    chosen = {name: part for name in _names(corpus) if (part := part_of(shares, name)) > 0}
+    _write(corpus, out, list(chosen), numbers, _Pool(chosen, row_tokens))
+
+
+def write_excerpts(corpus: TokenCorpus, out: str, aside: Held, seed: int, row_tokens: int, most: int) -> None:
+    """Write a sequence of each document that is set aside.
+
+    Args:
+        seed: of the choice of the sequence.
+        most: documents of a stream: those with the smallest hashes.
+
+    Raises:
+        ChejilError: a token shard that cannot be read.
+    """
+    numbers = {name: np.sort(held_out.in_order(*both)[:most]) for name, both in aside.items()}
+    _write(corpus, out, list(numbers), numbers, _Excerpts(seed, row_tokens))
+
+
+def _names(corpus: TokenCorpus) -> list[str]:
+    return [f"{source}/{lang}" for source, lang in corpus.groups]
+
+
+def _write(
+    corpus: TokenCorpus,
+    out: str,
+    names: list[str],
+    aside: Mapping[str, np.ndarray],
+    chosen: _Pool | _Excerpts,
+) -> None:
+    table = corpus.token_bytes().num_bytes
+    writers = [
+        _stream(out, of_stream, aside.get(name, NOBODY), chosen, table)
+        for name, of_stream in zip(_names(corpus), corpus.groups.values(), strict=True) if name in names
+    ]  # fmt: skip
+    derived_shards.finish(out, corpus.folders[0], writers)
+
+
+class _Pool:
+    """Sequences of the documents that are trained on, by their hash."""
+
+    def __init__(self, shares: Mapping[str, float], row_tokens: int) -> None:
+        self.shares, self.row_tokens = shares, row_tokens
+
+    def of(self, name: str, ids: list[str], lengths: np.ndarray, aside: np.ndarray) -> Sequences:
+        all_of, limit = sequences(lengths, self.row_tokens), min(int(self.shares[name] * 2**64), 2**64 - 1)
+        number = (all_of.begin // self.row_tokens).astype(np.uint64)
+        taken = mixed(id_hashes(ids, _POOL_SEED)[all_of.document] + number) <= np.uint64(limit)
+        return all_of.at(np.flatnonzero(taken & ~aside[all_of.document]))
+
+
+class _Excerpts:
+    """A full sequence of each document that is set aside and measured on, or all of a short one."""
+
+    def __init__(self, seed: int, row_tokens: int) -> None:
+        self.seed, self.row_tokens = seed, row_tokens
+
+    def of(self, name: str, ids: list[str], lengths: np.ndarray, aside: np.ndarray) -> Sequences:
+        documents = np.flatnonzero(aside & (lengths > 0))
+        full = np.maximum(1, lengths[documents] // self.row_tokens).astype(np.uint64)
+        number = mixed(id_hashes([ids[one] for one in documents], self.seed)) % full
+        begin = number.astype(np.int64) * self.row_tokens
+        return Sequences(documents, begin, np.minimum(self.row_tokens, lengths[documents] - begin))
+
+
+def _stream(
+    out: str, of_stream: list[TokenShard], aside: np.ndarray, chosen: _Pool | _Excerpts, table: np.ndarray
+) -> TokenShardWriter:
+    first, source, lang = 0, of_stream[0].source, of_stream[0].lang
+    writer = TokenShardWriter(out, "sequences", source, lang, of_stream[0].dtype)
+    with writer:
+        for shard in of_stream:
+            here = np.zeros(shard.num_documents, bool)
+            here[aside[(aside >= first) & (aside < first + shard.num_documents)] - first] = True
+            first += shard.num_documents
+            ids = shard.documents()["id"].to_pylist()
+            offsets = np.asarray(shard.offsets)
+            _copy(
+                writer, shard, ids, offsets, chosen.of(f"{source}/{lang}", ids, np.diff(offsets), here), table
+            )
+    return writer
+
+
+def _copy(
+    writer: TokenShardWriter, shard: TokenShard, ids: list[str], offsets: np.ndarray, found: Sequences,
+    table: np.ndarray,
+) -> None:  # fmt: skip
+    if not len(found.document):
+        return
+    ends = np.cumsum(found.num_tokens)
+    starts = offsets[found.document] + found.begin
+    at = np.arange(int(ends[-1])) + np.repeat(starts - (ends - found.num_tokens), found.num_tokens)
+    tokens = np.asarray(shard.tokens)[at].astype(np.int32)
+    bounds = np.concatenate([[0], ends])
+    num_bytes = np.add.reduceat(table[tokens].astype(np.int64), bounds[:-1])
+    names = [f"{ids[d]}#{b}" for d, b in zip(found.document, found.begin, strict=True)]
+    writer.write(pa.chunked_array([pa.array(names)]), num_bytes, Tokens(tokens, bounds))

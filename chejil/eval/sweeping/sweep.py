@@ -1,0 +1,144 @@
+"""`chejil ablate run`: a sweep of mixtures, from its plan to `sweep.json`.
+
+The pool is cut once for its settings, proxies with a record are left alone (proxy_queue.py): a call that was killed is
+called again, and a sweep grows, since proposals are drawn one behind the other (proposals.py).
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import orjson
+import xxhash
+
+from chejil.curation import shards
+from chejil.curation.executors.scheduled import absolute
+from chejil.curation.executors.settings import Local
+from chejil.curation.progress import Progress
+from chejil.errors import ChejilError
+from chejil.eval.sweeping import proxy_queue, proxy_training, sequence_pool, sweep_folder, sweep_plan, transfer
+from chejil.eval.sweeping.sequence_pool import EXCERPTS, POOL
+from chejil.eval.sweeping.sweep_plan import SweepPlan, proxies
+from chejil.tokenizer.encoding.token_shards import TokenShards
+from chejil.training.data import held_out
+from chejil.training.data.held_out import HeldOutSettings
+from chejil.training.data.token_corpus import TokenCorpus
+
+CUT = "work/cut.json"
+"""What pool and excerpts were cut by: written last, so a folder that was cut by half has none."""
+
+
+def run(found: SweepPlan, out: str, workers: int, bars: Progress) -> dict[str, Any]:
+    """Train what is not trained yet.
+
+    Args:
+        workers: proxies at a time, on this machine; elsewhere the executor says how many.
+
+    Returns:
+        sweep.json.
+
+    Raises:
+        ChejilError: what a user can mend; what is done stays.
+    """
+    root, begun = absolute(out), time.monotonic()
+    with sweep_folder.held(root, bars.say):
+        sweep_folder.write_settings(root, found.settings)
+        _cut(found, root, bars)
+        wanted = list(proxies(found))
+        records = proxy_queue.train_all(root, wanted, found.settings, found.text.domains, workers, bars)
+        names = [(proxy.name, proxy.proposal, proxy.seed) for proxy in wanted]
+        rows = sweep_folder.proxy_rows(names, records, found.proxy_tokens)
+        return _close(found, root, rows, time.monotonic() - begun, workers)
+
+
+def default_workers(found: SweepPlan, cores: int) -> int:
+    """Proxies at a time: one a GPU, or one for so many cores as it takes."""
+    gpus = 0 if found.base.device == "cpu" else len(proxy_training.devices())
+    return max(1, gpus or cores // found.settings.proxy.threads)
+
+
+def _cut(found: SweepPlan, root: str, bars: Progress) -> None:
+    """Cut pool and excerpts, unless they lie there by the same settings of the same tokens."""
+    corpus = TokenCorpus(found.settings.tokens)
+    shares, aside = found.text.pool_shares(found.part), found.settings.held_out
+    row = found.base.row_tokens
+    said = [corpus.fingerprint, corpus.ids_hash, shares, aside.model_dump(), row]
+    key = xxhash.xxh3_128_hexdigest(orjson.dumps(said))
+    before = shards.read_json(shards.join(root, CUT))
+    if before == {"key": key}:
+        return
+    shards.remove(shards.join(root, CUT))
+    bars.start("pool", 1, 0)
+    held = held_out.held_out(corpus, HeldOutSettings(share=aside.share, seed=aside.seed), None)
+    sequence_pool.write_pool(corpus, shards.join(root, POOL), shares, held, row)
+    sequence_pool.write_excerpts(corpus, shards.join(root, EXCERPTS), held, aside.seed, row, aside.excerpts)
+    shards.write_json(root, CUT, {"key": key})
+    bars.advance("pool", POOL)
+    bars.finish("pool")
+
+
+def _close(
+    found: SweepPlan, root: str, rows: list[dict[str, Any]], seconds: float, workers: int
+) -> dict[str, Any]:
+    here = {one.name: one for one in found.text.here}
+    cost = sweep_plan.cost(found.settings, found.base, found.num_proxies, workers)
+    content = {
+        "sources": [
+            {**source.model_dump(), "patterns": [here[source.name].pattern]} for source in found.text.sources
+        ],
+        "domains": [{"name": one.name, "language": one.language} for one in found.text.domains],
+        "limits": {
+            "low": found.asked.low, "high": found.asked.high, "horizon_tokens": found.asked.horizon_tokens,
+            "max_epochs": found.asked.max_epochs, "proxy_tokens": found.asked.proxy_tokens,
+            "least_tokens": found.asked.least_sequences * found.asked.sequence_tokens,
+        },
+        "proposals": [
+            {"name": one.name, "kind": one.kind, "weights": one.mixture.by_name(), "seeds": list(one.seeds)}
+            for one in found.proposals
+        ],
+        "proxies": rows,
+        "transfer": _transfer(root),
+        "arms": None,
+        "cost": {**cost, "seconds": seconds},
+        "pool": [asdict(group) for group in TokenShards(shards.join(root, POOL)).groups],
+        "warnings": list(found.warnings),
+    }  # fmt: skip
+    return sweep_folder.write(root, found.settings, len(rows) == found.num_proxies, content)
+
+
+def _transfer(root: str) -> dict[str, Any] | None:
+    """What the next size has measured, if it was asked."""
+    nested = shards.read_json(shards.join(root, sweep_folder.TRANSFER, sweep_folder.SWEEP))
+    if nested is None:
+        return None
+    rows = [
+        {**row, "files": [{**file, "path": f"{sweep_folder.TRANSFER}/{file['path']}"} for file in row["files"]]}
+        for row in nested["proxies"]
+    ]
+    return {"about": nested["about"], "proxies": rows}
+
+
+def run_transfer(found: SweepPlan, out: str, workers: int, bars: Progress) -> dict[str, Any]:
+    """Train the best mixtures, natural and the worst at the next size; returns sweep.json with what they measured.
+
+    Raises:
+        ChejilError: as `run`; proxies that are not all done.
+    """
+    larger = transfer.plan(found, sweep_folder.read(out))
+    run(larger, str(Path(out) / sweep_folder.TRANSFER), workers, bars)
+    return run(found, out, workers, bars)
+
+
+def refuse_few_gpus(found: SweepPlan, workers: int) -> None:
+    """Refuse more proxies at a time than there are GPUs.
+
+    Raises:
+        ChejilError: there are fewer.
+    """
+    if found.base.device == "cuda" and isinstance(found.settings.executor, Local):
+        there = len(proxy_training.devices())
+        if workers > there:
+            raise ChejilError(f"{workers} proxies at a time and {there} GPUs", mend=f"--workers {max(1, there)}")

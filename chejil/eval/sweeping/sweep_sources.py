@@ -1,0 +1,111 @@
+"""What is mixed and what is measured on: names of a sweep, each a pattern over streams `source/language`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from chejil.errors import ChejilError, did_you_mean
+from chejil.eval.ablating.mixtures import Source
+from chejil.eval.sweeping.sweep_settings import SweepSettings
+from chejil.training.data import token_sizes
+from chejil.training.data.token_sizes import TokenSize
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name of the sweep: the pattern it stands for, its language, and what the token shards hold of it."""
+
+    name: str
+    pattern: str
+    language: str
+    size: TokenSize
+
+
+@dataclass(frozen=True)
+class SweepText:
+    """Sources and domains; `sources` are sized as the large run has them, `here` as the token shards do."""
+
+    sources: tuple[Source, ...]
+    here: tuple[Named, ...]
+    domains: tuple[Named, ...]
+
+    def pool_shares(self, part: float | None) -> dict[str, float]:
+        """Part of each source's tokens that proxies may read, by pattern: `part` of what the large run has."""
+        if part is None:
+            return {one.pattern: 1.0 for one in self.here}
+        pairs = zip(self.sources, self.here, strict=True)
+        return {
+            here.pattern: min(1.0, part * source.unique_tokens / here.size.tokens) for source, here in pairs
+        }
+
+
+def of(settings: SweepSettings) -> SweepText:
+    """The text of a sweep, from the manifests of its token shards.
+
+    Raises:
+        ChejilError: no shards, a name that means nothing or two languages, a stream in two sources.
+    """
+    sizes = token_sizes.read(settings.tokens)
+    if sizes.absent:
+        raise ChejilError("no token shards", where=sizes.absent[0], mend="`chejil encode` writes them")
+    streams = {f"{source}/{lang}": size for (source, lang), size in sizes.groups.items() if size.tokens}
+    here = named(settings.sources, streams, "sources")
+    domains = named(settings.domains, streams, "domains")
+    _refuse_shared(here, streams, "sources")
+    _refuse_shared(domains, streams, "domains")
+    return SweepText(_sources(settings, here), here, domains)
+
+
+def named(asked: Mapping[str, str], streams: Mapping[str, TokenSize], where: str) -> tuple[Named, ...]:
+    """Names with what they mean; of every stream in Korean or English where none is asked for.
+
+    Raises:
+        ChejilError: a name that means nothing, or two languages.
+    """
+    patterns = asked or {name: name for name in streams if name.rpartition("/")[2] in ("ko", "en")}
+    return tuple(_one(name, pattern, streams, where) for name, pattern in patterns.items())
+
+
+def _one(name: str, pattern: str, streams: Mapping[str, TokenSize], where: str) -> Named:
+    found = [stream for stream in streams if fnmatchcase(stream, pattern)]
+    if not found:
+        raise ChejilError(
+            f"no text of '{pattern}'", where=f"{where}.{name}", mend=did_you_mean(pattern, streams)
+        )
+    languages = sorted({stream.rpartition("/")[2] for stream in found})
+    if languages not in (["ko"], ["en"]):
+        what = f"'{pattern}' is of {' and '.join(languages)}: {', '.join(found[:4])}"
+        raise ChejilError(what, where=f"{where}.{name}", mend=f"name one language, e.g. {found[0]}")
+    return Named(name, pattern, languages[0], token_sizes.total(streams[one] for one in found))
+
+
+def _refuse_shared(here: tuple[Named, ...], streams: dict[str, TokenSize], where: str) -> None:
+    for stream in streams:
+        owners = [one.name for one in here if fnmatchcase(stream, one.pattern)]
+        if len(owners) > 1:
+            what = f"'{stream}' is in {' and in '.join(owners)}"
+            raise ChejilError(what, where=where, mend="let each text be in one of them")
+
+
+def _sources(settings: SweepSettings, here: tuple[Named, ...]) -> tuple[Source, ...]:
+    expected = settings.target.expected if settings.target else {}
+    known = [one.name for one in here]
+    for name in expected:
+        if name not in known:
+            raise ChejilError(f"no source '{name}'", where="target.expected", mend=did_you_mean(name, known))
+    found = []
+    for one in here:
+        hope = expected.get(one.name)
+        ratio = (hope and hope.bytes_per_token) or one.size.bytes_per_token or 1.0
+        tokens = (hope and hope.tokens) or one.size.tokens
+        found.append(
+            Source(
+                name=one.name,
+                language=one.language,
+                unique_bytes=round(tokens * ratio),
+                bytes_per_token=ratio,
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,121 @@
+"""A sweep on a terminal: what is going to be trained and what it costs; then what each proxy measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from rich.console import RenderableType
+
+from chejil.curation.progress_display import duration
+from chejil.eval.ablating import mixtures
+from chejil.eval.sweeping import sweep_plan
+from chejil.eval.sweeping.sweep_plan import SweepPlan
+from chejil.terminal import table
+
+MOST_ROWS = 40
+
+
+def content(found: SweepPlan, workers: int) -> dict[str, Any]:
+    """For JSON and for tables.
+
+    Returns:
+        sources (name, language, tokens, bytes, pool_tokens, epochs), domains, proposals (name, kind, seeds, weights),
+        model, cost, warnings.
+    """
+    shares = found.text.pool_shares(found.part).values()
+    natural = found.proposals[0].mixture
+    times = mixtures.epochs(
+        natural.vector, found.text.sources, found.asked.horizon_tokens or found.proxy_tokens
+    )
+    rows = zip(found.text.sources, found.text.here, shares, natural.weights, times, strict=True)
+    return {
+        "name": found.settings.name,
+        "sources": [
+            {
+                "name": source.name, "pattern": here.pattern, "language": source.language, "bytes": source.unique_bytes,
+                "bytes_per_token": source.bytes_per_token, "tokens": here.size.tokens,
+                "pool_tokens": round(here.size.tokens * share), "natural": weight, "natural_epochs": float(epochs),
+            }
+            for source, here, share, weight, epochs in rows
+        ],
+        "domains": [{"name": one.name, "pattern": one.pattern, "language": one.language} for one in found.text.domains],
+        "proposals": [
+            {"name": one.name, "kind": one.kind, "seeds": list(one.seeds), "weights": one.mixture.by_name()}
+            for one in found.proposals
+        ],
+        "model": {
+            "parameters": found.base.model.resolved().parameters, "tokens": found.proxy_tokens,
+            "steps": found.base.steps, "row_tokens": found.base.row_tokens,
+        },
+        "cost": sweep_plan.cost(found.settings, found.base, found.num_proxies, workers),
+        "warnings": list(found.warnings),
+    }  # fmt: skip
+
+
+def plan(said: dict[str, Any]) -> Iterator[RenderableType]:
+    """Tables and lines."""
+    yield table(
+        ("source", "language", "text of>", "bytes/token>", "pool tokens>", "natural>", "its epochs>"),
+        [
+            (
+                one["name"], one["language"], f"{one['bytes'] / 1e6:,.1f} MB", f"{one['bytes_per_token']:.2f}",
+                one["pool_tokens"], f"{one['natural']:.1%}", f"{one['natural_epochs']:.2f}",
+            )
+            for one in said["sources"]
+        ],
+    )  # fmt: skip
+    names = [one["name"] for one in said["sources"]]
+    shown = said["proposals"][:MOST_ROWS]
+    yield table(
+        ("mixture", "kind", "seeds>", *(f"{name} %>" for name in names)),
+        [
+            (
+                one["name"],
+                one["kind"],
+                len(one["seeds"]),
+                *(f"{100 * one['weights'][name]:.1f}" for name in names),
+            )
+            for one in shown
+        ],
+    )
+    if len(said["proposals"]) > MOST_ROWS:
+        yield f"… and {len(said['proposals']) - MOST_ROWS} more (--json has all)"
+    yield "measured on: " + ", ".join(f"{one['name']} ({one['language']})" for one in said["domains"])
+    yield from _cost(said)
+    yield from (f"warning: {warning}" for warning in said["warnings"])
+
+
+def _cost(said: dict[str, Any]) -> Iterator[str]:
+    cost, model = said["cost"], said["model"]
+    yield (
+        f"{cost['proxies']} proxies of {model['parameters']:,} parameters, {model['tokens']:,} tokens each: "
+        f"{cost['flops']:.3g} FLOPs, {cost['a100_hours']:.3g} A100 hours at 20 % of its peak"
+    )
+    if cost["share_of_target"] is not None:
+        yield f"that is {cost['share_of_target']:.2g} of the large run's FLOPs"
+    if cost["seconds"] is not None:
+        yield f"about {duration(cost['seconds'])} on {cost['workers']} processes of this machine"
+
+
+def done(said: dict[str, Any]) -> Iterator[RenderableType]:
+    """What the proxies measured, the best mean first."""
+    names = [one["name"] for one in said["domains"]]
+    rows = sorted(said["proxies"], key=lambda one: _mean(one["bits_per_byte"]))
+    yield table(
+        ("proxy", "mean>", *(f"{name}>" for name in names), ""),
+        [
+            (
+                one["name"], f"{_mean(one['bits_per_byte']):.4f}",
+                *(f"{one['bits_per_byte'].get(name, math.nan):.4f}" for name in names), one["error"],
+            )
+            for one in rows
+        ],
+    )  # fmt: skip
+    yield f"{len(rows)} proxies, bits per byte on held-out text; {said['folder']}"
+    yield f"`chejil ablate report {said['folder']}` fits and decides"
+
+
+def _mean(values: dict[str, float]) -> float:
+    return sum(values.values()) / len(values) if values else math.inf
