@@ -126,7 +126,7 @@ class Checkpoints(Section):
 
 
 class Evaluation(Section):
-    """Bits per byte by source on text that is never trained on."""
+    """Bits per byte by source on text that is never trained on, and a suite of items."""
 
     tokens: str | None = Field(
         None, description="A folder of token shards to measure on; null: the documents of `held_out`."
@@ -134,6 +134,23 @@ class Evaluation(Section):
     every_steps: PositiveInt = Field(
         1_000, description="Steps between two; the last step is always measured."
     )
+    suite: str | None = Field(
+        None, description="A file of `chejil eval suite`, whose items are scored; null: none."
+    )
+    suite_every_steps: PositiveInt | None = Field(
+        None, description="Steps between two scorings; null: `every_steps`. The last step is always scored."
+    )
+
+    @property
+    def suite_steps(self) -> int:
+        """Steps between two scorings of the suite."""
+        return self.suite_every_steps or self.every_steps
+
+    @model_validator(mode="after")
+    def _some_suite(self) -> Evaluation:
+        if self.suite is None and self.suite_every_steps is not None:
+            raise ValueError("suite_every_steps without a `suite`")
+        return self
 
 
 class Logging(Section):

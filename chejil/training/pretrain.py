@@ -14,7 +14,7 @@ from typing import Any
 
 from chejil.training.config import PretrainConfig
 from chejil.training.loop import data as datas
-from chejil.training.loop import resuming, stopping, training_folder
+from chejil.training.loop import resuming, stopping, suite_scoring, training_folder
 from chejil.training.loop.building import build
 from chejil.training.loop.checkpoints import Checkpoints
 from chejil.training.loop.data import Data
@@ -63,6 +63,9 @@ def pretrain(
             data = datas.read(config)
         for warning in data.batches.warnings():
             view.say(f"warning: {warning}")
+        suite = suite_scoring.read(config, data)
+        if suite is not None:
+            view.say(suite_scoring.cost(suite, config))
         model = build(config, world, data.corpus)
         optimiser, guard = adamw(model, config, world.device), Guard(config.spikes)
         state = state_of(model.model, optimiser)
@@ -89,6 +92,8 @@ def pretrain(
                     journal.stepped(step, taken)
                     if _due(step, config.evaluation.every_steps, config):
                         journal.evaluate(step, measure)
+                    if suite is not None and _due(step, config.evaluation.suite_steps, config):
+                        journal.score(step, suite, model)
                     if _due(step, config.checkpoints.every_steps, config) or taken.stop:
                         journal.save(step, partial(checkpoints.save, step, state, told.at(step)))
                     if taken.stop:

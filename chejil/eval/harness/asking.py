@@ -38,12 +38,12 @@ def ask(
     """
     task = suites.tasks()[name]
     documents = items.documents[: settings.limit] if items.documents else None
-    asked = _task(tasks.config(folder, name, task, settings.mode, documents), name)
+    asked = task_of(tasks.config(folder, name, task, settings.mode, documents), name)
     samples = _samples(model, name, asked, settings, progress)
     cut = sum(model.gather_object(model.cut) or [])
     if samples is None:
         return None
-    keys = items.ids if documents else _hub_ids(task, samples)
+    keys = items.ids if documents else hub_ids(task, samples)
     metrics = (*task.metrics, *LIKELIHOODS)
     found = [item(name, keys[sample["doc_id"]], asked, sample, metrics) for sample in samples]
     return TaskResult(
@@ -52,7 +52,12 @@ def ask(
     )  # fmt: skip
 
 
-def _task(path: Path, name: str) -> Any:
+def task_of(path: Path, name: str) -> Any:
+    """lm-eval's task of a YAML.
+
+    Raises:
+        ChejilError: its code or its items cannot be had.
+    """
     try:
         return tasks.load(path)
     except ImportError as error:
@@ -94,7 +99,7 @@ def _requests(task: Any, limit: int | None, processes: int) -> int:
     return sum(len(task.doc_to_choice(document)) for document in documents)
 
 
-def _hub_ids(task: Task, samples: Sequence[Mapping[str, Any]]) -> list[str]:
+def hub_ids(task: Task, samples: Sequence[Mapping[str, Any]]) -> list[str]:
     """Ids of the hub's items: those that their files would have."""
     documents = []
     for sample in samples:

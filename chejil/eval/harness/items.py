@@ -41,8 +41,8 @@ def item(name: str, key: str, task: Any, sample: Mapping[str, Any], metrics: Seq
         raise ChejilError(
             f"{name}: a log-likelihood of item {key} is {sums}", mend="--dtype float32, or mend the weights"
         )
-    num_bytes = _choice_bytes(task, document, sample)
-    right = _right(name, task, document)
+    num_bytes = choice_bytes(task, document, sample)
+    right = right_choices(name, task, document)
     scores = {metric: float(sample[metric]) for metric in metrics if _is_own(name, metric)}
     scores |= dict(zip(LIKELIHOODS, _probabilities(sums, num_bytes, right), strict=True))
     return Item(
@@ -69,7 +69,7 @@ def _answer(
     return {"gold": gold, "predicted": best, "correct": best in right}
 
 
-def _right(name: str, task: Any, document: Mapping[str, Any]) -> list[int]:
+def right_choices(name: str, task: Any, document: Mapping[str, Any]) -> list[int]:
     """Places of the right choices."""
     if name in _NO_ANSWER:
         return [place for place, label in enumerate(document["mc2_targets"]["labels"]) if label == 1]
@@ -79,11 +79,16 @@ def _right(name: str, task: Any, document: Mapping[str, Any]) -> list[int]:
     return [task.doc_to_choice(document).index(gold) if isinstance(gold, str) else int(gold)]
 
 
-def _choice_bytes(task: Any, document: Mapping[str, Any], sample: Mapping[str, Any]) -> tuple[int, ...]:
-    """Bytes of what was scored, without the space before it: of Winogrande it is the end of the sentence, each time."""
+def choice_bytes(task: Any, document: Mapping[str, Any], sample: Mapping[str, Any]) -> tuple[int, ...]:
+    """UTF-8 bytes of each choice."""
+    return tuple(len(choice.encode()) for choice in choices(task, document, sample))
+
+
+def choices(task: Any, document: Mapping[str, Any], sample: Mapping[str, Any]) -> list[str]:
+    """What was scored, without the space before it: of Winogrande it is the end of the sentence, each time."""
     if task.multiple_input:
-        return tuple(len(arguments[1].strip().encode()) for arguments in sample["arguments"])
-    return tuple(len(choice.encode()) for choice in task.doc_to_choice(document))
+        return [arguments[1].strip() for arguments in sample["arguments"]]
+    return list(task.doc_to_choice(document))
 
 
 def _probabilities(

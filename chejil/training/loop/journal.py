@@ -18,8 +18,11 @@ from chejil.training.loop.checkpoint_folders import folder_of
 from chejil.training.loop.live_view import View
 from chejil.training.loop.parallel import World
 from chejil.training.loop.step import Taken
+from chejil.training.loop.suite_scoring import SuiteRows
 from chejil.training.loop.text_loss import TextLoss, by_language, total
 from chejil.training.loop.training_folder import CHECKPOINTS
+from chejil.training.modelling.losses import ModelWithLoss
+from chejil.training.suites import suite_scores
 
 MEASURED = ("loss", "bits_per_byte", "num_bytes", "sources", "languages")
 """Of the last evaluation: what a training returns."""
@@ -88,6 +91,12 @@ class Journal:
         groups = {"sources": found, "languages": by_language(found)}
         parts = {kind: {name: one.as_dict() for name, one in group.items()} for kind, group in groups.items()}
         self._write("evaluation", step, **total(found).as_dict(), **parts, seconds=took())
+
+    def score(self, step: int, rows: SuiteRows, model: ModelWithLoss) -> None:
+        """Score a suite."""
+        with self._aside("evaluation") as took:
+            found = rows.log_likelihoods(model, self.world)
+        self._write("suite", step, **suite_scores.record(rows.suite, found), seconds=took())
 
     def save(self, step: int, write: Callable[[Callable[[], None]], None]) -> None:
         """Save a checkpoint, which is told when it is whole.

@@ -116,14 +116,14 @@ class JsonLines(Lines):
 
 
 class Picture:
-    """Bar, last values, loss curve, last evaluation, last checkpoint, skipped steps."""
+    """Bar, last values, loss curve, last evaluation and suite, last checkpoint, skipped steps."""
 
     def __init__(
         self, console: Console, name: str, num_steps: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.console, self.name, self.num_steps, self.clock = console, visible(name), num_steps, clock
         self.step, self.last, self.curve = 0, dict[str, Record](), LossCurve()
-        self.before: Record = {}
+        self.before: dict[str, Record] = {}
         self.skipped: list[int] = []
         self.begun = self.stepped = clock()
         self._lock = threading.Lock()
@@ -145,8 +145,8 @@ class Picture:
         with self._lock:
             if kind == "train":
                 self.curve.add(record.get("loss"))
-            if kind == "evaluation":
-                self.before = self.last.get(kind, {})
+            if kind in ("evaluation", "suite"):
+                self.before[kind] = self.last.get(kind, {})
             if kind == "skip":
                 self.skipped.append(record["step"])
             if kind == "resume":
@@ -183,7 +183,9 @@ class Picture:
         curve = self.curve.lines(self.console.width - 1, CURVE_LINES, blocks)
         yield from (Text(drawn, style="cyan", no_wrap=True, overflow="crop") for drawn in curve)
         if "evaluation" in self.last:
-            yield _evaluation(self.last["evaluation"], self.before)
+            yield _evaluation(self.last["evaluation"], self.before["evaluation"])
+        if "suite" in self.last:
+            yield _suite(self.last["suite"], self.before["suite"])
         yield from self._foot()
 
     def _head(self) -> Iterator[RenderableType]:
@@ -261,6 +263,31 @@ def _evaluation(record: Record, before: Record) -> Table:
         drawn.add_row(_text(f"… and {len(sources) - MAX_SOURCES} more"), "", "", "")
     drawn.add_row(_text("all"), *_measured(record, before))
     return drawn
+
+
+def _suite(record: Record, before: Record) -> Table:
+    """Accuracy and the probability of the right choice by task, and what that was the time before."""
+    drawn = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    drawn.add_column(
+        visible(f"{record.get('suite', 'suite')} at step {record['step']:,}"),
+        overflow="ellipsis",
+        no_wrap=True,
+    )
+    for column in ("p(right)", "change", "acc", "items"):
+        drawn.add_column(column, justify="right", no_wrap=True)
+    tasks, old = record.get("tasks") or {}, before.get("tasks") or {}
+    for name in list(tasks)[:MAX_SOURCES]:
+        drawn.add_row(_text(name), *_scored(tasks[name], old.get(name, {})))
+    if len(tasks) > MAX_SOURCES:
+        drawn.add_row(_text(f"… and {len(tasks) - MAX_SOURCES} more"), "", "", "", "")
+    drawn.add_row(_text("mean of tasks"), *_scored(record, before))
+    return drawn
+
+
+def _scored(part: dict[str, Any], before: dict[str, Any]) -> tuple[str, str, str, str]:
+    now, then = part.get("gold_prob"), before.get("gold_prob")
+    change = "" if now is None or then is None else f"{now - then:+.3f}"
+    return number(now), change, number(part.get("acc")), number(part.get("num_items"), 0)
 
 
 def _measured(part: dict[str, Any], before: dict[str, Any]) -> tuple[str, str, str]:

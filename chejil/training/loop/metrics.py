@@ -34,8 +34,8 @@ from chejil.training.config import Logging
 from chejil.training.loop.tensorboard_files import TensorBoardFiles
 
 FILE = "metrics.jsonl"
-KINDS = ("start", "resume", "train", "evaluation", "skip", "checkpoint", "end")
-_ONCE = ("train", "evaluation", "skip", "checkpoint")
+KINDS = ("start", "resume", "train", "evaluation", "suite", "skip", "checkpoint", "end")
+_ONCE = ("train", "evaluation", "suite", "skip", "checkpoint")
 
 Record = dict[str, Any]
 

@@ -94,6 +94,17 @@ def _evaluation(record: Record) -> str:
     return f"evaluation  {number(record.get('bits_per_byte'))} bits/byte{by_source}"
 
 
+def _suite(record: Record) -> str:
+    tasks = {name: part.get("gold_prob") for name, part in (record.get("tasks") or {}).items()}
+    named = [f"{name} {number(value)}" for name, value in tasks.items()]
+    more = [f"{len(named) - MAX_SOURCES} more"] if len(named) > MAX_SOURCES else []
+    shown = ", ".join(named[:MAX_SOURCES] + more)
+    return (
+        f"suite {record.get('suite', '')}  acc {number(record.get('acc'))}  "
+        f"p(right) {number(record.get('gold_prob'))} ({shown})"
+    )
+
+
 def _skip(record: Record) -> str:
     loss, norm = number(record.get("loss")), number(record.get("grad_norm"), 2)
     return f"skipped  loss {loss}  grad {norm}  {record.get('reason', '')}".rstrip()
@@ -114,6 +125,7 @@ _SAID = {
     "resume": _start,
     "train": _train,
     "evaluation": _evaluation,
+    "suite": _suite,
     "skip": _skip,
     "checkpoint": _checkpoint,
     "end": _end,

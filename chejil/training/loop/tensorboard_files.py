@@ -2,6 +2,7 @@
 
     train/loss                          evaluation/bits_per_byte
     train/SOURCE/LANGUAGE/loss          evaluation/SOURCE/LANGUAGE/bits_per_byte      evaluation/LANGUAGE/bits_per_byte
+    suite/acc                           suite/TASK/acc
 
 A file cannot be cut, so after a kill the steps that were not done stand in it; `purge_step` makes TensorBoard hide
 them. The writer flushes in the background, and at once where a checkpoint is told: behind it nothing is kept anyway.
@@ -16,8 +17,9 @@ from typing import Any
 from chejil.errors import ChejilError
 
 FOLDER = "tensorboard"
-_CURVES = ("train", "evaluation", "skip")
-_NO_CURVES = ("step", "tokens", "time", "num_tokens", "num_bytes")
+_CURVES = ("train", "evaluation", "suite", "skip")
+_NO_CURVES = ("step", "tokens", "time", "num_tokens", "num_bytes", "num_items")
+_GROUPS = ("sources", "languages", "tasks")
 
 
 class TensorBoardFiles:
@@ -64,7 +66,9 @@ def scalars(record: dict[str, Any]) -> Iterator[tuple[str, float]]:
     ... )
     {'train/loss': 2.5, 'train/law/ko/loss': 2.0}
     """
-    parts = {"": record} | record.get("sources", {}) | record.get("languages", {})
+    parts = {"": record}
+    for group in _GROUPS:
+        parts |= record.get(group, {})
     for part, values in parts.items():
         for key, value in values.items():
             if isinstance(value, int | float) and key not in _NO_CURVES:

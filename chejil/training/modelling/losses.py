@@ -45,12 +45,14 @@ class LossSums:
         cross_entropy_B: (B) fp32, of each row, without z-loss; nats, no gradient.
         log_z_squared_B: (B) fp32, sum of log²Z, not weighted, no gradient.
         num_learnt_B: (B) int64, labels that are not IGNORED.
+        cross_entropy_BT: (B, T) fp32, of each place, 0 where nothing is learnt; no gradient.
     """
 
     total: torch.Tensor
     cross_entropy_B: torch.Tensor
     log_z_squared_B: torch.Tensor
     num_learnt_B: torch.Tensor
+    cross_entropy_BT: torch.Tensor
 
 
 def loss_sums(
@@ -78,7 +80,8 @@ def loss_sums(
     if z_loss:
         total = total + z_loss * square_BT.sum()
     learnt_B = (labels_BT != IGNORED).sum(1)
-    return LossSums(total, entropy_BT.detach().sum(1), square_BT.detach().sum(1), learnt_B)
+    entropies_BT = entropy_BT.detach()
+    return LossSums(total, entropies_BT.sum(1), square_BT.detach().sum(1), learnt_B, entropies_BT)
 
 
 def _chunk(

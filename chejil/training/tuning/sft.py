@@ -42,6 +42,7 @@ from chejil.training.tuning import (
     sft_checkpoints,
     sft_data,
     sft_rows,
+    sft_suite,
 )
 from chejil.training.tuning import trainer_arguments as arguments
 from chejil.training.tuning.base_model import BaseModel
@@ -50,12 +51,13 @@ from chejil.training.tuning.sft_config import ADAPTER, MODEL, SftConfig
 from chejil.training.tuning.sft_data import SftData
 from chejil.training.tuning.sft_journal import CHECKPOINTS, SftJournal
 from chejil.training.tuning.sft_rows import Rows
+from chejil.training.tuning.sft_suite import SuiteConversations
 from chejil.training.tuning.sft_trainer import ConversationTrainer
 
 CONFIG, AUDIT, QUARANTINE = "config.yaml", "audit.json", "quarantine.jsonl"
 NAMES = (CONFIG, AUDIT, QUARANTINE, CHECKPOINTS, "metrics.jsonl", "tensorboard", MODEL,
          ADAPTER)  # fmt: skip
-FREE = {"about", "logging", "device", "micro_batch_rows", "sharding", "checkpoints", "attention",
+FREE = {"about", "evaluation", "logging", "device", "micro_batch_rows", "sharding", "checkpoints", "attention",
         "activation_checkpointing", "max_truncated_share"}  # fmt: skip
 """Of a config: what may change when a training goes on. `model` is told by its weights."""
 
@@ -87,16 +89,26 @@ def sft(
     with _quiet(), joined(config) as world, _held(folder, world):
         arguments.refuse_idle_gpus(world)
         base = base_model.read(config.model)  # before hours of reading
+        suite = sft_suite.read(config)
         data = sft_data.read(config, say if world.is_main else lambda _: None)
         if world.is_main:
             show(data)
         data.audit.require()
-        return _Training(config, folder, world, data, base).run(view_of)
+        return _Training(config, folder, world, data, base, suite).run(view_of)
 
 
 class _Training:
-    def __init__(self, config: SftConfig, folder: Path, world: World, data: SftData, base: BaseModel) -> None:
+    def __init__(
+        self,
+        config: SftConfig,
+        folder: Path,
+        world: World,
+        data: SftData,
+        base: BaseModel,
+        suite: SuiteConversations | None,
+    ) -> None:
         self.config, self.folder, self.world, self.data, self.base = config, folder, world, data, base
+        self.suite = suite
         self.rows = sft_rows.rows_of(data.train, config)
         fixed = config.model_dump(mode="json", exclude={*FREE, "model", "conversations"})
         self.told = {
@@ -116,6 +128,8 @@ class _Training:
             journal = SftJournal(
                 self.folder, self.config, view, _tokens_until(self.rows), begin, asked, self.world.is_main
             )
+            if self.suite is not None:
+                view.say(self.suite.cost(self.config, journal.tokens_until))
             with journal:
                 trainer = self._trainer(journal, begin)
                 journal.start(
@@ -153,6 +167,8 @@ class _Training:
         args.eval_on_start = held.num > 0 and begin == 0
         return ConversationTrainer(
             rows=self._held_out_rows() if held.num else None,
+            suite=self.suite,
+            suite_every=sft_suite.every(self.config, self.rows.num_steps),
             journal=journal,
             told=self.told,
             keep_last=self.config.checkpoints.keep_last,

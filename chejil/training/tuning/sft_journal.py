@@ -114,6 +114,10 @@ class SftJournal(transformers.TrainerCallback):
         self._write("evaluation", step, **whole.as_dict(), **parts, seconds=seconds)
         return loss
 
+    def scored(self, step: int, found: Mapping[str, Any], seconds: float) -> None:
+        """A `suite` record; see suite_scores.record."""
+        self._write("suite", step, **found, seconds=seconds)
+
     def before_and_best(self, step: int) -> dict[str, Any] | None:
         """The measurements of the base and of a step: loss, sources, languages; None if nothing is held out."""
         found = {one["step"]: one for one in metrics.read(self.folder, "evaluation")} if self.is_main else {}

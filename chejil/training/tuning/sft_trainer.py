@@ -25,9 +25,12 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy
 from trl import SFTTrainer
 
 from chejil.errors import ChejilError
+from chejil.training.loop.text_loss import TextLoss
+from chejil.training.suites import suite_scores
 from chejil.training.tuning import sft_checkpoints
 from chejil.training.tuning.held_out_loss import HeldOutRows
 from chejil.training.tuning.sft_journal import SftJournal
+from chejil.training.tuning.sft_suite import SuiteCallback, SuiteConversations
 
 
 class ConversationTrainer(SFTTrainer):
@@ -35,6 +38,8 @@ class ConversationTrainer(SFTTrainer):
 
     Args:
         rows: what is measured; None: nothing.
+        suite: what is scored; None: nothing.
+        suite_every: steps between two scorings.
         journal: is told of steps, measurements and checkpoints.
         told: what a checkpoint says of itself.
         keep_last: checkpoints beside the best one.
@@ -44,6 +49,8 @@ class ConversationTrainer(SFTTrainer):
         self,
         *,
         rows: HeldOutRows | None,
+        suite: SuiteConversations | None,
+        suite_every: int,
         journal: SftJournal,
         told: dict[str, Any],
         keep_last: int,
@@ -55,6 +62,9 @@ class ConversationTrainer(SFTTrainer):
         )  # it is never read: `evaluate` measures rows
         self.remove_callback(transformers.PrinterCallback)
         self.add_callback(journal)
+        self.suite = suite
+        if suite is not None:
+            self.add_callback(SuiteCallback(self.score, suite_every))
         journal.world = self.accelerator
 
     def create_accelerator_and_postprocess(self) -> None:
@@ -79,20 +89,33 @@ class ConversationTrainer(SFTTrainer):
     def evaluate(self, *_: Any, metric_key_prefix: str = "eval", **__: Any) -> dict[str, float]:
         """Measure held-out conversations; `eval_loss` is in nats a learnt token."""
         assert self.rows is not None
-        model: Any = self.model
-        was_training = model.training
-        model.eval()
-        with torch.no_grad(), self.compute_loss_context_manager(), self.journal.aside() as took:
-            found = self.rows.measure(model, self.data_collator, self.accelerator)
-        for module in model.modules():
-            if isinstance(module, FSDPModule):
-                module.reshard()  # no backward pass follows that would: `parameters()` would be the whole ones
-        model.train(was_training)
+        with self.journal.aside() as took:
+            found = self._measured(self.rows)
         loss = self.journal.evaluated(self.state.global_step, found, took())
         measured = {f"{metric_key_prefix}_loss": loss}
         self.log(measured)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, measured)
         return measured
+
+    def score(self, step: int) -> None:
+        """Score the suite; all processes have to call it alike."""
+        assert self.suite is not None
+        with self.journal.aside() as took:
+            found = self._measured(self.suite.rows)
+        self.journal.scored(step, suite_scores.record(self.suite.suite, self.suite.of(found)), took())
+
+    def _measured(self, rows: HeldOutRows) -> dict[str, TextLoss]:
+        """By stream; the model is then as it was."""
+        model: Any = self.model
+        was_training = model.training
+        model.eval()
+        with torch.no_grad(), self.compute_loss_context_manager():
+            found = rows.measure(model, self.data_collator, self.accelerator)
+        for module in model.modules():
+            if isinstance(module, FSDPModule):
+                module.reshard()  # no backward pass follows that would: `parameters()` would be the whole ones
+        model.train(was_training)
+        return found
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         self._point_at_best()

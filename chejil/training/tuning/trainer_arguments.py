@@ -22,7 +22,7 @@ def arguments(
         folder: of the checkpoints.
         is_measured: whether there are held-out conversations, so that there is a best checkpoint.
     """
-    every = config.checkpoints.every_steps or max(1, num_steps // 10)
+    every = checkpoint_steps(config, num_steps)
     optimiser, schedule = config.optimiser, config.schedule
     measured = {"eval_strategy": "steps", "eval_steps": every, "load_best_model_at_end": True,
                 "metric_for_best_model": "eval_loss", "greater_is_better": False}  # fmt: skip
@@ -67,6 +67,11 @@ def arguments(
         disable_tqdm=True,
         seed=config.seed,
     )
+
+
+def checkpoint_steps(config: SftConfig, num_steps: int) -> int:
+    """Steps between two checkpoints."""
+    return config.checkpoints.every_steps or max(1, num_steps // 10)
 
 
 def _memory(config: SftConfig, world: World) -> dict[str, Any]:
