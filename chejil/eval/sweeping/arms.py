@@ -24,7 +24,14 @@ from chejil.curation import shards
 from chejil.curation.executors.scheduled import absolute
 from chejil.curation.progress import Progress
 from chejil.errors import ChejilError
-from chejil.eval.sweeping import proxy_queue, sequence_pool, sweep_folder, sweep_plan, sweep_settings, sweep_sources
+from chejil.eval.sweeping import (
+    proxy_queue,
+    sequence_pool,
+    sweep_folder,
+    sweep_plan,
+    sweep_settings,
+    sweep_sources,
+)
 from chejil.eval.sweeping.sequence_pool import EXCERPTS, POOL
 from chejil.eval.sweeping.sweep_plan import Proxy
 from chejil.eval.sweeping.sweep_settings import SweepSettings
@@ -73,7 +80,9 @@ def plan(settings: SweepSettings, folders: Sequence[str]) -> ArmsPlan:
     if twice:
         raise ChejilError(f"two arms are called '{twice[0]}'", where="--arms", mend="rename a folder")
     base = sweep_settings.proxy_config(settings.proxy)
-    return ArmsPlan(settings, dict(zip(names, folders, strict=True)), base, settings.proposals.replicate_seeds)
+    return ArmsPlan(
+        settings, dict(zip(names, folders, strict=True)), base, settings.proposals.replicate_seeds
+    )
 
 
 def run(found: ArmsPlan, out: str, workers: int, bars: Progress) -> dict[str, Any]:
@@ -87,7 +96,9 @@ def run(found: ArmsPlan, out: str, workers: int, bars: Progress) -> dict[str, An
         sweep_folder.write_settings(root, found.settings)
         tokens = {name: _tokens(found, name, root, workers, bars) for name in found.folders}
         _cut(found, tokens, root)
-        domains = sweep_sources.named(found.settings.domains, _streams(shards.join(root, EXCERPTS)), "domains")
+        domains = sweep_sources.named(
+            found.settings.domains, _streams(shards.join(root, EXCERPTS)), "domains"
+        )
         wanted = list(_proxies(found))
         records = proxy_queue.train_all(root, wanted, found.settings, domains, workers, bars)
         names = [(proxy.name, proxy.proposal, proxy.seed) for proxy in wanted]
@@ -103,7 +114,9 @@ def _tokens(found: ArmsPlan, name: str, root: str, workers: int, bars: Progress)
     tokenizer = shards.join(found.settings.tokens[0], "tokenizer.json")
     if shards.size(tokenizer) is None:
         what = "no tokenizer for the arms"
-        raise ChejilError(what, where=found.settings.tokens[0], mend="name token shards in `tokens`: theirs is taken")
+        raise ChejilError(
+            what, where=found.settings.tokens[0], mend="name token shards in `tokens`: theirs is taken"
+        )
     out = shards.join(root, f"{FOLDER}/{name}/tokens")
     encoding.encode([folder], tokenizer, out, workers=workers, progress=bars)
     return out
@@ -131,7 +144,9 @@ def _cut(found: ArmsPlan, tokens: Mapping[str, str], root: str) -> None:
     shards.write_json(root, CUT, {"key": key})
 
 
-def _common(first: TokenCorpus, own: Held, corpora: Mapping[str, TokenCorpus], held: Mapping[str, Held]) -> Held:
+def _common(
+    first: TokenCorpus, own: Held, corpora: Mapping[str, TokenCorpus], held: Mapping[str, Held]
+) -> Held:
     """Held-out documents of the first arm that every other has set aside, too.
 
     Raises:
@@ -178,11 +193,17 @@ def _proxies(found: ArmsPlan) -> list[Proxy]:
 
 
 def _config(found: ArmsPlan, name: str, seed: int) -> PretrainConfig:
-    return sweep_plan.on_pool(found.base, f"{FOLDER}/{name}/{POOL}", MixtureStages(), seed)
+    suite = sweep_plan.SUITE if found.settings.proxy.suite else None
+    return sweep_plan.on_pool(found.base, f"{FOLDER}/{name}/{POOL}", MixtureStages(), seed, suite)
 
 
 def _close(
-    found: ArmsPlan, root: str, domains: Sequence[Named], rows: list[dict[str, Any]], seconds: float, workers: int
+    found: ArmsPlan,
+    root: str,
+    domains: Sequence[Named],
+    rows: list[dict[str, Any]],
+    seconds: float,
+    workers: int,
 ) -> dict[str, Any]:
     seeds = list(range(found.seeds))
     content = {

@@ -15,7 +15,7 @@ from chejil.curation.progress import Progress
 from chejil.curation.stage import Record, Stage, do, is_done, read_record, unit_key
 from chejil.eval.sweeping import proxy_training
 from chejil.eval.sweeping.sequence_pool import EXCERPTS
-from chejil.eval.sweeping.sweep_plan import Proxy
+from chejil.eval.sweeping.sweep_plan import SUITE, Proxy
 from chejil.eval.sweeping.sweep_settings import SweepSettings
 from chejil.eval.sweeping.sweep_sources import Named
 from chejil.tokenizer.encoding.token_shards import TokenShards
@@ -61,14 +61,18 @@ def train_all(
 def _stage(root: str, wanted: Sequence[Proxy], settings: SweepSettings, named: Sequence[Named]) -> Stage:
     folders = {EXCERPTS, *(folder for proxy in wanted for folder in proxy.config.tokens)}
     prints = {folder: TokenShards(shards.join(root, folder)).fingerprint for folder in sorted(folders)}
+    if settings.proxy.suite is not None:
+        prints[SUITE] = shards.file_hash(shards.join(root, SUITE))
     domains = {one.name: one.pattern for one in named}
     aside = {"threads": settings.proxy.threads, "keep": settings.proxy.keep_checkpoints, "domains": domains}
     own, said = {}, {}
     for proxy in wanted:
         config = proxy.config.model_dump(mode="json")
-        tokens = {folder: prints[folder] for folder in (EXCERPTS, *proxy.config.tokens)}
+        read = [EXCERPTS, *proxy.config.tokens, *([SUITE] if SUITE in prints else [])]
         own[proxy.name] = {"config": config, **aside}
-        said[proxy.name] = {"config": config, "domains": domains, "tokens": tokens}
-    return Stage(
-        proxy_training.STAGE, "map", proxy_training.train, {}, own_settings=own, fingerprints=said
-    )
+        said[proxy.name] = {
+            "config": config,
+            "domains": domains,
+            "read": {name: prints[name] for name in read},
+        }
+    return Stage(proxy_training.STAGE, "map", proxy_training.train, {}, own_settings=own, fingerprints=said)

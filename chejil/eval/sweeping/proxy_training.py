@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from chejil.training.modelling.losses import ModelWithLoss
 
 FOLDER, STAGE, ROWS = "proxies", "proxy", "rows.parquet"
+SCORES = ("gold_prob", "acc")
+"""Of a suite: the probability of the right answer, which moves where the accuracy of a small model stands still."""
+
 SCHEMA = pa.schema([("domain", pa.string()), ("nats", pa.float64()), ("bytes", pa.int64())])
 """A row a held-out row of tokens, the same in every proxy."""
 
@@ -62,7 +65,9 @@ def train(unit: Unit) -> Tally:
 
 def _placed(config: Any, root: str) -> Any:
     """With the sweep's own folders of tokens, which are named within it."""
-    evaluation = config.evaluation.model_copy(update={"tokens": shards.join(root, config.evaluation.tokens)})
+    named = config.evaluation.model_dump(include={"tokens", "suite"}, exclude_none=True)
+    placed = {field: shards.join(root, name) for field, name in named.items()}
+    evaluation = config.evaluation.model_copy(update=placed)
     tokens = [shards.join(root, one) for one in config.tokens]
     return config.model_copy(update={"tokens": tokens, "evaluation": evaluation})
 
@@ -113,7 +118,21 @@ def _measured(folder: Path) -> dict[str, Any]:
     rows = zip(*(sums[name].to_pylist() for name in ("domain", "nats_sum", "bytes_sum")), strict=True)
     return {
         "bits_per_byte": {name: nats / float(np.log(2)) / size for name, nats, size in sorted(rows) if size},
-        "scores": {},
+        "scores": _scores(folder),
+    }
+
+
+def _scores(folder: Path) -> dict[str, float]:
+    """What the suite's last record says, by task and metric; none without a suite."""
+    from chejil.training.loop import metrics
+
+    last = metrics.read(folder, "suite")[-1:]
+    tasks = last[0]["tasks"] if last else {}
+    return {
+        f"{task}/{metric}": values[metric]
+        for task, values in tasks.items()
+        for metric in SCORES
+        if values.get(metric) is not None
     }
 
 

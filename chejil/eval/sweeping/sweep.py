@@ -19,7 +19,14 @@ from chejil.curation.executors.scheduled import absolute
 from chejil.curation.executors.settings import Local
 from chejil.curation.progress import Progress
 from chejil.errors import ChejilError
-from chejil.eval.sweeping import proxy_queue, proxy_training, sequence_pool, sweep_folder, sweep_plan, transfer
+from chejil.eval.sweeping import (
+    proxy_queue,
+    proxy_training,
+    sequence_pool,
+    sweep_folder,
+    sweep_plan,
+    transfer,
+)
 from chejil.eval.sweeping.sequence_pool import EXCERPTS, POOL
 from chejil.eval.sweeping.sweep_plan import SweepPlan, proxies
 from chejil.tokenizer.encoding.token_shards import TokenShards
@@ -115,7 +122,10 @@ def _transfer(root: str) -> dict[str, Any] | None:
     if nested is None:
         return None
     rows = [
-        {**row, "files": [{**file, "path": f"{sweep_folder.TRANSFER}/{file['path']}"} for file in row["files"]]}
+        {
+            **row,
+            "files": [{**file, "path": f"{sweep_folder.TRANSFER}/{file['path']}"} for file in row["files"]],
+        }
         for row in nested["proxies"]
     ]
     return {"about": nested["about"], "proxies": rows}
@@ -141,4 +151,6 @@ def refuse_few_gpus(found: SweepPlan, workers: int) -> None:
     if found.base.device == "cuda" and isinstance(found.settings.executor, Local):
         there = len(proxy_training.devices())
         if workers > there:
-            raise ChejilError(f"{workers} proxies at a time and {there} GPUs", mend=f"--workers {max(1, there)}")
+            raise ChejilError(
+                f"{workers} proxies at a time and {there} GPUs", mend=f"--workers {max(1, there)}"
+            )

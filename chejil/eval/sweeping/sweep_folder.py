@@ -17,15 +17,16 @@ from typing import Any
 
 import yaml
 
-from chejil.curation import shards
+from chejil.curation import settings_file, shards
 from chejil.curation.stage import Record
 from chejil.errors import ChejilError
+from chejil.eval.sweeping.sweep_plan import SUITE
 from chejil.eval.sweeping.sweep_settings import SweepSettings
 from chejil.tokenizer import held_folder
 
 FORMAT = "chejil ablation 1"
 SWEEP, SETTINGS, TRANSFER = "sweep.json", "sweep.yaml", "transfer"
-NAMES = (SWEEP, SETTINGS, TRANSFER, "pool", "held-out", "proxies", "arms", "work", "jobs")
+NAMES = (SWEEP, SETTINGS, TRANSFER, SUITE, "pool", "held-out", "proxies", "arms", "work", "jobs")
 REPORTS = ("report.json", "report.html", "mixture.yaml")
 
 
@@ -64,6 +65,9 @@ def write_settings(root: str, settings: SweepSettings) -> None:
     """Write `sweep.yaml`: first, since by it the folder is known as a sweep's."""
     said = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
     shards.write_bytes(root, SETTINGS, said.encode())
+    if settings.proxy.suite is not None:  # beside the proxies, so that the folder stands on its own
+        text = settings_file.text_of(settings.proxy.suite, "suite")
+        shards.write_bytes(root, SUITE, text.encode())
 
 
 def write(root: str, settings: SweepSettings, complete: bool, content: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,9 @@ from chejil.training.data.mixture import MixtureStages
 from chejil.training.planning.compute_plan import gpu_hours
 from chejil.training.planning.devices import device
 
+SUITE = "suite.jsonl"
+"""The suite's file within the sweep's folder."""
+
 CPU_FLOPS = 4e10
 """FLOP/s of a core on a proxy of a million weights in fp32, as measured (docs/log.md): what a time is estimated by."""
 
@@ -69,7 +72,6 @@ class SweepPlan:
     def num_proxies(self) -> int:
         """Trainings."""
         return sum(len(one.seeds) for one in self.proposals)
-
 
 
 def cost(settings: SweepSettings, base: PretrainConfig, num: int, workers: int) -> dict[str, Any]:
@@ -157,10 +159,13 @@ def trained_on(found: SweepPlan, mixture: mixtures.Mixture, seed: int) -> Pretra
     """The config of a proxy: the plan's, on a mixture of the pool, with a seed."""
     patterns = {one.name: one.pattern for one in found.text.here}
     weights = {patterns[name]: weight for name, weight in mixture.by_name().items() if weight > 0}
-    return on_pool(found.base, POOL, MixtureStages.of([(0, weights)], {}), seed)
+    suite = SUITE if found.settings.proxy.suite else None
+    return on_pool(found.base, POOL, MixtureStages.of([(0, weights)], {}), seed, suite)
 
 
-def on_pool(base: PretrainConfig, pool: str, mixture: MixtureStages, seed: int) -> PretrainConfig:
+def on_pool(
+    base: PretrainConfig, pool: str, mixture: MixtureStages, seed: int, suite: str | None
+) -> PretrainConfig:
     """A proxy's config on a pool; folders of tokens are named within the sweep's."""
     changes: dict[str, Any] = {
         "name": "proxy",
@@ -168,7 +173,9 @@ def on_pool(base: PretrainConfig, pool: str, mixture: MixtureStages, seed: int) 
         "tokenizer": None,
         "mixture": mixture,
         "held_out": base.held_out.model_copy(update={"share": 0.0, "shares": {}, "eval_tokens": 1 << 40}),
-        "evaluation": base.evaluation.model_copy(update={"tokens": EXCERPTS, "every_steps": base.steps}),
+        "evaluation": base.evaluation.model_copy(
+            update={"tokens": EXCERPTS, "every_steps": base.steps, "suite": suite, "suite_every_steps": None}
+        ),
         "checkpoints": base.checkpoints.model_copy(update={"in_background": False, "keep_last": 1}),
         "logging": base.logging.model_copy(update={"tensorboard": False}),
         "seed": base.seed + seed,

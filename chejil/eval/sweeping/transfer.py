@@ -1,4 +1,4 @@
-"""The next size: does it rank mixtures as the proxies do. The best few, natural and the worst are trained again, larger.
+"""The next size: does it rank mixtures as the proxies do. The best, natural and the worst are trained again, larger.
 
 DataDecide (Magnusson et al. 2025) finds that a ranking at one size predicts 80 % of the pairs at 1 B; nobody should
 take that on trust for another corpus. A transfer is a sweep of its own in `transfer/` of the sweep's folder, on the
