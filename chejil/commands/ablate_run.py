@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from chejil.commands.options import JsonOption, LogJsonOption, SetOption, WorkersOption, progress
+
+if TYPE_CHECKING:
+    from chejil.eval.sweeping.sweep_settings import SweepSettings
 
 
 def run(
@@ -15,6 +19,18 @@ def run(
     out: Annotated[
         Path | None, typer.Option("--out", help="The sweep's folder [default: runs/NAME].")
     ] = None,
+    arms: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--arms",
+            metavar="RUN",
+            help="Compare curated runs, or token shards, in place of mixtures; once for each.",
+        ),
+    ] = None,
+    transfer: Annotated[
+        bool,
+        typer.Option("--transfer", help="Train the best mixtures, natural and the worst at the next size."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show mixtures and cost; train nothing.")
     ] = False,
@@ -27,25 +43,53 @@ def run(
 
     Mixtures, tokens, FLOPs as a share of the large run, and time are printed first. Each proxy is measured on the same
     held-out text. A call that was interrupted goes on where it stopped; one with more proxies adds them. Then
-    `chejil ablate report` fits and decides.
+    `chejil ablate report` fits and decides. With --arms it is asked whether a filter helps: each arm is trained on as
+    it stands, with several seeds.
     """
     from chejil import terminal
-    from chejil.eval.sweeping import sweep_plan, sweep_settings, sweep_view
+    from chejil.errors import ChejilError
+    from chejil.eval.sweeping import sweep_settings
     from chejil.training.installed import require_torch
 
     require_torch()
     settings = sweep_settings.load(config, set_ or ())
-    found = sweep_plan.plan(settings)
-    from chejil.eval.sweeping import sweep
-
-    count = workers or sweep.default_workers(found, terminal.cores())
-    sweep.refuse_few_gpus(found, count)
+    if arms and transfer:
+        raise ChejilError("--arms and --transfer", mend="leave one out: arms have no mixtures to rank")
+    folder = str(out or Path("runs") / settings.name)
+    work, said, view = (_arms if arms else _mixtures)(settings, arms or [], workers, transfer)
     if dry_run:
-        terminal.show(sweep_view.content(found, count), json, sweep_view.plan)
+        terminal.show(said, json, view)
         return
     if not log_json:
-        terminal.tell(sweep_view.plan(sweep_view.content(found, count)))
-    folder = str(out or Path("runs") / settings.name)
+        terminal.tell(view(said))
+    from chejil.eval.sweeping import sweep_view
+
     with progress(log_json=log_json) as bars:
-        done = sweep.run(found, folder, count, bars)
+        done = work(folder, bars)
     terminal.show({**done, "folder": folder}, json, sweep_view.done)
+
+
+def _mixtures(
+    settings: SweepSettings, _: list[str], workers: int | None, transfer: bool
+) -> tuple[Callable[[str, Any], dict[str, Any]], dict[str, Any], Callable[[dict[str, Any]], Any]]:
+    """What is to be done in which folder, and what is said of it first."""
+    from chejil.eval.sweeping import proxy_queue, sweep, sweep_plan, sweep_view
+
+    found = sweep_plan.plan(settings)
+    count = proxy_queue.workers_of(settings, found.base, workers)
+    todo = sweep.run_transfer if transfer else sweep.run
+    return lambda out, bars: todo(found, out, count, bars), sweep_view.content(found, count), sweep_view.plan
+
+
+def _arms(
+    settings: SweepSettings, folders: list[str], workers: int | None, _: bool
+) -> tuple[Callable[[str, Any], dict[str, Any]], dict[str, Any], Callable[[dict[str, Any]], Any]]:
+    from chejil.eval.sweeping import arms, proxy_queue, sweep_view
+
+    found = arms.plan(settings, folders)
+    count = proxy_queue.workers_of(settings, found.base, workers)
+    return (
+        lambda out, bars: arms.run(found, out, count, bars),
+        sweep_view.arms_content(found, count),
+        sweep_view.arms,
+    )

@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from chejil.curation import shards
+from chejil.tokenizer.encoding import token_shards
 from chejil.tokenizer.encoding.encoder import Tokens
 from chejil.tokenizer.encoding.token_shard_writer import TokenShardWriter
 from chejil.tokenizer.files import byte_alphabet, byte_level
@@ -58,7 +59,7 @@ def write(root, groups, end=END, dtype="uint16", per_shard=7, ids=257):
         "format": "chejil tokens 1", "dtype": dtype, "num_ids": ids,
         "tokenizer": {"hash": byte_level.read(str(root)).hash, "file": "tokenizer.json"},
         "end_of_document": None if end is None else {"token": "<|endoftext|>", "id": end},
-        "shards": entries, "files": files,
+        **token_shards.sizes(entries), "groups": token_shards.group_sizes(entries), "shards": entries, "files": files,
     }  # fmt: skip
     shards.write_json(str(root), "manifest.json", manifest)
     return str(root)

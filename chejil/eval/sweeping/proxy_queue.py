@@ -11,14 +11,18 @@ from pathlib import Path
 
 from chejil.curation import shards
 from chejil.curation.executors.schedulers import executor as started
+from chejil.curation.executors.settings import Local
 from chejil.curation.progress import Progress
 from chejil.curation.stage import Record, Stage, do, is_done, read_record, unit_key
+from chejil.errors import ChejilError
 from chejil.eval.sweeping import proxy_training
 from chejil.eval.sweeping.sequence_pool import EXCERPTS
 from chejil.eval.sweeping.sweep_plan import SUITE, Proxy
 from chejil.eval.sweeping.sweep_settings import SweepSettings
 from chejil.eval.sweeping.sweep_sources import Named
+from chejil.terminal import cores
 from chejil.tokenizer.encoding.token_shards import TokenShards
+from chejil.training.config import PretrainConfig
 
 
 def train_all(
@@ -56,6 +60,20 @@ def train_all(
             bars.advance("proxies", outcome.name, outcome.result.counts["error"])
     bars.finish("proxies")
     return records
+
+
+def workers_of(settings: SweepSettings, base: PretrainConfig, asked: int | None) -> int:
+    """Proxies at a time on this machine: what is asked for, or one a GPU, or one for so many cores as it takes.
+
+    Raises:
+        ChejilError: more are asked for than there are GPUs.
+    """
+    gpus = 0 if base.device == "cpu" else len(proxy_training.devices())
+    if asked is None:
+        return max(1, gpus or cores() // settings.proxy.threads)
+    if base.device == "cuda" and isinstance(settings.executor, Local) and asked > gpus:
+        raise ChejilError(f"{asked} proxies at a time and {gpus} GPUs", mend=f"--workers {max(1, gpus)}")
+    return asked
 
 
 def _stage(root: str, wanted: Sequence[Proxy], settings: SweepSettings, named: Sequence[Named]) -> Stage:

@@ -16,12 +16,9 @@ import xxhash
 
 from chejil.curation import shards
 from chejil.curation.executors.scheduled import absolute
-from chejil.curation.executors.settings import Local
 from chejil.curation.progress import Progress
-from chejil.errors import ChejilError
 from chejil.eval.sweeping import (
     proxy_queue,
-    proxy_training,
     sequence_pool,
     sweep_folder,
     sweep_plan,
@@ -59,12 +56,6 @@ def run(found: SweepPlan, out: str, workers: int, bars: Progress) -> dict[str, A
         names = [(proxy.name, proxy.proposal, proxy.seed) for proxy in wanted]
         rows = sweep_folder.proxy_rows(names, records, found.proxy_tokens)
         return _close(found, root, rows, time.monotonic() - begun, workers)
-
-
-def default_workers(found: SweepPlan, cores: int) -> int:
-    """Proxies at a time: one a GPU, or one for so many cores as it takes."""
-    gpus = 0 if found.base.device == "cpu" else len(proxy_training.devices())
-    return max(1, gpus or cores // found.settings.proxy.threads)
 
 
 def _cut(found: SweepPlan, root: str, bars: Progress) -> None:
@@ -140,17 +131,3 @@ def run_transfer(found: SweepPlan, out: str, workers: int, bars: Progress) -> di
     larger = transfer.plan(found, sweep_folder.read(out))
     run(larger, str(Path(out) / sweep_folder.TRANSFER), workers, bars)
     return run(found, out, workers, bars)
-
-
-def refuse_few_gpus(found: SweepPlan, workers: int) -> None:
-    """Refuse more proxies at a time than there are GPUs.
-
-    Raises:
-        ChejilError: there are fewer.
-    """
-    if found.base.device == "cuda" and isinstance(found.settings.executor, Local):
-        there = len(proxy_training.devices())
-        if workers > there:
-            raise ChejilError(
-                f"{workers} proxies at a time and {there} GPUs", mend=f"--workers {max(1, there)}"
-            )

@@ -11,8 +11,10 @@ from rich.console import RenderableType
 from chejil.curation.progress_display import duration
 from chejil.eval.ablating import mixtures
 from chejil.eval.sweeping import sweep_plan
+from chejil.eval.sweeping.arms import ArmsPlan
 from chejil.eval.sweeping.sweep_plan import SweepPlan
 from chejil.terminal import table
+from chejil.training.config import PretrainConfig
 
 MOST_ROWS = 40
 
@@ -45,10 +47,7 @@ def content(found: SweepPlan, workers: int) -> dict[str, Any]:
             {"name": one.name, "kind": one.kind, "seeds": list(one.seeds), "weights": one.mixture.by_name()}
             for one in found.proposals
         ],
-        "model": {
-            "parameters": found.base.model.resolved().parameters, "tokens": found.proxy_tokens,
-            "steps": found.base.steps, "row_tokens": found.base.row_tokens,
-        },
+        "model": _model(found.base, found.proxy_tokens),
         "cost": sweep_plan.cost(found.settings, found.base, found.num_proxies, workers),
         "warnings": list(found.warnings),
     }  # fmt: skip
@@ -97,6 +96,33 @@ def _cost(said: dict[str, Any]) -> Iterator[str]:
         yield f"that is {cost['share_of_target']:.2g} of the large run's FLOPs"
     if cost["seconds"] is not None:
         yield f"about {duration(cost['seconds'])} on {cost['workers']} processes of this machine"
+
+
+def arms_content(found: ArmsPlan, workers: int) -> dict[str, Any]:
+    """For JSON and for lines: arms (name, folder), seeds, model, cost, warnings."""
+    num = found.seeds * len(found.folders)
+    return {
+        "name": found.settings.name,
+        "arms": [{"name": name, "folder": folder} for name, folder in found.folders.items()],
+        "seeds": found.seeds,
+        "model": _model(found.base, found.proxy_tokens),
+        "cost": sweep_plan.cost(found.settings, found.base, num, workers),
+        "warnings": [],
+    }
+
+
+def arms(said: dict[str, Any]) -> Iterator[RenderableType]:
+    """Tables and lines."""
+    yield table(("arm", "folder"), [(one["name"], one["folder"]) for one in said["arms"]])
+    yield f"{said['seeds']} seeds each"
+    yield from _cost(said)
+
+
+def _model(base: PretrainConfig, tokens: int) -> dict[str, int]:
+    return {
+        "parameters": base.model.resolved().parameters, "tokens": tokens, "steps": base.steps,
+        "row_tokens": base.row_tokens,
+    }  # fmt: skip
 
 
 def done(said: dict[str, Any]) -> Iterator[RenderableType]:

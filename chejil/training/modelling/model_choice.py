@@ -48,7 +48,7 @@ class ModelChoice(BaseModel):
     tied: bool | None = Field(None, description="Whether the output head is the embedding.")
     norm_eps: float | None = Field(None, gt=0, description="Of the RMS norms.")
     rope_theta: float | None = Field(None, gt=0, description="Base of the rotary positions.")
-    init_std: float | None = Field(None, gt=0, description="Standard deviation of the initial weights.")
+    init_std: float | None = Field(None, gt=0, le=1, description="Standard deviation of the initial weights.")
     attention_bias: bool | None = Field(None, description="Biases in the projections of attention.")
     mlp_bias: bool | None = Field(None, description="Biases in the feed-forward.")
     named_parameters: PositiveInt | None = Field(

@@ -59,7 +59,7 @@ class ModelSize(BaseModel):
     tied: bool = Field(False, description="Whether the output head is the embedding.")
     norm_eps: float = Field(1e-5, gt=0, description="Of the RMS norms.")
     rope_theta: float = Field(10_000.0, gt=0, description="Base of the rotary positions.")
-    init_std: float = Field(0.02, gt=0, description="Standard deviation of the initial weights.")
+    init_std: float = Field(0.02, gt=0, le=1, description="Standard deviation of the initial weights.")
     attention_bias: bool = Field(False, description="Whether q, k, v and output projections have biases.")
     mlp_bias: bool = Field(False, description="Whether the feed-forward has biases.")
     named_parameters: PositiveInt | None = Field(None, description="What the model's name promises.")

@@ -1,0 +1,340 @@
+"""A sweep: the pool that proxies read, the queue that trains them, what it keeps, and what it refuses."""
+
+import math
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from chejil.curation import shards
+from chejil.curation.progress import Silent
+from chejil.errors import ChejilError
+from chejil.eval.sweeping import arms, proxy_queue, sequence_pool, sweep, sweep_folder, sweep_plan
+from chejil.eval.sweeping.sweep_settings import SweepSettings
+from chejil.tokenizer.encoding import token_shards
+from chejil.tokenizer.encoding.token_shards import TokenShards
+from chejil.training.data import held_out
+from chejil.training.data.held_out import HeldOutSettings
+from chejil.training.data.token_corpus import TokenCorpus
+
+sys.path.insert(0, str(Path(__file__).parent))
+from small_sweeps import file, proxy, settings, tokens
+
+ROW = 64
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory):
+    return tokens(tmp_path_factory.mktemp("corpus") / "tokens")
+
+
+def planned(folder, corpus, **more):
+    return sweep_plan.plan(SweepSettings.model_validate(settings(folder, corpus, **more)))
+
+
+@pytest.fixture(scope="module")
+def swept(tmp_path_factory, corpus):
+    """The folder of a sweep that nobody interrupted, and its sweep.json."""
+    folder = tmp_path_factory.mktemp("swept")
+    return folder / "run", sweep.run(planned(folder, corpus), str(folder / "run"), 1, Silent())
+
+
+@given(st.lists(st.integers(0, 200), max_size=30), st.integers(1, 64))
+def test_sequences_are_the_documents_cut(lengths, row):
+    """Beside plain Python: in order, full ones and a rest, nothing lost."""
+    found = sequence_pool.sequences(np.array(lengths, np.int64), row)
+    wanted = [
+        (number, begin, min(row, length - begin))
+        for number, length in enumerate(lengths)
+        for begin in range(0, length, row)
+    ]
+    assert list(zip(*(part.tolist() for part in vars(found).values()), strict=True)) == wanted
+
+
+def texts(folder):
+    """Every document's tokens by its id."""
+    found = {}
+    for shard in TokenShards(str(folder)).shards:
+        ids = shard.documents()["id"].to_pylist()
+        found |= {one: shard.document(number).tolist() for number, one in enumerate(ids)}
+    return found
+
+
+def test_the_pool_is_made_of_sequences_of_what_is_not_held_out(tmp_path, corpus):
+    """Pool and excerpts are slices of documents, of disjoint ones, and whole token shards by `verify`."""
+    whole = TokenCorpus([corpus])
+    aside = held_out.held_out(whole, HeldOutSettings(share=0.2), None)
+    sequence_pool.write_pool(whole, str(tmp_path / "pool"), {"*": 0.5}, aside, ROW)
+    sequence_pool.write_excerpts(whole, str(tmp_path / "excerpts"), aside, 1, ROW, 12)
+    documents, pool, excerpts = texts(corpus), texts(tmp_path / "pool"), texts(tmp_path / "excerpts")
+
+    for name, ids in (pool | excerpts).items():
+        document, _, begin = name.rpartition("#")
+        assert ids == documents[document][int(begin) : int(begin) + ROW]
+    trained, measured = ({name.rpartition("#")[0] for name in some} for some in (pool, excerpts))
+    assert not trained & measured
+    assert len(measured) == len(excerpts) == 3 * 12
+    assert (
+        token_shards.verify(str(tmp_path / "pool")) == token_shards.verify(str(tmp_path / "excerpts")) == []
+    )
+
+
+def test_the_pool_holds_its_part_of_every_source(tmp_path, corpus):
+    """Of 30,000 sequences a half is a half, by source; of a part that grows the smaller one stays a part."""
+    folder = tokens(tmp_path / "more")
+    whole = TokenCorpus([folder])
+    sizes = {}
+    for part in (0.25, 0.5, 1.0):
+        out = str(tmp_path / f"pool-{part}")
+        sequence_pool.write_pool(whole, out, {"web/ko": part, "books/*": 0.5}, {}, 1)
+        sizes[part] = {group.source: group.num_tokens for group in TokenShards(out).groups}
+    web = sum(size.num_tokens for size in TokenShards(folder).of("web").shards)
+    assert set(sizes[0.5]) == {"web", "books"}
+    assert sizes[1.0]["web"] == web
+    assert sizes[0.5]["web"] == pytest.approx(web / 2, rel=0.03)
+    assert set(texts(tmp_path / "pool-0.25")) < set(texts(tmp_path / "pool-0.5"))
+
+
+def test_the_pool_repeats_as_the_large_run_would(tmp_path, corpus):
+    """Epochs of a proxy over its pool are those of the large run over everything, whatever the mixture."""
+    found = planned(tmp_path, corpus)
+    assert found.part == pytest.approx(1536 / 15_360)
+    for source, here in zip(found.text.sources, found.text.here, strict=True):
+        pool = found.text.pool_shares(found.part)[here.pattern] * here.size.tokens
+        assert found.proxy_tokens / pool == pytest.approx(15_360 / source.unique_tokens)
+
+
+def test_a_source_that_will_hold_more_has_a_larger_pool(tmp_path, corpus):
+    """`target.expected` in place of what the shards hold; more than there is of it is said."""
+    target = {"total_tokens": 15_360, "expected": {"law/ko": {"tokens": 60_000}}}
+    found = planned(tmp_path, corpus, target=target)
+    before = planned(tmp_path, corpus)
+    grown, small = (one.text.pool_shares(one.part)["law/ko"] for one in (found, before))
+    size = before.text.here[1].size.tokens
+    assert grown / small == pytest.approx(60_000 / size)
+    much = planned(tmp_path, corpus, target={**target, "expected": {"law/ko": {"tokens": 10**9}}})
+    assert any("law/ko: a pool that repeats as the large run does" in warning for warning in much.warnings)
+
+
+def test_more_proxies_keep_those_there_are(tmp_path, corpus):
+    """Mixtures are drawn one behind the other."""
+    few = planned(tmp_path, corpus)
+    asked = {**settings(tmp_path, corpus)["proposals"], "proxies": 14}
+    many = planned(tmp_path, corpus, proposals=asked)
+    assert [one.mixture for one in many.proposals][: len(few.proposals)] == [
+        one.mixture for one in few.proposals
+    ]
+
+
+def test_what_is_measured_is_what_the_trainings_say(swept):
+    """sweep.json beside metrics.jsonl and rows.parquet of each proxy."""
+    folder, found = swept
+    assert found["complete"]
+    assert [row["name"] for row in found["proxies"]][:2] == ["natural-0", "natural-1"]
+    assert len(found["proxies"]) == 9
+    for row in found["proxies"]:
+        own = folder / "proxies" / row["name"]
+        last = [orjson.loads(line) for line in (own / "metrics.jsonl").read_bytes().splitlines()]
+        measured = [one for one in last if one["kind"] == "evaluation"][-1]["sources"]
+        rows = shards.read_shard(str(own / "rows.parquet")).to_pandas()
+        assert set(row["bits_per_byte"]) == {"web/ko", "law/ko", "books/en"}
+        for name, bits in row["bits_per_byte"].items():
+            mine = rows[rows["domain"] == name]
+            assert bits == pytest.approx(measured[name]["bits_per_byte"], rel=1e-6)
+            assert bits == pytest.approx(mine["nats"].sum() / math.log(2) / mine["bytes"].sum(), rel=1e-12)
+        assert not (own / "checkpoints").exists()
+        for entry in row["files"]:
+            assert shards.file_hash(str(folder / entry["path"])) == entry["hash"]
+
+
+def test_seeds_differ_and_so_do_mixtures(swept):
+    """Two seeds of a mixture are two trainings; of the same rows."""
+    proxies = {row["name"]: row["bits_per_byte"] for row in swept[1]["proxies"]}
+    assert proxies["natural-0"] != proxies["natural-1"]
+    assert len({tuple(one.values()) for one in proxies.values()}) == len(proxies)
+
+
+def stamps(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.glob("proxies/*/metrics.jsonl")}
+
+
+def test_what_is_done_is_not_done_again(tmp_path, swept, corpus):
+    """Again: nothing. More proxies: the new ones. Another length: all of them."""
+    folder = tmp_path / "run"
+    shutil.copytree(swept[0], folder)
+    before = stamps(folder)
+    again = sweep.run(planned(tmp_path, corpus), str(folder), 1, Silent())
+    assert stamps(folder) == before
+    assert {**again, "cost": None} == {**swept[1], "cost": None}
+
+    asked = {**settings(tmp_path, corpus)["proposals"], "proxies": 10}
+    grown = sweep.run(planned(tmp_path, corpus, proposals=asked), str(folder), 1, Silent())
+    assert len(grown["proxies"]) == 10
+    assert before.items() < stamps(folder).items()
+
+    longer = {"config": str(proxy(tmp_path)), "settings": ["schedule.learning_rate=2.0e-3"]}
+    other = sweep.run(planned(tmp_path, corpus, proxy=longer), str(folder), 1, Silent())
+    assert all(stamps(folder)[path] != stamp for path, stamp in before.items())
+    assert other["proxies"][0]["bits_per_byte"] != swept[1]["proxies"][0]["bits_per_byte"]
+
+
+def test_a_proxy_that_diverges_is_a_result(tmp_path, corpus):
+    """It is named with its reason; the sweep goes on."""
+    wild = {"config": str(proxy(tmp_path)), "settings": ["loss.z_loss=1.0e+38", "spikes.sigma=null"]}
+    found = sweep.run(planned(tmp_path, corpus, proxy=wild), str(tmp_path / "run"), 1, Silent())
+    assert found["complete"]
+    assert all(re.search("(loss|grad_norm) is (nan|inf)", row["error"]) for row in found["proxies"])
+
+
+def test_killed_and_called_again_is_the_same_sweep(tmp_path, swept, corpus):
+    """kill -9 of the whole group while two workers train; the same command ends with the same numbers."""
+    command = [sys.executable, "-m", "chejil", "ablate", "run", str(file(tmp_path, corpus)), "--workers", "2"]
+    command += ["--out", str(tmp_path / "run"), "--json", "--log-json"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
+    running = subprocess.Popen(
+        command, env=environment, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    until = time.monotonic() + 120
+    while not list((tmp_path / "run").glob("work/proxy/*.json")) and time.monotonic() < until:
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
+    done = list((tmp_path / "run").glob("work/proxy/*.json"))
+    assert 1 <= len(done) < 9
+    assert not (tmp_path / "run" / sweep_folder.SWEEP).exists()
+
+    again = subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300)
+    found = orjson.loads(again.stdout)
+    values = {row["name"]: row["bits_per_byte"] for row in found["proxies"]}
+    for row in swept[1]["proxies"]:
+        assert values[row["name"]] == pytest.approx(row["bits_per_byte"], rel=1e-6)
+
+
+def test_the_next_size_trains_the_best_natural_and_the_worst(tmp_path, swept, corpus):
+    """By the measured order; what it measured stands in the same sweep.json."""
+    folder = tmp_path / "run"
+    shutil.copytree(swept[0], folder)
+    found = planned(tmp_path, corpus, transfer={"settings": ["model.layers=3"], "top": 2})
+    done = sweep.run_transfer(found, str(folder), 1, Silent())
+    means = {}
+    for row in swept[1]["proxies"]:
+        values = row["bits_per_byte"]
+        korean = (values["web/ko"] + values["law/ko"]) / 2
+        means.setdefault(row["proposal"], []).append((korean + values["books/en"]) / 2)
+    order = sorted(means, key=lambda name: np.mean(means[name]))
+    named = {row["proposal"] for row in done["transfer"]["proxies"]}
+    assert named == {*order[:2], "natural", order[-1]}
+    assert all(shards.size(str(folder / file["path"])) for file in done["transfer"]["proxies"][0]["files"])
+    assert "parameters" in done["transfer"]["about"]
+
+
+def test_arms_are_measured_on_what_all_of_them_hold_out(tmp_path, corpus):
+    """Two arms, one without some documents: seeds of each, on the same rows of text."""
+    less = tokens(tmp_path / "less", but=60)
+    said = settings(tmp_path, corpus)
+    said["proposals"]["replicate_seeds"] = 2
+    found = arms.plan(SweepSettings.model_validate(said), [corpus, less])
+    done = arms.run(found, str(tmp_path / "run"), 1, Silent())
+    assert done["arms"] == {"names": ["tokens", "less"]}
+    assert [row["name"] for row in done["proxies"]] == ["tokens-0", "tokens-1", "less-0", "less-1"]
+    known = set(texts(less))
+    assert {name.rpartition("#")[0] for name in texts(tmp_path / "run" / "held-out")} <= known
+    sizes = [
+        TokenShards(str(tmp_path / "run" / "arms" / name / "pool")).num_tokens for name in ("tokens", "less")
+    ]
+    assert sizes[0] > sizes[1] > 0
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"sources": {"a": "nothing/ko", "b": "web/ko"}}, "no text of 'nothing/ko'"),
+        ({"sources": {"a": "*", "b": "web/ko"}}, "is of en and ko"),
+        ({"sources": {"a": "*/ko", "b": "web/ko"}}, "'web/ko' is in a and in b"),
+        ({"domains": {"a": "web/ko", "b": "law/ko"}}, "no held-out domain is en"),
+        ({"target": {"total_tokens": 100}}, "longer than the large run"),
+        ({"target": {"total_tokens": 10**9}}, "has too little text"),
+        (
+            {"target": {"total_tokens": 10**9}, "proposals": {"proxies": 9, "max_epochs": 1e9}},
+            "fewer than 8 rows",
+        ),
+        ({"target": {"total_tokens": 15_360, "expected": {"low/ko": {"tokens": 5}}}}, "no source 'low/ko'"),
+        ({"tokens": ["nowhere"]}, "no token shards"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_anything_is_trained(tmp_path, corpus, more, said):
+    """Each with its place and the way to mend it."""
+    with pytest.raises(ChejilError, match=said.replace("*", r"\*")) as error:
+        planned(tmp_path, corpus, **more)
+    assert error.value.mend
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path, corpus):
+    """Nothing of it is touched."""
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "mine.txt").write_text("kept")
+    with pytest.raises(ChejilError, match=r"something else than a sweep: mine\.txt"):
+        sweep.run(planned(tmp_path, corpus), str(tmp_path / "run"), 1, Silent())
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+def test_more_proxies_than_gpus_are_refused(tmp_path, corpus, monkeypatch):
+    """A GPU holds one proxy; by default there are as many workers as GPUs."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,3")
+    found = planned(tmp_path, corpus)
+    base = found.base.model_copy(update={"device": "cuda"})
+    assert proxy_queue.workers_of(found.settings, base, None) == 2
+    with pytest.raises(ChejilError, match="3 proxies at a time and 2 GPUs"):
+        proxy_queue.workers_of(found.settings, base, 3)
+
+
+def test_workers_take_a_gpu_each(tmp_path, monkeypatch):
+    """The first that no other process has locked; a third finds none."""
+    (tmp_path / "work").mkdir()
+    program = (
+        "import os, sys, time\n"
+        "from chejil.eval.sweeping import proxy_training\n"
+        "proxy_training._take_device(sys.argv[1])\n"
+        "print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True)\n"
+        "sys.stdin.read()\n"
+    )
+    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "4,7", "PYTHONPATH": os.pathsep.join(sys.path)}
+
+    def started():
+        command = [sys.executable, "-c", program, str(tmp_path)]
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        return subprocess.Popen(command, env=environment, **pipes)
+
+    with started() as first:
+        assert first.stdout.readline() == "4\n"
+        with started() as second:
+            assert second.stdout.readline() == "7\n"
+            with started() as third:
+                assert "all 2 GPUs are taken" in third.communicate()[1]
+            second.communicate("")
+        first.communicate("")
+
+
+def test_a_dry_run_trains_nothing(tmp_path, corpus, capsys):
+    """What it prints as JSON has the cost as a share of the large run."""
+    from chejil.cli import main
+
+    out = tmp_path / "run"
+    with pytest.raises(SystemExit) as ended:
+        main(["ablate", "run", str(file(tmp_path, corpus)), "--dry-run", "--json", "--out", str(out)])
+    assert ended.value.code in (0, None)
+    said = orjson.loads(capsys.readouterr().out)
+    assert said["cost"]["proxies"] == 9
+    assert 0 < said["cost"]["share_of_target"] < 1
+    assert not out.exists()
+    assert Path(tmp_path / "sweep.yaml").exists()
