@@ -117,7 +117,7 @@ def test_log_likelihoods_are_those_of_eval_run(trained, mode):
         np.testing.assert_allclose(mine, theirs.log_likelihoods, atol=1e-4, err_msg=f"{item.task} {item.id}")
         assert item.num_bytes == theirs.choice_bytes
     assert not asked
-    assert sum(task.cut for task in result.tasks) > 0
+    assert (sum(task.cut for task in result.tasks) > 0) == (mode == "harness")  # en14 has longer prompts
 
 
 @pytest.mark.parametrize("mode", ["harness", "polyglot"])

@@ -318,3 +318,20 @@ def _drain(descriptor, said):
         if not part:
             return
         said += part
+
+
+def test_a_suite_stands_below_the_evaluation_with_what_it_changed():
+    """Tasks and their mean; what changed is told of the suite before, not of the evaluation between."""
+    task = {"acc": 0.55, "gold_prob": 0.512, "num_items": 100}
+    first = {
+        "kind": "suite", "step": 50, "tokens": 0, "time": 0.0, "suite": "kobest", "num_items": 100,
+        "acc": 0.55, "gold_prob": 0.512, "tasks": {"kobest_copa": task},
+    }  # fmt: skip
+    second = {**first, "step": 100, "tasks": {"kobest_copa": {**task, "gold_prob": 0.53}}}
+
+    found = drawn([first, EVALUATION, second])
+
+    assert "kobest at step 100" in found
+    assert found.index("evaluation at step") < found.index("kobest at step")
+    (line,) = [line for line in found.splitlines() if "kobest_copa" in line]
+    assert line.split() == ["kobest_copa", "0.530", "+0.018", "0.550", "100"]

@@ -105,6 +105,7 @@ def test_records_say_what_was_scored(scored, suite):
     assert record_lines.line(last, 12).startswith("step 12/12  suite own  acc 0.")
 
 
+@pytest.mark.slow
 def test_killed_and_resumed_it_has_the_same_figures(scored, shards, suite, tmp_path):
     """kill -9 in step 9 or 10; the checkpoint of step 8 comes after the suite of step 8."""
     evaluation = {"every_steps": 6, "suite": suite, "suite_every_steps": 4}
@@ -124,6 +125,7 @@ def test_killed_and_resumed_it_has_the_same_figures(scored, shards, suite, tmp_p
     assert figures(tmp_path / "run").keys() == set(range(4, 41, 4))
 
 
+@pytest.mark.slow
 def test_several_processes_score_the_same(scored, shards, suite, tmp_path):
     """An odd number of batches for two processes: one of them has none left in the last round."""
     found = layouts.candidates(suite_file.read(suite), 64, (END,))

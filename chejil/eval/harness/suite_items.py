@@ -39,12 +39,13 @@ class Written:
     """A suite that was written.
 
     Args:
+        header: line 1 of the file, see SuiteHeader.
         candidates, tokens: of all items.
     """
 
     path: str
     hash: str
-    header: SuiteHeader
+    header: dict[str, Any]
     items: int
     candidates: int
     tokens: int
@@ -103,7 +104,8 @@ def _written(out: str) -> Written:
         for item in found.items
         for number, choice in enumerate(item.choices)
     ]
-    return Written(out, found.hash, found.header, len(found.items), len(lengths), sum(lengths))
+    header = found.header.model_dump(mode="json")
+    return Written(out, found.hash, header, len(found.items), len(lengths), sum(lengths))
 
 
 def _encoder(tokenizer: str, mode: Mode) -> Any:

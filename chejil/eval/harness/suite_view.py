@@ -13,8 +13,8 @@ from chejil.eval.harness.suite_items import Written
 def tables(found: Written) -> Iterator[RenderableType]:
     """Tasks, then what it costs and how it is used."""
     rows = [
-        (name, f"{task.items:,}", f"{task.of:,}", ", ".join(task.metrics))
-        for name, task in found.header.tasks.items()
+        (name, f"{task['items']:,}", f"{task['of']:,}", ", ".join(task["metrics"]))
+        for name, task in found.header["tasks"].items()
     ]
     yield terminal.table(("task", "items>", "of>", "metrics"), rows)
     yield f"{found.items:,} items, {found.candidates:,} candidates, {found.tokens:,} tokens each time"

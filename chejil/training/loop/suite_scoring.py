@@ -23,7 +23,7 @@ from chejil.training.suites.suite_file import Suite
 
 
 class SuiteRows:
-    """A suite as rows, 16 bytes a token.
+    """A suite as rows, 32 bytes a token.
 
     Args:
         suite: what is scored.
