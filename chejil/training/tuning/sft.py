@@ -23,14 +23,13 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-import yaml
 
 from chejil.curation import shards
 from chejil.errors import ChejilError
 from chejil.tokenizer import held_folder
 from chejil.tokenizer.files import byte_level
 from chejil.training.data import token_bytes
-from chejil.training.loop import stopping, throughput
+from chejil.training.loop import stopping, throughput, training_folder
 from chejil.training.loop.live_view import View
 from chejil.training.loop.parallel import World, joined
 from chejil.training.tuning import (
@@ -84,7 +83,7 @@ def sft(
     Raises:
         ChejilError: what a user can mend; the last checkpoint is whole.
     """
-    with _quiet(), joined(config) as world, _held(folder, world):
+    with _quiet(), joined(config) as world, training_folder.held(folder, world, _foreign):
         arguments.refuse_idle_gpus(world)
         base = base_model.read(config.model)  # before hours of reading
         data = sft_data.read(config, say if world.is_main else lambda _: None)
@@ -141,7 +140,7 @@ class _Training:
             sft_checkpoints.remove_parts(checkpoints)
             audited = {"audit": asdict(self.data.audit), "conversations": self.data.counts()}
             shards.write_json(str(self.folder), AUDIT, audited)  # first: a folder is known by it
-            shards.write_bytes(str(self.folder), CONFIG, written(self.config).encode())
+            shards.write_bytes(str(self.folder), CONFIG, training_folder.written(self.config).encode())
             shards.write_bytes(str(self.folder), QUARANTINE, self.data.quarantine())
 
     def _trainer(self, journal: SftJournal, begin: int) -> ConversationTrainer:
@@ -251,21 +250,6 @@ def _tokens_until(rows: Rows) -> np.ndarray:
 
 def _weights(model: Any) -> int:
     return sum(one.numel() for one in model.parameters())
-
-
-def written(config: SftConfig) -> str:
-    """The config with every default, as YAML."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
-
-
-@contextmanager
-def _held(folder: Path, world: World) -> Iterator[None]:
-    """Hold the folder in the first process."""
-    if not world.is_main:
-        yield
-        return
-    with held_folder.held(str(folder), lambda _: None, _foreign):
-        yield
 
 
 def _foreign(names: set[str]) -> str | None:
