@@ -127,10 +127,10 @@ class _Training:
                 trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
                 step = trainer.state.global_step
                 is_done = step == self.rows.num_steps
-                if is_done:
-                    self._finish(trainer, journal)
-                journal.end(step)
                 held_out = journal.before_and_best(trainer.best_step) if is_done else None
+                if is_done:
+                    self._finish(trainer, held_out)
+                journal.end(step)
         return self._result(begin, step, None if is_done else asked.name, held_out)
 
     def _write_folder(self, checkpoints: Path) -> None:
@@ -190,7 +190,7 @@ class _Training:
         batch = self.config.context_tokens * self.config.micro_batch_rows
         return HeldOutRows(self.data.held_out, self.data.names, table, batch)
 
-    def _finish(self, trainer: ConversationTrainer, journal: SftJournal) -> None:
+    def _finish(self, trainer: ConversationTrainer, held_out: dict[str, Any] | None) -> None:
         """Write the weights of the best held-out loss, which the trainer has loaded."""
         told = {
             "name": self.config.name,
@@ -200,7 +200,7 @@ class _Training:
             "rows": self.told["rows"],
             "base": self.told["base"],
             "conversations": self.data.counts(),
-            "held_out": journal.before_and_best(trainer.best_step),
+            "held_out": held_out,
         }
         weights = trainer.whole_weights()
         if self.world.is_main:
