@@ -12,10 +12,8 @@ runs/NAME/
 
 from __future__ import annotations
 
-import logging
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -28,6 +26,7 @@ from chejil.curation import shards
 from chejil.errors import ChejilError
 from chejil.tokenizer import held_folder
 from chejil.tokenizer.files import byte_level
+from chejil.training import library_logs
 from chejil.training.data import token_bytes
 from chejil.training.loop import stopping, throughput, training_folder
 from chejil.training.loop.live_view import View
@@ -83,7 +82,12 @@ def sft(
     Raises:
         ChejilError: what a user can mend; the last checkpoint is whole.
     """
-    with _quiet(), joined(config) as world, training_folder.held(folder, world, _foreign):
+    with (
+        warnings.catch_warnings(action="ignore", category=FutureWarning),
+        library_logs.silenced("transformers", "trl", "accelerate"),
+        joined(config) as world,
+        training_folder.held(folder, world, _foreign),
+    ):
         arguments.refuse_idle_gpus(world)
         base = base_model.read(config.model)  # before hours of reading
         data = sft_data.read(config, say if world.is_main else lambda _: None)
@@ -258,20 +262,3 @@ def _foreign(names: set[str]) -> str | None:
     if other or not ours:
         return f"this holds something else than a fine-tuning: {', '.join((other or sorted(names))[:3])}"
     return None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The libraries' own notes: what matters of them is said by the audit and the journal."""
-    names = ("transformers", "trl", "accelerate")
-    before = {name: logging.getLogger(name).level for name in names}
-    for name in names:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)
