@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from chejil.commands.options import JsonOption, progress
+from chejil.commands.served_page import LOCAL, AddressOption, NoBrowserOption, PortOption, serve
 from chejil.errors import ChejilError
 
 if TYPE_CHECKING:
@@ -68,14 +69,9 @@ def compare(
     in_terminal: Annotated[
         bool, typer.Option("--terminal", help="Ask and vote here, without a page.")
     ] = False,
-    port: Annotated[
-        int | None,
-        typer.Option(min=1, max=65535, help="The page's port [default: the first free from 8501 on]."),
-    ] = None,
-    address: Annotated[
-        str, typer.Option(help="Where to listen; 0.0.0.0: on every network of this machine.")
-    ] = "127.0.0.1",
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the URL, open nothing.")] = False,
+    port: PortOption = None,
+    address: AddressOption = LOCAL,
+    no_browser: NoBrowserOption = False,
     json: JsonOption = False,
 ) -> None:
     """Ask several models the same question: answers beside each other on a page, votes in a file, who wins.
@@ -109,7 +105,7 @@ def compare(
     elif in_terminal:
         _talk(asked, questions)
     else:
-        _page(asked, address, port, no_browser)
+        _page(asked, port, address, no_browser)
 
 
 def _refuse_models(models: Sequence[str] | None) -> None:
@@ -156,29 +152,13 @@ def _talk(asked: Asked, questions: PromptSet | None) -> None:
     )
 
 
-def _page(asked: Asked, address: str, port: int | None, no_browser: bool) -> None:
+def _page(asked: Asked, port: int | None, address: str, no_browser: bool) -> None:
     """The page, until Ctrl-C."""
     from pathlib import Path
 
-    from chejil import terminal
     from chejil.curation.exploring import server
     from chejil.eval import comparing
 
     server.check_installed()
-    if address not in (server.LOCAL, "localhost", "::1"):
-        terminal.STDERR.print("whoever reaches this address can ask these models and vote", highlight=False)
-    number = server.free_port(address, port)
     app = str(Path(comparing.__file__).with_name("app.py"))
-    try:
-        with (
-            server.ending_by_signal(),
-            server.serving(app, (asked.model_dump_json(),), address, number) as (process, url),
-        ):
-            print(url, flush=True)
-            if not no_browser:
-                import webbrowser
-
-                webbrowser.open(url)
-            process.wait()
-    except KeyboardInterrupt:
-        terminal.STDERR.print("ended", highlight=False)
+    serve(app, (asked.model_dump_json(),), port, address, no_browser, "ask these models and vote")

@@ -61,11 +61,11 @@ def bits(
     from chejil import terminal
     from chejil.eval.bits import bits_view, ranks
     from chejil.eval.bits.run import run
-    from chejil.eval.harness import quiet
+    from chejil.training import library_logs
 
     settings = _settings(by, context, stride, limit_bytes, _device(device), dtype.value)
     folder = out or f"evals/{Path(model).resolve().name}-bits"
-    with progress(log_json=log_json) as bars, quiet.quiet_transformers():
+    with progress(log_json=log_json) as bars, library_logs.silenced("transformers"):
         found = run(model, on, folder, settings, bars)
     if ranks.rank() == 0:
         terminal.show(bits_view.shown(found), json, bits_view.tables)

@@ -47,9 +47,7 @@ def run(
     ] = None,
     mode: Annotated[
         Mode,
-        typer.Option(
-            "--mode", help="harness: as lm-eval does today; polyglot: as the published KoBEST numbers."
-        ),
+        typer.Option("--mode", help="harness: as lm-eval does today; polyglot: as the published numbers."),
     ] = Mode.harness,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="The first items of each task.")] = None,
     batch_size: Annotated[

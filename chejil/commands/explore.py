@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from chejil.commands.options import RunArgument
+from chejil.commands.served_page import LOCAL, AddressOption, NoBrowserOption, PortOption, serve
 
 
 def explore(
     run: RunArgument,
-    port: Annotated[
-        int | None,
-        typer.Option(min=1, max=65535, help="The page's port [default: the first free from 8501 on]."),
-    ] = None,
-    address: Annotated[
-        str, typer.Option(help="Where to listen; 0.0.0.0: on every network of this machine.")
-    ] = "127.0.0.1",
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Print the URL, open nothing.")] = False,
+    port: PortOption = None,
+    address: AddressOption = LOCAL,
+    no_browser: NoBrowserOption = False,
 ) -> None:
     """Open a page in the browser: move a bound and see at once which documents come and go, search, compare duplicates.
 
@@ -27,26 +20,10 @@ def explore(
     saves a recipe with the moved bounds in the folder where this is run. It needs the extra ui: pip install
     'chejil[ui]'. Ctrl-C ends it.
     """
-    from chejil import terminal
     from chejil.curation.exploring import server
     from chejil.curation.whatif.question import Question
 
     server.check_installed()
     Question.of(run)
-    if address not in (server.LOCAL, "localhost", "::1"):
-        what = "whoever reaches this address can read every document of the run, and save recipes here"
-        terminal.STDERR.print(what, highlight=False)
-    number = server.free_port(address, port)
-    try:
-        with (
-            server.ending_by_signal(),
-            server.serving(server.EXPLORE, (run, str(Path.cwd())), address, number) as (process, url),
-        ):
-            print(url, flush=True)
-            if not no_browser:
-                import webbrowser
-
-                webbrowser.open(url)
-            process.wait()
-    except KeyboardInterrupt:
-        terminal.STDERR.print("ended", highlight=False)
+    danger = "read every document of the run, and save recipes here"
+    serve(server.EXPLORE, (run, str(Path.cwd())), port, address, no_browser, danger)

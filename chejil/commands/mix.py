@@ -39,7 +39,7 @@ def mix(
     from chejil.training.planning import ledger_page
 
     require_page(html)
-    settings = settings_file.load(MixSettings, settings_file.place_of(config, "mix"), set_ or ())
+    settings = settings_file.load(MixSettings, config, set_ or (), "mix")
     if shards is not None and settings.documents is None:
         raise ChejilError("--shards needs `documents`", where=config, mend="documents: {run: runs/NAME, …}")
     found = mixing.mix(settings)

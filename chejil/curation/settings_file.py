@@ -22,17 +22,22 @@ Kinds = Mapping[str, Mapping[str, type[BaseModel]]]
 """Fields that hold one of several models, each by its name."""
 
 
-def load(model: type[Model], path: str | None, settings: Sequence[str] = ()) -> Model:
+def load(
+    model: type[Model], path: str | None, settings: Sequence[str] = (), shipped_as: str | None = None
+) -> Model:
     """Read a file of settings, or the defaults where there is none.
 
     Args:
         path: a file or URL.
         settings: `KEY=VALUE` overrides.
+        shipped_as: what the names of those that ship begin with; the bare name of one will do, then.
 
     Raises:
         RecipeError: everything that is wrong, in the order of the file.
-        ChejilError: it cannot be read.
+        ChejilError: it cannot be read, or none ships by that name.
     """
+    if path and shipped_as is not None:
+        path = _place_of(path, shipped_as)
     marked = (
         marked_yaml.read(text_of(path), path) if path else MarkedYaml("--set" if settings else "settings", {})
     )
@@ -87,12 +92,7 @@ def shipped() -> list[File]:
     return sorted(folder.glob("*.yaml"))
 
 
-def place_of(name: str, prefix: str) -> str:
-    """Where a config stands: itself a file or URL, or the bare name of one that ships and begins with the prefix.
-
-    Raises:
-        ChejilError: none ships by that name.
-    """
+def _place_of(name: str, prefix: str) -> str:
     if File(name).is_file() or not re.fullmatch(r"[\w-]+", name):
         return name
     known = {path.stem: str(path) for path in shipped() if path.stem.startswith(prefix)}

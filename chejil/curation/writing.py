@@ -15,7 +15,6 @@ from chejil.curation.dedup.rehydration import weights
 from chejil.curation.place import Place
 from chejil.curation.reading.documents import SCHEMA
 from chejil.curation.stage import Stage, Tally, Unit
-from chejil.errors import ChejilError
 
 CLEAN = SCHEMA.append(pa.field("cluster_size", pa.int32()))
 """The canonical columns, `lang` filled in, and the size of the near (else exact) cluster for rehydration."""
@@ -31,15 +30,7 @@ class Write(BaseModel):
         description="A column `weight` by cluster size: `fineweb2-ko`, or {size: weight} from that size on.",
     )
 
-    @field_validator("weights")
-    @classmethod
-    def _known(cls, value: Any) -> Any:
-        try:
-            if value is not None:
-                rehydration.table(value)
-        except ChejilError as error:
-            raise ValueError(f"{error.what} ({(error.mend or '').rstrip('?')})") from None
-        return value
+    _known = field_validator("weights")(rehydration.known)
 
 
 def stages(settings: Write, place: Place) -> list[Stage]:

@@ -88,7 +88,7 @@ def read(run: str, *, in_lineage: bool = False) -> Found:
         ChejilError: it is no run, or none that decontaminates.
     """
     files, path = shards.file_system(run)
-    index, found = f"{path}/work/{INDEX}/items.parquet", f"{path}/{FOUND}"
+    index, found = shards.join(path, "work", INDEX, "items.parquet"), shards.join(path, FOUND)
     if not files.exists(index) or not files.exists(found):
         mend = "name a run whose recipe has the stage `decontaminate`"
         raise ChejilError("nothing was compared with evaluation sets here", where=run, mend=mend)

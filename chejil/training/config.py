@@ -305,14 +305,5 @@ class PretrainConfig(Section):
 
 
 def load(name: str, settings: Sequence[str] = ()) -> PretrainConfig:
-    """Read a config.
-
-    Args:
-        name: a file or URL, or the bare name of a config that ships.
-        settings: `KEY=VALUE` overrides.
-
-    Raises:
-        RecipeError: everything that is wrong, with line and column.
-        ChejilError: it cannot be read.
-    """
-    return settings_file.load(PretrainConfig, settings_file.place_of(name, "pretrain-"), settings)
+    """Read a config: a file, a URL, or the bare name of one that ships; see settings_file.load."""
+    return settings_file.load(PretrainConfig, name, settings, "pretrain-")

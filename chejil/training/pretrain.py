@@ -85,18 +85,16 @@ def pretrain(
                 prefetched = Prefetched(data.batches, world, journal.waiting)
                 step = begin
                 for number, rows in prefetched.steps(begin, config.steps):
-                    taken = stepper.take(
-                        number, rows, data.num_streams, stop=bool(asked) or checkpoints.failed
-                    )
-                    step = number + 1
+                    taken = stepper.take(number, rows, data.num_streams, asked.flags(checkpoints.failed))
+                    stop, step = asked.heard(taken.flags), number + 1
                     journal.stepped(step, taken)
                     if _due(step, config.evaluation.every_steps, config):
                         journal.evaluate(step, measure)
                     if suite is not None and _due(step, config.evaluation.suite_steps, config):
                         journal.score(step, suite, model)
-                    if _due(step, config.checkpoints.every_steps, config) or taken.stop:
+                    if _due(step, config.checkpoints.every_steps, config) or stop:
                         journal.save(step, partial(checkpoints.save, step, state, told.at(step)))
-                    if taken.stop:
+                    if stop:
                         break
                 checkpoints.finish()
                 if step == config.steps:

@@ -323,6 +323,39 @@ def test_processes_share_documents(tiny, held_out, measured, tmp_path):
             assert one.scores["nats"] == pytest.approx(two.scores["nats"], rel=1e-5, abs=1e-9)
 
 
+def test_an_adapter_has_the_bits_of_its_base_with_it(tiny, held_out, measured, tmp_path):
+    """A LoRA of zeros is the base; one of random numbers is the merged model, whose weights are added up before."""
+    peft = pytest.importorskip("peft")
+    base = transformers.LlamaForCausalLM.from_pretrained(tiny)
+    config = peft.LoraConfig(r=2, target_modules=["q_proj", "down_proj"], task_type="CAUSAL_LM")
+    adapted = peft.get_peft_model(base, config)
+    adapted.peft_config["default"].base_model_name_or_path = tiny
+    adapted.save_pretrained(tmp_path / "zeros")
+    torch.manual_seed(5)
+    for name, weights in adapted.named_parameters():
+        if "lora_B" in name:
+            weights.data.normal_()
+    adapted.save_pretrained(tmp_path / "random")
+    merged = tmp_path / "merged"
+    chat_tokenizer.write(merged, template="none")
+    adapted.merge_and_unload().save_pretrained(merged)
+
+    zeros, random, whole = (
+        measure(str(tmp_path / name), held_out, tmp_path / f"{name}-out")
+        for name in ("zeros", "random", "merged")
+    )
+
+    assert zeros.result.tasks == measured.result.tasks
+    assert zeros.result.model.hash != measured.result.model.hash
+    assert nats(random) == pytest.approx(nats(whole), rel=1e-4)
+    assert nats(random) != pytest.approx(nats(measured), rel=1e-2)
+
+
+def nats(found):
+    """Of all documents, in order."""
+    return [item.scores["nats"] for task in found.result.tasks for item in task.items]
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [

@@ -197,6 +197,67 @@ def test_the_real_files_are_read_whole(corpus):
     }  # fmt: skip
 
 
+TRUTHS = {
+    # Best, correct and incorrect answers; then the choices of mc1 and mc2, the right ones first.
+    "order, stops, spaces": (
+        "Stones sink", "They sink ;Stones sink; ; Stones do not float.", "Stones swim;They float?",
+        {"Stones sink.": 1, "Stones swim.": 0, "They float?.": 0},
+        {"They sink.": 1, "Stones sink.": 1, "Stones do not float.": 1, "Stones swim.": 0, "They float?.": 0},
+    ),
+    "a best answer is one, among the correct ones or not": (
+        "No; they sink", "They sink", "Yes",
+        {"No; they sink.": 1, "Yes.": 0}, {"They sink.": 1, "Yes.": 0},
+    ),
+    "a choice stands once": (
+        "They sink", "They sink; They sink.; Down", "Yes; Up; Yes",
+        {"They sink.": 1, "Yes.": 0, "Up.": 0}, {"They sink.": 1, "Down.": 1, "Yes.": 0, "Up.": 0},
+    ),
+    "right and wrong at once is wrong": (
+        "They sink", "They sink; Unknown; Down", "Yes; Unknown",
+        {"They sink.": 1, "Yes.": 0, "Unknown.": 0}, {"They sink.": 1, "Unknown.": 0, "Down.": 1, "Yes.": 0},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["truthfulqa_mc1", "truthfulqa_mc2"])
+@pytest.mark.parametrize(("best", "right", "wrong", "mc1", "mc2"), TRUTHS.values(), ids=TRUTHS)
+def test_choices_of_truthfulqa_are_made_of_its_table(tmp_path, name, best, right, wrong, mc1, mc2):
+    """As the authors' objects have them: in that form the same item has the same id."""
+    cells = [["Question", "Best Answer", "Correct Answers", "Incorrect Answers"],
+             [" Do stones swim? ", best, right, wrong]]  # fmt: skip
+    for folder in ("table", "objects"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "table/TruthfulQA.csv").write_text("".join(",".join(row) + "\n" for row in cells))
+    theirs = [{"question": "Do stones swim?", "mc1_targets": mc1, "mc2_targets": mc2}]
+    (tmp_path / "objects/mc_task.json").write_text(json.dumps(theirs))
+    table, objects = load(tmp_path / "table", name), load(tmp_path / "objects", name)
+
+    (document,) = table.documents
+    for kind, choices in (("mc1_targets", mc1), ("mc2_targets", mc2)):
+        assert document[kind] == {"choices": list(choices), "labels": list(choices.values())}
+    assert table.ids == objects.ids
+
+
+def test_a_best_answer_that_is_wrong_is_refused(tmp_path):
+    """mc1 would have no right choice."""
+    rows = ["Question,Best Answer,Correct Answers,Incorrect Answers", "Do stones swim?,Yes,No,Yes"]
+    (tmp_path / "TruthfulQA.csv").write_text("\n".join(rows))
+    with pytest.raises(ChejilError, match="other labels than one 0 or 1"):
+        load(tmp_path, "truthfulqa_mc1")
+
+
+@pytest.mark.corpus
+def test_all_questions_of_truthfulqa_have_one_right_choice_in_front(corpus):
+    """Five of 817 repeat a choice; none keeps it."""
+    for document in load(corpus, "truthfulqa_mc1").documents:
+        first, second = document["mc1_targets"], document["mc2_targets"]
+        assert first["labels"] == [1] + [0] * (len(first["choices"]) - 1)
+        assert {0, 1} == set(second["labels"])
+        for one in (first, second):
+            assert len(set(one["choices"])) == len(one["choices"])
+            assert all(choice.endswith(".") for choice in one["choices"])
+
+
 @pytest.mark.corpus
 @pytest.mark.parametrize(("name", "folder"), [("openbookqa", "openbookqa"), ("piqa", "piqa")])
 def test_what_was_repacked_is_what_its_authors_wrote(corpus, tmp_path, name, folder):

@@ -20,6 +20,11 @@ def test_the_unweighted_mean_is_the_printed_average(name, model):
     assert rounded(published.mean(model.values)) == rounded(model.average)
 
 
+def test_all_were_run_with_the_polyglot_branch():
+    """English, too: a run of both suites is in one mode, and that one is comparable."""
+    assert {suite.mode for suite in published.published().suites.values()} == {"polyglot"}
+
+
 def test_the_two_means_that_are_the_target():
     """0.549 over four KoBEST tasks, 0.492 over 21 English rows."""
     means = {}

@@ -455,7 +455,7 @@ def test_the_command_says_where_a_fault_stands(tmp_path, monkeypatch):
 
 def test_the_shipped_settings_are_read():
     """And mean the shards of the demo."""
-    found = settings_file.load(MixSettings, settings_file.place_of("mix-koen", "mix"))
+    found = settings_file.load(MixSettings, "mix-koen", shipped_as="mix")
 
     assert found.languages == {"ko": 0.5, "en": 0.5}
     assert found.documents.rehydration[2] == 1.5

@@ -333,6 +333,14 @@ def test_a_folder_of_something_else(shards, tmp_path):
         small.train(tmp_path / "run", shards)
 
 
+def test_a_folder_on_object_storage(shards, tmp_path, monkeypatch):
+    """A path of a URL has lost a slash: nothing is made under `s3:`."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ChejilError, match="checkpoints need a file system"):
+        small.train("s3://bucket/run", shards)
+    assert not list(tmp_path.iterdir())
+
+
 def test_text_to_measure_on_that_is_trained_on(shards, tmp_path):
     with pytest.raises(ChejilError, match=r"evaluation\.tokens is trained on"):
         small.train(tmp_path / "run", shards, evaluation={"tokens": f"{shards}/"})

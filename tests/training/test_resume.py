@@ -114,8 +114,9 @@ def test_asked_to_stop_it_saves_and_goes_on(shards, whole, tmp_path, processes, 
 
     if processes == 1:
         assert run.returncode == 128 + getattr(signal, name), said
-    (stopped,) = small.records(tmp_path / "run", "end")
+    ((stopped, end),) = small.records(tmp_path / "run", "end").items()
     assert 6 < stopped < 24
+    assert end["reason"] == f"stopped by {name}"
     assert (tmp_path / "run" / "checkpoints" / f"step-{stopped:08}").is_dir()
     finished(small.start(tmp_path / "run", shards, processes, **LONG))
     assert small.losses(tmp_path / "run") == small.losses(whole(processes))

@@ -175,3 +175,16 @@ def test_two_processes_of_fsdp_equal_one(tmp_path, base, data):
     for mine, other in zip(*(one.parameters() for one in models), strict=True):
         assert torch.allclose(mine, other, atol=2e-3)
     assert alone["held_out"]["num_tokens"] == measured[1]["num_tokens"]
+
+
+def test_a_folder_that_cannot_be_a_training(tmp_path, base, data, monkeypatch):
+    """On object storage, or of something else: nothing is written."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ChejilError, match="checkpoints need a file system"):
+        small.tune("s3://bucket/run", base, data)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "letters.txt").write_text("편지")  # letters
+    with pytest.raises(ChejilError, match=r"something else than a fine-tuning: letters\.txt"):
+        small.tune(tmp_path / "run", base, data)
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["letters.txt"]

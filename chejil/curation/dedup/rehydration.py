@@ -11,6 +11,7 @@ import math
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
+from typing import Any
 
 import numpy as np
 import yaml
@@ -39,6 +40,16 @@ def table(choice: str | Mapping[int, float]) -> dict[int, float]:
         what = f"weights {dict(choice)}: sizes begin at 1, and each weight is a number, none of them negative"
         raise ChejilError(what, mend="e.g. {1: 1, 2: 3, 10: 1}")
     return dict(choice)
+
+
+def known(choice: Any) -> Any:
+    """A table, or its name, as a setting holds it; None: no weights. For pydantic, so faults are ValueErrors."""
+    try:
+        if choice is not None:
+            table(choice)
+    except ChejilError as error:
+        raise ValueError(f"{error.what} ({(error.mend or '').rstrip('?')})") from None
+    return choice
 
 
 def weights(sizes: np.ndarray, steps: Mapping[int, float]) -> np.ndarray:

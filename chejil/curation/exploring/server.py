@@ -43,6 +43,11 @@ def check_installed() -> None:
 EXPLORE = str(Path(__file__).with_name("app.py"))
 
 
+def is_local(address: str) -> bool:
+    """Whether only this machine reaches it."""
+    return address in (LOCAL, "localhost", "::1")
+
+
 def command(app: str, arguments: Sequence[str], address: str, port: int) -> list[str]:
     """The words that start the server.
 
@@ -50,7 +55,7 @@ def command(app: str, arguments: Sequence[str], address: str, port: int) -> list
         app: the script that draws the page.
         arguments: its own.
     """
-    local = address in (LOCAL, "localhost", "::1")
+    local = is_local(address)
     options = {
         "server.address": address,
         "server.port": port,

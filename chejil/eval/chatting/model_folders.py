@@ -7,8 +7,6 @@ models are trained in); fp16 where the GPU has no bf16. No code of a folder is r
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +15,7 @@ import orjson
 
 from chejil.errors import ChejilError, did_you_mean
 from chejil.eval.chatting import devices
+from chejil.training import library_logs
 from chejil.training.installed import require_lora
 from chejil.training.tuning import adapter_base, adapter_folder, base_model
 from chejil.training.tuning.sft_config import ADAPTER, MODEL
@@ -169,7 +168,7 @@ def _model(place: Place, dtype: str) -> Any:
     if place.adapter is not None:
         require_lora()
     read_as = dtype if place.adapter is None else "float32"
-    with _quiet():
+    with library_logs.no_bars("transformers"):
         try:
             made: Any = AutoModelForCausalLM.from_pretrained(
                 str(place.model),
@@ -198,16 +197,3 @@ def _with_adapter(model: Any, place: Place, dtype: str) -> Any:
     adapter_folder.require_base(adapter, base_model.read(place.model))
     merged = adapter_folder.load(model, adapter).merge_and_unload()
     return merged.to(getattr(torch, dtype))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()

@@ -1,7 +1,9 @@
 """Layouts of the English tasks: their authors', the hub's, SuperGLUE's, and what others repacked.
 
-TruthfulQA's table holds no choices; they are made of it as the authors' code does (a full stop at the end, the best
-answer before the wrong ones for mc1, all right ones before the wrong ones for mc2).
+TruthfulQA's table holds no choices; they are made of it as the authors' code does: a full stop at the end, the best
+answer (a whole one, semicolons or not) before the wrong ones for mc1, all right ones before the wrong ones for mc2.
+Their mc_task.json is objects of choices, so what a cell repeats is one choice: 5 of the 817 questions do. Two of these
+call "Unknown." right and wrong; as where such an object is filled in order, it is wrong then.
 """
 
 from __future__ import annotations
@@ -196,18 +198,15 @@ def _targets(found: Any, name: str) -> Document:
 
 
 def _table_truthfulqa(row: Fields, tag: str | None) -> Document:
-    best = _sentences(text(row, "Best Answer"))
-    right, wrong = (_sentences(text(row, f"{kind} Answers")) for kind in ("Correct", "Incorrect"))
+    best = _sentences([text(row, "Best Answer")])
+    right, wrong = (_sentences(text(row, f"{kind} Answers").split(";")) for kind in ("Correct", "Incorrect"))
     made = zip(_TARGETS, (best, right), strict=True)
-    targets = {
-        name: {"choices": [*true, *wrong], "labels": [1] * len(true) + [0] * len(wrong)}
-        for name, true in made
-    }
+    targets = {name: dict.fromkeys(true, 1) | dict.fromkeys(wrong, 0) for name, true in made}
     return _hub_truthfulqa({"question": text(row, "Question").strip(), **targets}, tag)
 
 
-def _sentences(answers: str) -> list[str]:
-    found = [answer.strip() for answer in answers.split(";")]
+def _sentences(answers: list[str]) -> list[str]:
+    found = [answer.strip() for answer in answers]
     return [answer if answer.endswith(".") else f"{answer}." for answer in found if answer]
 
 

@@ -11,6 +11,7 @@ many compute the same.
 from __future__ import annotations
 
 import torch
+from torch import nn
 from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from transformers import LlamaForCausalLM
@@ -76,7 +77,7 @@ def gradients_averaged_over(model: ModelWithLoss, world: World) -> int:
     return world.size if isinstance(model, FSDPModule) else 1
 
 
-def gather_no_longer(model: ModelWithLoss) -> None:
+def gather_no_longer(model: nn.Module) -> None:
     """Give back what a forward pass without a backward pass has left gathered.
 
     FSDP keeps the root's weights (without reshard_after_forward, all) whole for the backward pass that usually

@@ -6,6 +6,7 @@ the first forward pass, so accumulation and any number of processes give the gra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,7 +32,7 @@ class Taken:
         learning_rate: of this step.
         skipped: why the weights stayed as they are; None: they moved.
         by_stream: cross-entropy, learnt tokens and bytes of text of each.
-        stop: whether a process was asked to stop.
+        flags: of all processes.
     """
 
     loss: float
@@ -40,7 +41,7 @@ class Taken:
     learning_rate: float
     skipped: str | None
     by_stream: list[TextLoss]
-    stop: bool
+    flags: list[float]
 
 
 class Stepper:
@@ -57,13 +58,13 @@ class Stepper:
         self.config, self.world = config, world
         self.model, self.optimiser, self.guard = model, optimiser, guard
 
-    def take(self, step: int, rows: DeviceRows, num_streams: int, stop: bool = False) -> Taken:
+    def take(self, step: int, rows: DeviceRows, num_streams: int, flags: Sequence[float] = ()) -> Taken:
         """Take a step.
 
         Args:
             rows: of this process.
             num_streams: that rows may be of.
-            stop: whether this process was asked to stop; all learn it.
+            flags: numbers of this process that all add up, such as `Asked.flags`.
 
         Raises:
             ChejilError: see Guard.reason.
@@ -72,16 +73,17 @@ class Stepper:
         learnt = counts[0].sum()
         rate = optimisers.set_learning_rate(self.optimiser, self.config, step)
         nats, log_z_squared = self._backward(rows, learnt, num_streams)
-        flag = torch.tensor([float(stop)], dtype=torch.float64, device=self.world.device)
-        told = self.world.sum(torch.cat([nats, log_z_squared[None], flag]))
+        more = torch.tensor(flags, dtype=torch.float64, device=self.world.device)
+        told = self.world.sum(torch.cat([nats, log_z_squared[None], more]))
         norm = optimisers.clip(self.model.parameters(), self.config.optimiser.max_grad_norm)
-        *of_streams, squared, stopping = told.tolist()
+        numbers = told.tolist()
+        of_streams, squared, summed = numbers[:num_streams], numbers[num_streams], numbers[num_streams + 1 :]
         loss = sum(of_streams) / float(learnt)
         skipped = self.guard.reason(step, loss, float(norm))
         if skipped is None:
             self.optimiser.step()
         by_stream = [TextLoss(*one) for one in zip(of_streams, *counts.long().tolist(), strict=True)]
-        return Taken(loss, float(norm), squared / float(learnt), rate, skipped, by_stream, stopping > 0)
+        return Taken(loss, float(norm), squared / float(learnt), rate, skipped, by_stream, summed)
 
     def _counts(self, rows: DeviceRows, num_streams: int) -> torch.Tensor:
         """(2, num_streams) fp64: learnt tokens and bytes of text of the whole batch."""

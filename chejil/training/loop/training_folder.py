@@ -10,11 +10,12 @@ runs/NAME/
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
+from pydantic import BaseModel
 
 from chejil.curation import shards
 from chejil.errors import RunError
@@ -27,23 +28,6 @@ CONFIG, TOKENIZER, CHECKPOINTS = "config.yaml", "tokenizer.json", "checkpoints"
 NAMES = {CONFIG, TOKENIZER, CHECKPOINTS, "metrics.jsonl", "tensorboard"}
 
 
-@contextmanager
-def held(folder: Path, world: World) -> Iterator[None]:
-    """Hold the folder in rank 0 while the block lasts.
-
-    Raises:
-        RunError: another training holds it, or it holds something else.
-    """
-    if "://" in str(folder):
-        mend = "choose a folder of a disk that all processes see for --out"
-        raise RunError("checkpoints need a file system", where=str(folder), mend=mend)
-    if not world.is_main:
-        yield
-        return
-    with held_folder.held(str(folder), lambda _: None, _foreign):
-        yield
-
-
 def _foreign(names: set[str]) -> str | None:
     if names >= {CONFIG, TOKENIZER}:
         return None
@@ -51,7 +35,27 @@ def _foreign(names: set[str]) -> str | None:
     return f"this holds something else than a training: {', '.join(other[:3])}" if other else None
 
 
-def written(config: PretrainConfig) -> str:
+@contextmanager
+def held(folder: Path, world: World, foreign: Callable[[set[str]], str | None] = _foreign) -> Iterator[None]:
+    """Hold the folder in rank 0 while the block lasts.
+
+    Args:
+        foreign: from the names in the folder, what it holds that is no such training's; None: nothing.
+
+    Raises:
+        RunError: another training holds it, it holds something else, or it is a URL.
+    """
+    if folder.parts and folder.parts[0].endswith(":"):  # of s3://bucket/run a path is s3:/bucket/run
+        mend = "choose a folder of a disk that all processes see for --out"
+        raise RunError("checkpoints need a file system", where=str(folder), mend=mend)
+    if not world.is_main:
+        yield
+        return
+    with held_folder.held(str(folder), lambda _: None, foreign):
+        yield
+
+
+def written(config: BaseModel) -> str:
     """The config with every default, as YAML."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
 

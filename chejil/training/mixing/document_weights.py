@@ -13,13 +13,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from chejil.curation.dedup import rehydration
-from chejil.errors import ChejilError
+from chejil.curation.dedup import rehydration as rehydration_weights
 
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -54,15 +53,7 @@ class DocumentWeights(BaseModel):
     max_copies: int = Field(10, ge=1, le=1000, description="A document is seen at most so often.")
     seed: int = Field(1, ge=0, lt=2**63, description="Of the hash that decides between two neighbours.")
 
-    @field_validator("rehydration")
-    @classmethod
-    def _known(cls, value: Any) -> Any:
-        try:
-            if value is not None:
-                rehydration.table(value)
-        except ChejilError as error:
-            raise ValueError(f"{error.what} ({(error.mend or '').rstrip('?')})") from None
-        return value
+    _known = field_validator("rehydration")(rehydration_weights.known)
 
     def of_source(self, source: str, lang: str) -> float:
         """The weight of a source and language."""
@@ -81,7 +72,7 @@ class DocumentWeights(BaseModel):
         """
         found = np.full(len(sizes), self.of_source(source, lang))
         if self.rehydration is not None:
-            found *= rehydration.weights(sizes, rehydration.table(self.rehydration))
+            found *= rehydration_weights.weights(sizes, rehydration_weights.table(self.rehydration))
         if self.quality is not None and quality is not None:
             found *= by_steps(quality, self.quality.steps, self.quality.missing)
         return np.minimum(found, self.max_copies)

@@ -6,12 +6,11 @@ It also raises what each of its libraries raises, so here all of it is one error
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from chejil.errors import ChejilError
+from chejil.training import library_logs
 
 _AGAIN = "copy it again from where it is from"
 _CLASSES = "only causal models that transformers has a class for (no trust_remote_code); see that config.json is whole"
@@ -29,7 +28,7 @@ def load(folder: str | Path, **given: Any) -> Any:
     import torch
     from transformers import AutoModelForCausalLM
 
-    with _quiet():
+    with library_logs.silenced("transformers"):
         try:
             loaded: Any = AutoModelForCausalLM.from_pretrained(
                 folder, dtype=torch.float32, local_files_only=True, output_loading_info=True,
@@ -54,18 +53,3 @@ def _require_all(missing: list[str], mismatched: list[str], folder: str) -> None
     if missing:
         what = f"the base misses {len(missing)} weights, e.g. {missing[0]}"
         raise ChejilError(what, where=folder, mend=_AGAIN)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    from transformers.utils import logging
-
-    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()

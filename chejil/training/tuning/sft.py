@@ -12,10 +12,8 @@ runs/NAME/
 
 from __future__ import annotations
 
-import logging
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -23,14 +21,14 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-import yaml
 
 from chejil.curation import shards
 from chejil.errors import ChejilError
 from chejil.tokenizer import held_folder
 from chejil.tokenizer.files import byte_level
+from chejil.training import library_logs
 from chejil.training.data import token_bytes
-from chejil.training.loop import stopping, throughput
+from chejil.training.loop import stopping, throughput, training_folder
 from chejil.training.loop.live_view import View
 from chejil.training.loop.parallel import World, joined
 from chejil.training.tuning import (
@@ -86,7 +84,12 @@ def sft(
     Raises:
         ChejilError: what a user can mend; the last checkpoint is whole.
     """
-    with _quiet(), joined(config) as world, _held(folder, world):
+    with (
+        warnings.catch_warnings(action="ignore", category=FutureWarning),
+        library_logs.silenced("transformers", "trl", "accelerate"),
+        joined(config) as world,
+        training_folder.held(folder, world, _foreign),
+    ):
         arguments.refuse_idle_gpus(world)
         base = base_model.read(config.model)  # before hours of reading
         suite = sft_suite.read(config)
@@ -142,10 +145,10 @@ class _Training:
                 trainer.train(resume_from_checkpoint=str(found[0]) if found else None)
                 step = trainer.state.global_step
                 is_done = step == self.rows.num_steps
-                if is_done:
-                    self._finish(trainer, journal)
-                journal.end(step)
                 held_out = journal.before_and_best(trainer.best_step) if is_done else None
+                if is_done:
+                    self._finish(trainer, held_out)
+                journal.end(step)
         return self._result(begin, step, None if is_done else asked.name, held_out)
 
     def _write_folder(self, checkpoints: Path) -> None:
@@ -155,7 +158,7 @@ class _Training:
             sft_checkpoints.remove_parts(checkpoints)
             audited = {"audit": asdict(self.data.audit), "conversations": self.data.counts()}
             shards.write_json(str(self.folder), AUDIT, audited)  # first: a folder is known by it
-            shards.write_bytes(str(self.folder), CONFIG, written(self.config).encode())
+            shards.write_bytes(str(self.folder), CONFIG, training_folder.written(self.config).encode())
             shards.write_bytes(str(self.folder), QUARANTINE, self.data.quarantine())
 
     def _trainer(self, journal: SftJournal, begin: int) -> ConversationTrainer:
@@ -207,7 +210,7 @@ class _Training:
         batch = self.config.context_tokens * self.config.micro_batch_rows
         return HeldOutRows(self.data.held_out, self.data.names, table, batch)
 
-    def _finish(self, trainer: ConversationTrainer, journal: SftJournal) -> None:
+    def _finish(self, trainer: ConversationTrainer, held_out: dict[str, Any] | None) -> None:
         """Write the weights of the best held-out loss, which the trainer has loaded."""
         told = {
             "name": self.config.name,
@@ -217,7 +220,7 @@ class _Training:
             "rows": self.told["rows"],
             "base": self.told["base"],
             "conversations": self.data.counts(),
-            "held_out": journal.before_and_best(trainer.best_step),
+            "held_out": held_out,
         }
         weights = trainer.whole_weights()
         if self.world.is_main:
@@ -269,41 +272,9 @@ def _weights(model: Any) -> int:
     return sum(one.numel() for one in model.parameters())
 
 
-def written(config: SftConfig) -> str:
-    """The config with every default, as YAML."""
-    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
-
-
-@contextmanager
-def _held(folder: Path, world: World) -> Iterator[None]:
-    """Hold the folder in the first process."""
-    if not world.is_main:
-        yield
-        return
-    with held_folder.held(str(folder), lambda _: None, _foreign):
-        yield
-
-
 def _foreign(names: set[str]) -> str | None:
     other = held_folder.but(names, NAMES)
     ours = not names or any(f"{name}.".startswith(f"{AUDIT}.") for name in names)
     if other or not ours:
         return f"this holds something else than a fine-tuning: {', '.join((other or sorted(names))[:3])}"
     return None
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The libraries' own notes: what matters of them is said by the audit and the journal."""
-    names = ("transformers", "trl", "accelerate")
-    before = {name: logging.getLogger(name).level for name in names}
-    for name in names:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    transformers.utils.logging.disable_progress_bar()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", FutureWarning)
-            yield
-    finally:
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)

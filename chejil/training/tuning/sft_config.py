@@ -168,14 +168,5 @@ class SftConfig(Section):
 
 
 def load(name: str, settings: Sequence[str] = ()) -> SftConfig:
-    """Read a config.
-
-    Args:
-        name: a file or URL, or the bare name of a config that ships.
-        settings: `KEY=VALUE` overrides.
-
-    Raises:
-        RecipeError: everything that is wrong, with line and column.
-        ChejilError: it cannot be read.
-    """
-    return settings_file.load(SftConfig, settings_file.place_of(name, "sft-"), settings)
+    """Read a config: a file, a URL, or the bare name of one that ships; see settings_file.load."""
+    return settings_file.load(SftConfig, name, settings, "sft-")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -76,11 +75,9 @@ class SftJournal(transformers.TrainerCallback):
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """Move the bar; stop all processes where one was asked to."""
         self.view.advance(state.global_step)
-        stop = torch.tensor([float(bool(self.asked))], device=self.world.device)
-        if self.world.reduce(stop, "sum").item():
+        flags = torch.tensor(self.asked.flags(), device=self.world.device)
+        if self.asked.heard(self.world.reduce(flags, "sum").tolist()):
             control.should_save = control.should_training_stop = True
-            if not self.asked:  # another process was: this one says so, and its exit code does
-                self.asked.note(signal.SIGTERM, None)
 
     def on_log(self, args: Any, state: Any, control: Any, **given: Any) -> None:
         """A `train` record of what the trainer logs of steps."""

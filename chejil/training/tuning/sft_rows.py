@@ -10,6 +10,7 @@ batch is filled up with the rows that the next epoch would begin with.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ class Rows:
         """Of the whole training."""
         return len(self.order) // self.batch_rows
 
-    @property
+    @cached_property
     def hash(self) -> str:
         """Of the rows and their order: what a checkpoint is of."""
         found = xxhash.xxh3_128(self.order.data)

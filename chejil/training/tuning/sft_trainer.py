@@ -21,10 +21,11 @@ import torch
 import transformers
 from accelerate.utils import DistributedType
 from torch.distributed.checkpoint.state_dict import StateDictOptions, get_model_state_dict
-from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy
+from torch.distributed.fsdp import MixedPrecisionPolicy
 from trl import SFTTrainer
 
 from chejil.errors import ChejilError
+from chejil.training.loop import sharding
 from chejil.training.loop.text_loss import TextLoss
 from chejil.training.suites import suite_scores
 from chejil.training.tuning import sft_checkpoints
@@ -111,9 +112,7 @@ class ConversationTrainer(SFTTrainer):
         model.eval()
         with torch.no_grad(), self.compute_loss_context_manager():
             found = rows.measure(model, self.data_collator, self.accelerator)
-        for module in model.modules():
-            if isinstance(module, FSDPModule):
-                module.reshard()  # no backward pass follows that would: `parameters()` would be the whole ones
+        sharding.gather_no_longer(model)
         model.train(was_training)
         return found
 
