@@ -5,17 +5,19 @@ starts the next run before the browser has drawn that widget, the next message t
 (`ForwardMsgQueue` drops or overwrites what is not sent; a widget whose part of the page is still being fetched sees
 the last message alone). The browser then draws the widget's own default, and sends that back as if somebody had
 typed it: an empty question, a temperature of 0, a bound of "no low". With three busy loops on two cores that befell
-4 of 10 clicks on a switch right after the page had come.
+4 of 10 clicks on a switch and Ask right after the page had come.
 
 A default travels with every message. So a widget here is given the kept value as its default, and a key with a
 number that rises whenever code sets the value: a new widget then, which has a new default. What is still on its way
 from the old one is for a key that nobody reads.
 
     kept_values.first("question", "")
-    st.text_area("Question", value=kept_values.value("question"), key=kept_values.key("question"))
+    with kept_values.place("question"):
+        st.text_area("Question", value=kept_values.value("question"), key=kept_values.key("question"))
 
-The price: a widget that code sets loses the keyboard's focus. A number that may be empty is a text field, since a
-number field of Streamlit puts its default back when it is emptied.
+The price: a widget that code sets loses the keyboard's focus, and Streamlit leaves the old one beside the new one
+until the run has ended; in a `place` the style of the page hides it. A number that may be empty is a text field, since
+a number field of Streamlit puts its default back when it is emptied.
 """
 
 from __future__ import annotations
@@ -64,6 +66,11 @@ def show(name: str, wanted: Any) -> None:
 def key(name: str) -> str:
     """The key of the widget as it is now."""
     return f"{name} {_held(_TIMES).get(name, 0)}"
+
+
+def place(name: str) -> Any:
+    """A container for the widget alone, in which the one that it replaces is not seen (`marked_text.STYLE`)."""
+    return st.container(key=f"kept {name}")
 
 
 def _held(part: str) -> dict[str, Any]:

@@ -61,24 +61,26 @@ def _mover(run: Opened, scope: Scope, signal: str) -> None:
     stops = found.stops(*own, *now)
     key = f"{scope} {signal}"
     _show_at(key, now)
-    st.select_slider(
-        "Documents pass between",
-        stops,
-        value=_ends(now),
-        key=kept_values.key(f"slider {key}"),
-        format_func=_stop,
-        on_change=_slid,
-        args=(run, scope, signal),
-    )
-    for column, side in zip(st.columns(2), ("low", "high"), strict=True):
-        column.text_input(
-            f"{side.capitalize()}, exactly",
-            kept_values.value(f"{side} {key}"),
-            placeholder="none",
-            key=kept_values.key(f"{side} {key}"),
-            on_change=_typed,
-            args=(run, scope, signal, side),
+    with kept_values.place("slider"):
+        st.select_slider(
+            "Documents pass between",
+            stops,
+            value=_ends(now),
+            key=kept_values.key(f"slider {key}"),
+            format_func=_stop,
+            on_change=_slid,
+            args=(run, scope, signal),
         )
+    for column, side in zip(st.columns(2), ("low", "high"), strict=True):
+        with column, kept_values.place(side):
+            st.text_input(
+                f"{side.capitalize()}, exactly",
+                kept_values.value(f"{side} {key}"),
+                placeholder="none",
+                key=kept_values.key(f"{side} {key}"),
+                on_change=_typed,
+                args=(run, scope, signal, side),
+            )
     if (scope, signal) in st.session_state.moved:
         st.button(
             f"Put back to {moved_bounds.interval(own)}",

@@ -25,7 +25,10 @@ def show(asked: Asked, box: Box, say: Say) -> None:
         kept_values.first("question", begun.question)
         _choice(prompts, voted, asked, say)
     kept_values.first("question", "")
-    st.text_area(say("Question"), kept_values.value("question"), key=kept_values.key("question"), height=110)
+    with kept_values.place("question"):
+        st.text_area(
+            say("Question"), kept_values.value("question"), key=kept_values.key("question"), height=110
+        )
     one, two, _ = st.columns([2, 3, 5])
     one.button(
         say("Ask"), type="primary", key="ask", on_click=_ask, args=(asked, prompts, say), width="stretch"
@@ -45,11 +48,12 @@ def _choice(prompts: PromptSet, voted: set[str], asked: Asked, say: Say) -> None
 
     done = sum(hash_of(prompt.question) in voted for prompt in prompts.prompts)
     one, two = st.columns([5, 2], vertical_alignment="bottom")
-    one.selectbox(
-        say("Prompt ({done} of {count} voted on)", done=done, count=len(by_id)), list(by_id),
-        index=list(by_id).index(kept_values.value("prompt")), key=kept_values.key("prompt"),
-        format_func=lambda name: _title(by_id[name]), on_change=chosen,
-    )  # fmt: skip
+    with one, kept_values.place("prompt"):
+        st.selectbox(
+            say("Prompt ({done} of {count} voted on)", done=done, count=len(by_id)), list(by_id),
+            index=list(by_id).index(kept_values.value("prompt")), key=kept_values.key("prompt"),
+            format_func=lambda name: _title(by_id[name]), on_change=chosen,
+        )  # fmt: skip
     two.button(
         say("Ask the next prompt"), key="next", on_click=_next, args=(asked, prompts, say), width="stretch"
     )

@@ -54,10 +54,11 @@ def _numbers(first: Sampling, say: Say) -> None:
     _number("top_k", "top_k", 0, 1_000_000, 1)
     _number(say("Repetition penalty"), "repetition_penalty", 0.01, 10.0, 0.05)
     _number(say("Tokens of an answer at most"), "max_new_tokens", 1, 1_000_000, 64)
-    st.text_input(
-        say("Seed (empty: others each time)"), kept_values.value("seed"), key=kept_values.key("seed"),
-        on_change=_seeded, args=(say,),
-    )  # fmt: skip
+    with kept_values.place("seed"):
+        st.text_input(
+            say("Seed (empty: others each time)"), kept_values.value("seed"), key=kept_values.key("seed"),
+            on_change=_seeded, args=(say,),
+        )  # fmt: skip
 
 
 def _number(label: str, name: str, low: float, high: float, step: float) -> None:
