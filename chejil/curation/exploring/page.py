@@ -62,5 +62,6 @@ def page(root: str, folder: str) -> None:
 
 def _said() -> None:
     """What a callback found wrong."""
-    if st.session_state.problem:
-        st.html(marked_text.problem(st.session_state.problem))
+    with st.container():  # there in every run, so that what stands below keeps its place
+        if st.session_state.problem:
+            st.html(marked_text.problem(st.session_state.problem))

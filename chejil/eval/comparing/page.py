@@ -62,8 +62,9 @@ def _draw(asked: Asked) -> None:
     say = labels.saying(kept_values.value("language"))
     settings_view.sidebar(asked, say)
     st.html(f'<h1 class="cj-title">{marked_text.escaped(say("Same question, several models"))}</h1>')
-    if st.session_state.problem:
-        st.html(marked_text.problem(st.session_state.problem))
+    with st.container():  # there in every run, so that what stands below keeps its place
+        if st.session_state.problem:
+            st.html(marked_text.problem(st.session_state.problem))
     with st.spinner(say("Loading the models …")):
         speakers = held.speakers(asked)
     settings_view.models(speakers, say)
