@@ -17,7 +17,7 @@ from . import explored_run
 pytest.importorskip("streamlit", reason="the page needs the extra ui")
 from streamlit.testing.v1 import AppTest
 
-LOW = "low ko num_words"
+LOW = "Low, exactly"
 SETTING = "stages.filter.bounds.ko.num_words={low: 60, unit: eojeol}"
 
 
@@ -50,6 +50,14 @@ def page_of(root, folder):
     return page
 
 
+def field(page, label):
+    return next(one for one in page.text_input if one.label == label)
+
+
+def view(page, name):
+    next(one for one in page.segmented_control if one.label == "View").set_value(name).run()
+
+
 def drawn(page):
     """All HTML of the page."""
     return "\n".join(element.proto.body for element in page.get("html"))
@@ -80,7 +88,7 @@ def test_the_page_begins_with_the_counts_of_the_manifest(root, opened):
 
 def test_a_moved_bound_counts_what_whatif_counts(root, opened):
     """By the field and by the slider; the samples on the right are the documents that are newly dropped."""
-    opened.number_input(LOW).set_value(60).run()
+    field(opened, LOW).set_value("60").run()
     answer = predict(Question.of(root, settings=[SETTING], samples=5))
 
     assert not opened.exception
@@ -95,7 +103,7 @@ def test_a_moved_bound_counts_what_whatif_counts(root, opened):
     )
     opened.select_slider[0].set_range(int(stop), float("inf")).run()
 
-    assert opened.number_input(LOW).value == int(stop)
+    assert field(opened, LOW).value == stop
     assert numbers(opened) == said(predict(Question.of(root, settings=[SETTING.replace("60", stop)])))
 
 
@@ -121,15 +129,15 @@ def test_before_a_move_the_documents_nearest_to_the_bound_are_shown(root, opened
 def test_a_bound_goes_back(opened):
     """By its button, and all by theirs; the slider stands where the run has it."""
     before = numbers(opened)
-    opened.number_input(LOW).set_value(60).run()
+    field(opened, LOW).set_value("60").run()
     opened.button("back").click().run()
 
     assert opened.session_state.moved == {}
     assert (numbers(opened), opened.select_slider[0].value) == (before, (30, float("inf")))
 
-    opened.number_input(LOW).set_value(60).run()
+    field(opened, LOW).set_value("60").run()
     opened.selectbox("scope").select(Scope("en", "blog")).run()
-    opened.number_input("low en of blog num_words").set_value(None).run()
+    field(opened, LOW).set_value("").run()
     assert opened.session_state.moved == {
         (Scope("ko"), "num_words"): (60, None),
         (Scope("en", "blog"), "num_words"): (None, None),
@@ -140,17 +148,39 @@ def test_a_bound_goes_back(opened):
 
 def test_low_above_high_is_said_and_moves_nothing(opened):
     """The fields show again what holds."""
-    opened.number_input("high ko num_words").set_value(40).run()
-    opened.number_input(LOW).set_value(50).run()
+    field(opened, "High, exactly").set_value("40").run()
+    field(opened, LOW).set_value("50").run()
 
     assert "low 50 is above high 40" in drawn(opened)
-    assert opened.number_input(LOW).value == 30
+    assert field(opened, LOW).value == "30"
+
+
+@pytest.mark.parametrize("typed", ["many", "-1", "1e400", "nan"])
+def test_what_is_no_bound_is_said_and_moves_nothing(opened, typed):
+    """The field shows again what holds; the words are gone with the next click."""
+    field(opened, LOW).set_value(typed).run()
+
+    assert 'role="alert"' in drawn(opened)
+    assert (opened.session_state.moved, field(opened, LOW).value) == ({}, "30")
+
+    opened.run()
+    assert 'role="alert"' not in drawn(opened)
+
+
+def test_a_signal_that_is_chosen_again_shows_the_bound_that_was_moved(opened):
+    """Streamlit forgets what a widget said that is not drawn."""
+    field(opened, LOW).set_value("60").run()
+    opened.selectbox("signal ko").select("num_chars").run()
+    opened.selectbox("signal ko").select("num_words").run()
+
+    assert field(opened, LOW).value == "60"
+    assert opened.select_slider[0].value == (60, float("inf"))
 
 
 def test_saving_writes_a_recipe_that_check_takes(root, opened, tmp_path):
     """With the moved bound in it; a taken name is said; the run stays as it is."""
     before = lookup.recipe_of(root)
-    opened.number_input(LOW).set_value(60).run()
+    field(opened, LOW).set_value("60").run()
     opened.button("save").click().run()
 
     recipe = check.load(str(tmp_path / "explored.explored.yaml"))
@@ -164,7 +194,7 @@ def test_saving_writes_a_recipe_that_check_takes(root, opened, tmp_path):
 
 def test_a_search_finds_and_a_wrong_one_says_why(opened):
     """SQL and text together; the rows are the documents."""
-    opened.segmented_control("view").set_value("Documents").run()
+    view(opened, "Documents")
     opened.text_input("where").set_value("lang = 'ko' AND num_words > 30")
     opened.text_input("text").set_value("어부들")  # fishers
     opened.button[-1].click().run()
@@ -185,8 +215,8 @@ def test_a_document_is_read_with_its_reasons(root, opened):
         [lookup.table(root, f"decisions/{s}", None) for s in ("web/0.jsonl", "blog/0.jsonl")]
     )
     low = decisions.filter(pl.col("reasons").list.contains("num_words:low"))["id"][0]
-    opened.session_state.document, opened.session_state.view = low, "Documents"
-    opened.run()
+    opened.session_state.document = low
+    view(opened, "Documents")
     reasons = next(frame.value for frame in opened.dataframe if "reason" in frame.value.columns)
 
     assert "num_words:low" in set(reasons["reason"])
@@ -209,7 +239,7 @@ def texts(root):
 
 def test_a_cluster_is_compared_word_by_word(opened):
     """Two of its documents, with the words that differ marked."""
-    opened.segmented_control("view").set_value("Duplicates").run()
+    view(opened, "Duplicates")
 
     assert not opened.exception
     assert len(opened.dataframe[0].value) > 0
@@ -221,7 +251,7 @@ def test_a_run_by_url_is_explored(root, tmp_path):
     """From any file system that fsspec knows; the command shows the URL."""
     fsspec.filesystem("memory").put(f"{root}/", "/lab/explored/", recursive=True)
     page = page_of("memory://lab/explored", tmp_path)
-    page.number_input(LOW).set_value(60).run()
+    field(page, LOW).set_value("60").run()
 
     assert numbers(page) == said(predict(Question.of(root, settings=[SETTING])))
     assert "chejil whatif memory://lab/explored" in page.code[0].value
@@ -231,7 +261,7 @@ def test_a_run_that_cuts_behind_the_filter_is_asked_by_a_button(tmp_path):
     """Since it takes as long as the stages behind it; then the counts are exact as well."""
     root = explored_run.make(tmp_path, "  - line_dedup: {scope: all, max_documents: 4, min_share: 0}\n")
     page = page_of(root, tmp_path)
-    page.number_input(LOW).set_value(60).run()
+    field(page, LOW).set_value("60").run()
     assert not page.metric
 
     next(button for button in page.button if button.label == "Say what would follow").click().run()

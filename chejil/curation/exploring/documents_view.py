@@ -12,7 +12,7 @@ from chejil.curation.browsing.readings import Reading
 from chejil.curation.browsing.reasons import Reason, number
 from chejil.curation.browsing.selection import Selection
 from chejil.curation.explain import Explanation
-from chejil.curation.exploring import held, marked_text, searching
+from chejil.curation.exploring import held, kept_values, marked_text, searching
 from chejil.curation.exploring.held import Opened
 from chejil.errors import ChejilError
 
@@ -170,8 +170,9 @@ def _mates(said: Explanation) -> None:
 
 
 def _compare(kind: str, cluster: str) -> None:
-    st.session_state["kind"], st.session_state["cluster"] = kind, cluster
-    st.session_state.view = "Duplicates"
+    st.session_state["cluster"] = cluster
+    kept_values.lay("kind", kind)
+    kept_values.lay("view", "Duplicates")
 
 
 def _measured(said: Explanation) -> None:

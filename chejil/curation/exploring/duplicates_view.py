@@ -6,17 +6,19 @@ from typing import Any
 
 import streamlit as st
 
-from chejil.curation.exploring import clusters, held, marked_text
+from chejil.curation.exploring import clusters, held, kept_values, marked_text
 from chejil.curation.exploring.held import Opened
 
 
 def show(run: Opened) -> None:
     """Draw the view."""
-    st.session_state.setdefault("kind", "near")
+    kept_values.first("kind", "near")
     st.session_state.setdefault("cluster", None)
-    kind = (
-        st.segmented_control("Duplicates that are", list(clusters.KINDS), key="kind", required=True) or "near"
-    )
+    picked_kind = st.segmented_control(
+        "Duplicates that are", list(clusters.KINDS), default=kept_values.value("kind"),
+        key=kept_values.key("kind"), required=True,
+    )  # fmt: skip
+    kind = picked_kind or "near"
     largest = held.largest_clusters(run, kind)
     if largest.is_empty():
         st.info(f"This run has no {kind} clusters.")

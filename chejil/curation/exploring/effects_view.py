@@ -9,7 +9,7 @@ import polars as pl
 import streamlit as st
 
 from chejil.curation.browsing.reasons import number
-from chejil.curation.exploring import held, marked_text, moved_bounds, recipe_file, searching
+from chejil.curation.exploring import held, kept_values, marked_text, moved_bounds, recipe_file, searching
 from chejil.curation.exploring.held import Opened
 from chejil.curation.exploring.moved_bounds import Scope
 from chejil.curation.whatif.answer import Answer
@@ -172,7 +172,8 @@ def _change(change: dict[str, Any]) -> str:
 
 def read(document: str) -> None:
     """Open a document in its view."""
-    st.session_state.document, st.session_state.view = document, "Documents"
+    st.session_state.document = document
+    kept_values.lay("view", "Documents")
 
 
 def _kept_settings(run: Opened, settings: tuple[str, ...]) -> None:

@@ -28,6 +28,7 @@ STYLE = """<style>
 .cj-text del { background: rgba(220,60,50,.20); text-decoration: line-through; }
 .cj-text ins { background: rgba(30,160,70,.22); text-decoration: underline; text-underline-offset: .2em; }
 .cj-text mark { background: rgba(230,180,0,.35); color: inherit; }
+[class*="st-key-kept-"] > [data-stale="true"]:not(:first-child) { display: none; }
 .cj-line { overflow-wrap: anywhere; unicode-bidi: isolate; margin: 0; }
 .cj-small { font-size: .85rem; opacity: .8; }
 .cj-id { font-family: monospace; font-size: .85rem; overflow-wrap: anywhere; unicode-bidi: isolate; }

@@ -16,6 +16,7 @@ from chejil.curation.exploring import (
     duplicates_view,
     effects_view,
     held,
+    kept_values,
     marked_text,
     sliders,
 )
@@ -27,7 +28,7 @@ VIEWS = {
     "Duplicates": duplicates_view.show,
 }
 
-_FIRST: dict[str, Any] = {"moved": {}, "document": None, "view": "Bounds", "problem": None, "seed": 0}
+_FIRST: dict[str, Any] = {"moved": {}, "document": None, "problem": None, "seed": 0}
 """What the session holds when it begins; `moved` are the bounds that differ from the run's."""
 
 
@@ -42,14 +43,17 @@ def page(root: str, folder: str) -> None:
     st.html(marked_text.STYLE)
     for name, value in _FIRST.items():
         st.session_state.setdefault(name, copy.copy(value))
+    kept_values.first("view", "Bounds")
     try:
         run = held.opened(root, folder)
         sliders.sidebar(run)
         _said()
         view = st.segmented_control(
-            "View", list(VIEWS), key="view", label_visibility="collapsed", required=True
-        )
+            "View", list(VIEWS), default=kept_values.value("view"), key=kept_values.key("view"),
+            label_visibility="collapsed", required=True,
+        )  # fmt: skip
         VIEWS[view or "Bounds"](run)
+        st.session_state.problem = None  # here, since a run that a click ends may not reach the browser
     except ChejilError as error:
         st.html(marked_text.problem(str(error)))
     except OSError as error:
@@ -58,6 +62,6 @@ def page(root: str, folder: str) -> None:
 
 def _said() -> None:
     """What a callback found wrong."""
-    if st.session_state.problem:
-        st.html(marked_text.problem(st.session_state.problem))
-        st.session_state.problem = None
+    with st.container():  # there in every run, so that what stands below keeps its place
+        if st.session_state.problem:
+            st.html(marked_text.problem(st.session_state.problem))

@@ -68,7 +68,6 @@ def command(app: str, arguments: Sequence[str], address: str, port: int) -> list
         "browser.serverAddress": "localhost" if local else address,
         "client.toolbarMode": "viewer",
         "client.showErrorLinks": "false",
-        "global.disableWidgetStateDuplicationWarning": "true",  # a slider and two fields show the same bound
         "logger.hideWelcomeMessage": "true",
         "logger.level": "warning",
     }

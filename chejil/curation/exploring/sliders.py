@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 import altair as alt
 import polars as pl
 import streamlit as st
 
-from chejil.curation.exploring import held, marked_text, moved_bounds
+from chejil.curation.exploring import held, kept_values, marked_text, moved_bounds
 from chejil.curation.exploring.distributions import Distribution
 from chejil.curation.exploring.held import Opened
 from chejil.curation.exploring.moved_bounds import Scope, Sides
@@ -62,26 +61,26 @@ def _mover(run: Opened, scope: Scope, signal: str) -> None:
     stops = found.stops(*own, *now)
     key = f"{scope} {signal}"
     _show_at(key, now)
-    st.select_slider(
-        "Documents pass between",
-        stops,
-        value=_ends(own),  # says that it has two ends; where they stand, the session's state says
-        key=f"slider {key}",
-        format_func=_stop,
-        on_change=_slid,
-        args=(run, scope, signal),
-    )
-    for column, side in zip(st.columns(2), ("low", "high"), strict=True):
-        column.number_input(
-            f"{side.capitalize()}, exactly",
-            value=None,
-            step=1.0 if about.kind == "count" else 0.01,
-            format="%.10g",
-            placeholder="none",
-            key=f"{side} {key}",
-            on_change=_typed,
+    with kept_values.place("slider"):
+        st.select_slider(
+            "Documents pass between",
+            stops,
+            value=_ends(now),
+            key=kept_values.key(f"slider {key}"),
+            format_func=_stop,
+            on_change=_slid,
             args=(run, scope, signal),
         )
+    for column, side in zip(st.columns(2), ("low", "high"), strict=True):
+        with column, kept_values.place(side):
+            st.text_input(
+                f"{side.capitalize()}, exactly",
+                kept_values.value(f"{side} {key}"),
+                placeholder="none",
+                key=kept_values.key(f"{side} {key}"),
+                on_change=_typed,
+                args=(run, scope, signal, side),
+            )
     if (scope, signal) in st.session_state.moved:
         st.button(
             f"Put back to {moved_bounds.interval(own)}",
@@ -93,14 +92,9 @@ def _mover(run: Opened, scope: Scope, signal: str) -> None:
 
 def _show_at(key: str, now: Sides) -> None:
     """Lay the widgets where the bound is: each of them may have moved it, or a button."""
-    wanted: dict[str, Any] = {f"slider {key}": _ends(now)}
-    wanted |= {
-        f"{side} {key}": None if edge is None else float(edge)
-        for side, edge in zip(("low", "high"), now, strict=True)
-    }
-    for name, value in wanted.items():
-        if name not in st.session_state or st.session_state[name] != value:
-            st.session_state[name] = value
+    kept_values.show(f"slider {key}", _ends(now))
+    for side, edge in zip(("low", "high"), now, strict=True):
+        kept_values.show(f"{side} {key}", "" if edge is None else str(moved_bounds.plain(edge)))
 
 
 def _ends(now: Sides) -> tuple[float, float]:
@@ -117,22 +111,50 @@ def _stop(value: float) -> str:
 
 
 def _slid(run: Opened, scope: Scope, signal: str) -> None:
-    low, high = st.session_state[f"slider {scope} {signal}"]
-    _move(run, scope, signal, (low if math.isfinite(low) else None, high if math.isfinite(high) else None))
+    name = f"slider {scope} {signal}"
+    before, now = kept_values.last(name), kept_values.value(name)
+    if now != before:
+        low, high = (edge if math.isfinite(edge) else None for edge in now)
+        _move(run, scope, signal, (low, high))
 
 
-def _typed(run: Opened, scope: Scope, signal: str) -> None:
-    low, high = (st.session_state[f"{side} {scope} {signal}"] for side in ("low", "high"))
-    most = 1.0 if SIGNALS[signal].kind in ("share", "score") else math.inf
-    outside = [edge for edge in (low, high) if edge is not None and not 0 <= edge <= most]
-    if outside:
-        top = " and at most 1" if most == 1 else ""
-        st.session_state.problem = f"{outside[0]:g} is no bound of {signal}, which is at least 0{top}"
+def _typed(run: Opened, scope: Scope, signal: str, side: str) -> None:
+    """Take what was typed, or say what is wrong with it; the field then shows again what holds."""
+    name = f"{side} {scope} {signal}"
+    before, text = kept_values.last(name), kept_values.value(name).strip()
+    if text == before:
         return
+    try:
+        edge = _edge(text, signal)
+    except ValueError as error:
+        st.session_state.problem = str(error)
+        return
+    own = moved_bounds.sides(run.filter, scope, signal)
+    low, high = st.session_state.moved.get((scope, signal), own)
+    low, high = (edge, high) if side == "low" else (low, edge)
     if low is not None and high is not None and low > high:
         st.session_state.problem = f"low {low:g} is above high {high:g}: nothing would pass"
         return
     _move(run, scope, signal, (low, high))
+
+
+def _edge(text: str, signal: str) -> float | None:
+    """A number as it is typed, or none.
+
+    Raises:
+        ValueError: it is no number, or none that the signal can have.
+    """
+    if not text:
+        return None
+    most = 1.0 if SIGNALS[signal].kind in ("share", "score") else math.inf
+    try:
+        edge = float(text)
+    except ValueError:
+        raise ValueError(f"'{text}' is no number: digits with a point, or nothing for no bound") from None
+    if not (math.isfinite(edge) and 0 <= edge <= most):
+        top = " and at most 1" if most == 1 else ""
+        raise ValueError(f"{text} is no bound of {signal}, which is at least 0{top}")
+    return moved_bounds.plain(edge)
 
 
 def _move(run: Opened, scope: Scope, signal: str, to: Sides) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import streamlit as st
 
-from chejil.curation.exploring import marked_text
+from chejil.curation.exploring import kept_values, marked_text
 from chejil.errors import ChejilError
 from chejil.eval.comparing import (
     held,
@@ -38,9 +38,10 @@ def page(settings: str) -> None:
     st.html(marked_text.STYLE)
     st.html(f"<style>{_css()}</style>")
     asked = Asked.model_validate_json(settings)
-    state = st.session_state
+    for name in ("round", "listening", "problem"):  # `listening` takes the answers of `round` down
+        st.session_state.setdefault(name, None)
     for name, value in _first(asked).items():
-        state.setdefault(name, value)
+        kept_values.first(name, value)
     try:
         _draw(asked)
     except ChejilError as error:
@@ -48,9 +49,8 @@ def page(settings: str) -> None:
 
 
 def _first(asked: Asked) -> dict[str, Any]:
-    """What a session holds when it begins; `listening` takes its round's answers down."""
-    begun = {"language": "en", "blind": asked.blind, "voter": asked.voter or ""}
-    return {**begun, "round": None, "listening": None, "problem": None, "question": None}
+    """What the widgets of the sidebar begin with."""
+    return {"language": "en", "blind": asked.blind, "voter": asked.voter or ""}
 
 
 @cache
@@ -59,13 +59,12 @@ def _css() -> str:
 
 
 def _draw(asked: Asked) -> None:
-    say = labels.saying(st.session_state.language)
+    say = labels.saying(kept_values.value("language"))
     settings_view.sidebar(asked, say)
-    say = labels.saying(st.session_state.language)
     st.html(f'<h1 class="cj-title">{marked_text.escaped(say("Same question, several models"))}</h1>')
-    if st.session_state.problem:
-        st.html(marked_text.problem(st.session_state.problem))
-        st.session_state.problem = None
+    with st.container():  # there in every run, so that what stands below keeps its place
+        if st.session_state.problem:
+            st.html(marked_text.problem(st.session_state.problem))
     with st.spinner(say("Loading the models …")):
         speakers = held.speakers(asked)
     settings_view.models(speakers, say)
@@ -76,6 +75,7 @@ def _draw(asked: Asked) -> None:
     current = st.session_state.round
     # A table in sight would say during a blind round which model to look for.
     with st.expander(
-        say("Who wins"), expanded=not (current.hides_names if current else st.session_state.blind)
+        say("Who wins"), expanded=not (current.hides_names if current else kept_values.value("blind"))
     ):
         st.html(wins_page.table(held.wins(asked.votes, asked.names), say))
+    st.session_state.problem = None  # here, since a run that a click ends may not reach the browser

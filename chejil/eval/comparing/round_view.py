@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from chejil.curation.exploring import marked_text
+from chejil.curation.exploring import kept_values, marked_text
 from chejil.errors import ChejilError
 from chejil.eval.chatting.speaker import Speaker, Spoken
 from chejil.eval.comparing import asking, votes
@@ -35,7 +35,7 @@ def show(asked: Asked, speakers: Sequence[Speaker], say: Say) -> None:
     listening: Listening | None = st.session_state.listening
     if listening is None or listening.current is not current:
         listening = st.session_state.listening = Listening(current, speakers)
-    if current.turn > 1 or current.question != (st.session_state.question or "").strip():
+    if current.turn > 1 or current.question != kept_values.value("question").strip():
         st.html(_asked_text(current, say))
     places = _places(current)
     below = st.empty()
