@@ -123,7 +123,7 @@ def load(name: str, settings: Any = ()) -> SweepSettings:
         RecipeError: everything that is wrong, with line and column.
         ChejilError: it cannot be read.
     """
-    return settings_file.load(SweepSettings, settings_file.place_of(name, "ablate-"), settings)
+    return settings_file.load(SweepSettings, name, settings, shipped_as="ablate-")
 
 
 def proxy_config(proxy: ProxySettings, more: list[str] | None = None) -> PretrainConfig:
