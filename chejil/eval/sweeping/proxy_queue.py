@@ -82,7 +82,12 @@ def _stage(root: str, wanted: Sequence[Proxy], settings: SweepSettings, named: S
     if settings.proxy.suite is not None:
         prints[SUITE] = shards.file_hash(shards.join(root, SUITE))
     domains = {one.name: one.pattern for one in named}
-    aside = {"threads": settings.proxy.threads, "keep": settings.proxy.keep_checkpoints, "domains": domains}
+    aside = {
+        "threads": settings.proxy.threads,
+        "keep": settings.proxy.keep_checkpoints,
+        "domains": domains,
+        "own_gpu": isinstance(settings.executor, Local),  # a cluster gives each task its own
+    }
     own, said = {}, {}
     for proxy in wanted:
         config = proxy.config.model_dump(mode="json")

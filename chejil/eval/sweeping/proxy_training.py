@@ -40,7 +40,9 @@ SCHEMA = pa.schema([("domain", pa.string()), ("nats", pa.float64()), ("bytes", p
 
 
 def train(unit: Unit) -> Tally:
-    """Train the proxy of a unit; its settings are `config`, `domains` (pattern by name), `threads`, `keep`.
+    """Train the proxy of a unit.
+
+    Its settings are `config`, `domains` (pattern by name), `threads`, `keep` (its checkpoint), `own_gpu` (take one).
 
     Raises:
         ChejilError: what a user can mend; no divergence.
@@ -51,7 +53,7 @@ def train(unit: Unit) -> Tally:
 
     folder = Path(unit.root) / FOLDER / unit.shard
     config = _placed(PretrainConfig.model_validate(unit.settings["config"]), unit.root)
-    if config.device != "cpu":
+    if config.device != "cpu" and unit.settings["own_gpu"]:
         _take_device(unit.root)
     _clear_other(folder, config)
     try:
