@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from chejil.commands import ablate_selftest
+from chejil.commands import ablate_report, ablate_selftest
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Mixtures decided by small runs: selftest.",
+    help="Mixtures decided by small runs: report, selftest.",
 )
 
 
@@ -18,4 +18,5 @@ def ablate() -> None:
     """Mixtures decided by small runs."""
 
 
+app.command("report")(ablate_report.report)
 app.command("selftest")(ablate_selftest.selftest)
