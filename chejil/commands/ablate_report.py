@@ -12,6 +12,9 @@ from chejil.errors import ChejilError
 EXIT_NO_FIT = 1
 """The report was written, but there were too few proxies to recommend a mixture."""
 
+EXIT_WRONG = 1
+"""`verify` found something."""
+
 
 def report(
     sweep: Annotated[str, typer.Argument(help="A sweep's folder.")],
@@ -58,7 +61,9 @@ def report(
         )
     except ValidationError as error:
         first = error.errors()[0]
-        raise ChejilError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}", mend="give 0 or more") from None
+        raise ChejilError(
+            f"{'.'.join(map(str, first['loc']))}: {first['msg']}", mend="give 0 or more"
+        ) from None
     with progress("nothing was written", log_json) as bars:
         found = reports.report(sweep, content, settings, bars)
         places = writing.write(found, out or sweep)
@@ -67,6 +72,19 @@ def report(
         terminal.tell([place])
     if found.no_fit is not None:
         raise typer.Exit(EXIT_NO_FIT)
+
+
+def verify(sweep: str, json: bool) -> None:
+    """`chejil verify` of a sweep: files, numbers of proxies, and the report made again."""
+    from chejil import terminal
+    from chejil.eval.ablation_reports import checking, report_view, sweep_folder
+
+    content = sweep_folder.read(sweep)
+    problems = checking.verify(sweep, content)
+    told = {"files": checking.num_files(sweep, content), "problems": problems}
+    terminal.show(told, json, report_view.verified)
+    if problems:
+        raise typer.Exit(EXIT_WRONG)
 
 
 def _weights(given: list[str] | None) -> dict[str, float] | None:

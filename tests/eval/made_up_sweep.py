@@ -54,7 +54,9 @@ def write_proxy(root, name, proposal, seed, bits, scores=None, folder="proxies")
     parts = {f"{domain}/{'ko' if domain.startswith('ko') else 'en'}": {"bits_per_byte": value, "num_bytes": 1000}
              for domain, value in exact.items()}  # fmt: skip
     record = {"kind": "evaluation", "step": 10, "sources": parts}
-    (own / "metrics.jsonl").write_bytes(orjson.dumps({"kind": "start"}) + b"\n" + orjson.dumps(record) + b"\n")
+    (own / "metrics.jsonl").write_bytes(
+        orjson.dumps({"kind": "start"}) + b"\n" + orjson.dumps(record) + b"\n"
+    )
     (own / "config.yaml").write_text(f"name: {json.dumps(name)}\n", "utf-8")
     rows = {"rows.parquet": len(columns["nats"])}
     files = [
@@ -92,13 +94,18 @@ def sweep(root, proxies=32, world_seed=1, **more):
         for seed in one["seeds"]:
             luck = np.random.default_rng([seed, *one["name"].encode(), 9]).normal(0, 0.01, 2)
             korean = sum(share for name, share in one["weights"].items() if name.endswith("-ko"))
-            scores = {"kobest_boolq acc": 0.5 + float(luck[0]), "kobest_copa acc": 0.5 + 0.1 * korean + float(luck[1])}
+            scores = {
+                "kobest_boolq acc": 0.5 + float(luck[0]),
+                "kobest_copa acc": 0.5 + 0.1 * korean + float(luck[1]),
+            }
             bits = values_of(one, seed, world_seed)
             made.append(write_proxy(root, f"{one['name']}-{seed}", one["name"], seed, bits, scores))
     means = {}
     for one in made:
         means.setdefault(one["proposal"], []).append(np.mean(list(one["bits_per_byte"].values())))
-    best = sorted((float(np.mean(own)), name) for name, own in means.items() if name not in ("natural", "worst"))[:3]
+    best = sorted(
+        (float(np.mean(own)), name) for name, own in means.items() if name not in ("natural", "worst")
+    )[:3]
     kept = [one for one in asked if one["name"] in {"natural", "worst", *(name for _, name in best)}]
     large = []
     for one in kept:

@@ -19,7 +19,7 @@ from chejil.errors import ChejilError
 from chejil.eval.ablating.objective import ObjectiveSettings
 from chejil.eval.ablation_reports import mixture_text, text_noise
 from chejil.eval.ablation_reports.report import JSON, MIXTURE, PAGE, Report, report
-from chejil.eval.ablation_reports.sweep_folder import ROWS, Proxy, Sweep
+from chejil.eval.ablation_reports.sweep_folder import ROWS, Domain, Proxy, Sweep
 from chejil.eval.ablation_reports.writing import plain
 
 EQUAL = 1e-9
@@ -46,7 +46,7 @@ def verify(root: str, sweep: Sweep) -> list[str]:
         damaged = list(_files(root, one))
         found += damaged
         if one.error is None and not damaged:
-            found += _measured(root, one, sweep.domain_names)
+            found += _measured(root, one, sweep.domains)
     return found + list(_report(root, sweep))
 
 
@@ -66,24 +66,23 @@ def _files(root: str, proxy: Proxy) -> Iterator[str]:
                 yield f"{proxy.folder}/{name}: not recorded"
 
 
-def _measured(root: str, proxy: Proxy, domains: Sequence[str]) -> Iterator[str]:
-    rows, metrics = proxy.file(ROWS), proxy.file(METRICS)
-    assert rows and metrics
+def _measured(root: str, proxy: Proxy, domains: Sequence[Domain]) -> Iterator[str]:
+    rows, metrics = f"{proxy.folder}/{ROWS}", f"{proxy.folder}/{METRICS}"
     try:
-        by_rows = {name: own.bits_per_byte for name, own in text_noise.read(root, rows.path).items()}
-        by_metrics = _last_evaluation(root, metrics.path, domains)
+        by_rows = {name: own.bits_per_byte for name, own in text_noise.read(root, rows).items()}
+        by_metrics = _last_evaluation(root, metrics, domains)
     except ChejilError as error:
         yield str(error)
         return
-    for name in domains:
+    for name in (one.name for one in domains):
         said = proxy.bits_per_byte.get(name)
-        for path, known, near in ((rows.path, by_rows, EQUAL), (metrics.path, by_metrics, SAME_TEXT)):
+        for path, known, near in ((rows, by_rows, EQUAL), (metrics, by_metrics, SAME_TEXT)):
             if not _same(said, known.get(name), near):
                 yield f"{path}: {_told(known.get(name))} bits per byte of {name}, sweep.json says {_told(said)}"
 
 
-def _last_evaluation(root: str, path: str, domains: Sequence[str]) -> dict[str, float | None]:
-    """Bits per byte by domain of the last evaluation; a domain is a stream, or all streams of a source."""
+def _last_evaluation(root: str, path: str, domains: Sequence[Domain]) -> dict[str, float | None]:
+    """Bits per byte by domain of the last evaluation, over all streams that a domain means."""
     url = shards.join(root, path)
     files, place = shards.file_system(url)
     lines = files.cat_file(place).splitlines()
@@ -92,19 +91,18 @@ def _last_evaluation(root: str, path: str, domains: Sequence[str]) -> dict[str, 
     except (orjson.JSONDecodeError, AttributeError):
         raise ChejilError("a line is no JSON object", where=url, mend="train the proxy again") from None
     parts = records[-1].get("sources", {}) if records else {}
-    return {name: _joined(name, parts) for name in domains}
+    return {one.name: _joined([part for name, part in parts.items() if one.means(name)]) for one in domains}
 
 
-def _joined(domain: str, parts: Mapping[str, Mapping[str, Any]]) -> float | None:
-    own = [parts[domain]] if domain in parts else [
-        part for name, part in parts.items() if name.rpartition("/")[0] == domain
-    ]  # fmt: skip
+def _joined(own: Sequence[Mapping[str, Any]]) -> float | None:
     values, sizes = [one.get("bits_per_byte") for one in own], [one.get("num_bytes") or 0 for one in own]
     if not own or None in values:
         return None
     if len(own) == 1:
         return float(values[0] or 0.0)
-    return sum(float(value or 0) * size for value, size in zip(values, sizes, strict=True)) / (sum(sizes) or 1)
+    return sum(float(value or 0) * size for value, size in zip(values, sizes, strict=True)) / (
+        sum(sizes) or 1
+    )
 
 
 def _same(first: float | None, second: float | None, near: float) -> bool:

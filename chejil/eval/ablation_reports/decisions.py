@@ -100,10 +100,10 @@ def _compared(
     why: str, measure: str, first: str, second: str, picked: int, found: Measured, weights_M: np.ndarray,
     text: HeldOutText,
 ) -> Compared:  # fmt: skip
-    sides = [[found.proxies[row] for row in found.of(name)] for name in (first, second)]
-    deviation = text.deviation(*sides, found.domains, weights_M)
-    values = [(name, found.by_seed(name, weights_M)) for name in (first, second)]
-    decision = decide(*values, found.noise(weights_M), deviation or 0.0)
+    left, right = ([found.proxies[row] for row in found.of(name)] for name in (first, second))
+    deviation = text.deviation(left, right, found.domains, weights_M)
+    mine, theirs = ((name, found.by_seed(name, weights_M)) for name in (first, second))
+    decision = decide(mine, theirs, found.noise(weights_M), deviation or 0.0)
     p = min(1.0, decision.p * picked)
     lucky = decision.better is not None and p > 1 - LEVEL
     return Compared(

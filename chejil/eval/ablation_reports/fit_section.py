@@ -101,5 +101,8 @@ def held_out(sweep: Sweep, found: Measured, whole: Panel, weights_M: np.ndarray)
     columns = dict(zip(found.domains, zip(told.T, means.T, strict=True), strict=True))
     columns[VALUE] = (told @ weights_M, means @ weights_M)
     return HeldOutCheck(
-        names, found.folders(*names), fitted.panel.mixtures, {name: ranks(*pair) for name, pair in columns.items()}
+        names,
+        found.folders(*names),
+        fitted.panel.mixtures,
+        {name: ranks(*pair) for name, pair in columns.items()},
     )

@@ -19,7 +19,6 @@ from chejil.eval.ablating.objective import Objective
 from chejil.eval.ablating.panel import Panel
 from chejil.eval.ablation_reports.sweep_folder import Proxy, Sweep
 
-
 VALUE, KO, EN = "(value)", "(ko)", "(en)"
 """Names of the objective's weighted bits per byte and of the means of both languages, beside the domains' names."""
 
@@ -81,7 +80,9 @@ def measured(sweep: Sweep, proxies: Sequence[Proxy]) -> Measured:
     kept = [row for row in range(len(whole)) if row not in gone]
     if not kept:
         told = "; ".join(f"{name}: {why}" for name, why in list(excluded.items())[:3]) or "none was trained"
-        raise ChejilError(f"no proxy can be counted ({told})", mend="train the sweep's proxies; see their errors")
+        raise ChejilError(
+            f"no proxy can be counted ({told})", mend="train the sweep's proxies; see their errors"
+        )
     return Measured(tuple(whole[row] for row in kept), tuple(domains), values[kept], excluded)
 
 

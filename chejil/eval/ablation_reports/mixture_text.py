@@ -61,4 +61,6 @@ def _head(found: Report, best: RecommendedSection) -> Iterator[str]:
 def _row(one: SourceShare, width: int) -> str:
     epochs = "       ?" if one.epochs is None else f"{one.epochs:8.3f}"
     note = "  at its limit" if one.at_limit else "  left out" if one.bytes == 0 else ""
-    return f"{one.source:{width}}  {one.natural_bytes:10.4%} {one.bytes:10.4%} {one.tokens:10.4%} {epochs}{note}"
+    return (
+        f"{one.source:{width}}  {one.natural_bytes:10.4%} {one.bytes:10.4%} {one.tokens:10.4%} {epochs}{note}"
+    )

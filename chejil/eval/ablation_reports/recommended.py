@@ -80,10 +80,22 @@ def section(
     nearest = int(np.argmin(distances))
     points = _points(fitted, settings, both)
     return RecommendedSection(
-        _shares(bounds, both, best.at_limit, horizon_tokens), _predictions(fitted, both), best.gain, best.gain.low > 0, best.kl,
-        best.total_variation, list(best.at_limit), found.proxies[nearest].proposal, float(distances[nearest]),
-        points[0], points[1], list(best.front), best.exchange, list(best.warnings), found.folders(),
-    )  # fmt: skip
+        sources=_shares(bounds, both, best.at_limit, horizon_tokens),
+        domains=_predictions(fitted, both),
+        gain=best.gain,
+        leave_natural=best.gain.low > 0,
+        kl=best.kl,
+        total_variation=best.total_variation,
+        at_limit=list(best.at_limit),
+        nearest=found.proxies[nearest].proposal,
+        nearest_distance=float(distances[nearest]),
+        natural_point=points[0],
+        recommended_point=points[1],
+        front=list(best.front),
+        exchange=best.exchange,
+        warnings=list(best.warnings),
+        folders=found.folders(),
+    )
 
 
 def _shares(
@@ -102,7 +114,10 @@ def _shares(
 
 def _predictions(fitted: Fit, both_2K: np.ndarray) -> list[DomainPrediction]:
     values, (low, high) = fitted.predict(both_2K), fitted.intervals(both_2K)
-    ends = [[Predicted(*map(float, one)) for one in zip(*rows, strict=True)] for rows in zip(values, low, high, strict=True)]
+    ends = [
+        [Predicted(*map(float, one)) for one in zip(*rows, strict=True)]
+        for rows in zip(values, low, high, strict=True)
+    ]
     return [DomainPrediction(*one) for one in zip(fitted.domains, *ends, strict=True)]
 
 

@@ -178,7 +178,9 @@ def _noise(found: Measured, goal: Objective) -> list[MeasureRow]:
 def _warnings(sweep: Sweep, found: Measured, text: HeldOutText) -> list[str]:
     said = [] if sweep.complete else ["the sweep is not complete: this is what there is of it"]
     had = {(one.proposal, one.seed) for one in sweep.proxies}
-    if gone := [f"{one.name}-{seed}" for one in sweep.proposals for seed in one.seeds if (one.name, seed) not in had]:
+    if gone := [
+        f"{one.name}-{seed}" for one in sweep.proposals for seed in one.seeds if (one.name, seed) not in had
+    ]:
         said.append(f"{len(gone)} proxies are not there: {_listed(gone)}")
     if empty := [one.name for one in sweep.proposals if one.name not in found.proposals]:
         said.append(f"no proxy that counts: {_listed(empty)}")

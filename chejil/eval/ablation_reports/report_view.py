@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from rich.console import RenderableType
 
@@ -188,3 +189,13 @@ def _scores(scores: list[ItemScore]) -> Iterator[RenderableType]:
             for one in scores
         ],
     )  # fmt: skip
+
+
+def verified(result: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """What `verify` found."""
+    yield from result["problems"]
+    wrong = len(result["problems"])
+    said = f"{wrong} problems" if wrong else "every hash, every number and the report are right"
+    yield f"{result['files']:,} files: {said}"
+    if wrong:
+        yield "mend: remove the folders of proxies that are named and run the sweep again; then make the report again"

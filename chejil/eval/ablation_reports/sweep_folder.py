@@ -8,6 +8,7 @@ ignored, so that a later version may add some; a missing or wrong one is named.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 from typing import Any, Literal
 
@@ -31,13 +32,17 @@ class _Part(BaseModel):
 class SweptSource(Source):
     """A source and the names of the streams of text that it stands for in a training."""
 
-    patterns: list[str] = Field(default=[], description="streams as a mixture file names them [default: its name]")
+    patterns: list[str] = Field(
+        default=[], description="streams as a mixture file names them [default: its name]"
+    )
     pattern_bytes: dict[str, int] = Field(default={}, description="bytes by pattern, where there are several")
 
     @model_validator(mode="after")
     def _sizes(self) -> SweptSource:
-        if len(self.patterns) > 1 and min((self.pattern_bytes.get(one, 0) for one in self.patterns)) <= 0:
-            raise ValueError(f"source {self.name} has several patterns: pattern_bytes must give each its bytes")
+        if len(self.patterns) > 1 and min(self.pattern_bytes.get(one, 0) for one in self.patterns) <= 0:
+            raise ValueError(
+                f"source {self.name} has several patterns: pattern_bytes must give each its bytes"
+            )
         return self
 
     def shares(self) -> dict[str, float]:
@@ -49,10 +54,17 @@ class SweptSource(Source):
 
 
 class Domain(_Part):
-    """A held-out domain."""
+    """A held-out domain; `pattern` names its streams in the evaluations of a training [default: its name]."""
 
     name: str
     language: Literal["ko", "en"]
+    pattern: str | None = None
+
+    def means(self, stream: str) -> bool:
+        """Whether a stream `source/language` is of it."""
+        if self.pattern is not None:
+            return fnmatchcase(stream, self.pattern)
+        return self.name in (stream, stream.rpartition("/")[0])
 
 
 class Bounds(_Part):
@@ -212,7 +224,9 @@ def _check(found: Sweep, place: str) -> None:
     known = set(groups["proposal"])
     for one in [*found.proxies, *(found.transfer.proxies if found.transfer else [])]:
         if one.proposal not in known:
-            raise ChejilError(f"proxy {one.name} is of an unknown proposal '{one.proposal}'", where=place, mend=_MEND)
+            raise ChejilError(
+                f"proxy {one.name} is of an unknown proposal '{one.proposal}'", where=place, mend=_MEND
+            )
         if any(".." in PurePosixPath(file.path).parts or file.path.startswith("/") for file in one.files):
             raise ChejilError(f"proxy {one.name} has a file outside of the sweep", where=place, mend=_MEND)
     if found.arms is None:

@@ -45,7 +45,9 @@ def read(root: str, path: str) -> dict[str, DomainRows]:
         raise ChejilError(f"no column {missing[0]}", where=url, mend="run the sweep's proxy again")
     names = np.array(table["domain"].to_pylist(), object)
     bits, size = table["nats"].to_numpy() / log(2), table["bytes"].to_numpy().astype(np.float64)
-    return {name: DomainRows(bits[names == name], size[names == name]) for name in dict.fromkeys(names.tolist())}
+    return {
+        name: DomainRows(bits[names == name], size[names == name]) for name in dict.fromkeys(names.tolist())
+    }
 
 
 class HeldOutText:
@@ -75,7 +77,7 @@ class HeldOutText:
         if any(len(had) < len(side) for had, side in zip(rows, sides, strict=True)):
             return None
         try:
-            return np.array([_deviation(*rows, name) for name in domains])
+            return np.array([_deviation(rows[0], rows[1], name) for name in domains])
         except ChejilError as error:
             self.missing[f"{first[0].proposal} against {second[0].proposal}"] = error.what
             return None
@@ -98,4 +100,6 @@ def _deviation(first: list[dict[str, DomainRows]], second: list[dict[str, Domain
     size = own[0][0].bytes
     if any(not np.array_equal(one.bytes, size) for side in own for one in side):
         raise ChejilError(f"sequences of {domain} are not the same in all of its proxies")
-    return document_deviation(np.stack([one.bits for one in own[0]]), np.stack([one.bits for one in own[1]]), size)
+    return document_deviation(
+        np.stack([one.bits for one in own[0]]), np.stack([one.bits for one in own[1]]), size
+    )

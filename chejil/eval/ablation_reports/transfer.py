@@ -76,9 +76,9 @@ def section(sweep: Sweep, small: Measured, measures: Mapping[str, np.ndarray]) -
 
 def _pair(first: SizePoint, second: SizePoint, small: Measured, weights_M: np.ndarray) -> SizePair:
     apart = first.small - second.small, first.large - second.large
-    sides = [(one.proposal, small.by_seed(one.proposal, weights_M)) for one in (first, second)]
+    mine, theirs = ((one.proposal, small.by_seed(one.proposal, weights_M)) for one in (first, second))
     try:
-        decided: bool | None = decide(*sides, small.noise(weights_M)).better is not None
+        decided: bool | None = decide(mine, theirs, small.noise(weights_M)).better is not None
     except ChejilError:  # one seed each and no replicates anywhere
         decided = None
     return SizePair(
