@@ -113,3 +113,27 @@ def sweep(root, proxies=32, world_seed=1, **more):
         large.append(write_proxy(root, f"{one['name']}-0", one["name"], 0, bits, folder="transfer"))
     given = {"transfer": {"about": "3,000,000 parameters, 4 M tokens", "proxies": large}} | more
     return content(root, asked, made, **given)
+
+
+def two_sources(root):
+    """Two sources with awkward names, two domains, ten mixtures; the first two have two seeds."""
+    sources = [
+        {"name": "누리집", "language": "ko", "unique_bytes": 4_000_000, "bytes_per_token": 3.0,  # web site
+         "patterns": ["web-ko/ko", "blog-ko/ko"], "pattern_bytes": {"web-ko/ko": 3_000_000, "blog-ko/ko": 1_000_000}},
+        {"name": "web: en #1", "language": "en", "unique_bytes": 6_000_000, "bytes_per_token": 4.0},
+    ]  # fmt: skip
+    asked, made = [], []
+    for at, share in enumerate(np.linspace(0.05, 0.95, 10).tolist()):
+        name, seeds = f"random-{at:03d}", [0, 1] if at < 2 else [0]
+        weights = {"누리집": share, "web: en #1": 1 - share}
+        asked.append({"name": name, "kind": "random", "weights": weights, "seeds": seeds})
+        for seed in seeds:
+            bits = {
+                "뉴스": 1.2 + 0.5 * np.exp(-3 * share),
+                "news": 1.0 + 0.5 * np.exp(-3 * (1 - share)),
+            }  # news
+            luck = np.random.default_rng([at, seed]).normal(0, 0.001, 2)
+            bits = {key: value + float(more) for (key, value), more in zip(bits.items(), luck, strict=True)}
+            made.append(write_proxy(root, f"{name}-{seed}", name, seed, bits))
+    domains = [{"name": "뉴스", "language": "ko"}, {"name": "news", "language": "en"}]
+    return content(root, asked, made, sources=sources, limits={}, domains=domains)

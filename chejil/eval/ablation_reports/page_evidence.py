@@ -141,27 +141,32 @@ def _decisions(part: DecisionSection) -> str:
     rows = [
         (
             f"{text(one.decision.first)} − {text(one.decision.second)}", named(one.measure),
-            f"{one.decision.difference:+.4f}", f"{one.decision.low:+.4f} – {one.decision.high:+.4f}",
+            f"{one.decision.difference:+.4f}", f"{one.decision.low:+.4f} … {one.decision.high:+.4f}",
             f"{one.decision.seeds}", number(one.text_deviation), f"{one.decision.detectable:.4f}",
-            f"<span class=t>{_verdict(one)}</span>", f"<span class=t>{_folders(one.folders)}</span>",
+            f"<span class=t>{_verdict(one)}</span>",
         )
         for one in part.compared
     ]  # fmt: skip
     columns = (
         "first less second", "on", ">difference", ">95 %", ">pairs of seeds", ">by held-out text", ">shows from",
-        "verdict", "from",
+        "verdict",
     )  # fmt: skip
     told = say(
         "Bits per byte; below 0 the first is better. Shows from: the least difference that shows in 4 of 5 sweeps."
     )
     refused = "".join(f"<li>{text(pair)}: {text(why, 300)}</li>" for pair, why in part.refused.items())
     body = table(told, heads(columns), rows) + (f"<ul class=stopped>{refused}</ul>" if refused else "")
+    pairs = {
+        f"{text(one.decision.first)} − {text(one.decision.second)}": one.folders for one in part.compared
+    }
+    places = [(pair, f"<span class=t>{_folders(folders)}</span>") for pair, folders in pairs.items()]
+    body += details(say("Folders of each pair"), table("", heads(("first less second", "from")), places))
     return section("decisions", say("What is decided"), body)
 
 
 def _verdict(one: Compared) -> str:
     if one.verdict == "decided":
-        return f"<b>{say('decided: {name} is better', name=text(one.decision.better))}</b>"
+        return f"<b>{say('decided: {name}', name=text(one.decision.better))}</b>"
     if one.decision.better is not None:
         return say("not decided: picked of {count}; train it with fresh seeds", count=one.picked_of)
     if one.decision.more_seeds is not None:

@@ -13,6 +13,7 @@ from typing import Any
 from chejil.curation.reporting.charts import axis, drawn, ticks
 
 HEIGHT = 200
+_LINE = 12
 _MARGIN = {"left": 44, "right": 14, "top": 8, "bottom": 22}
 _MARKS = {
     "proxy": ("circle", "--soft", 22), "ko": ("circle", "--ko", 26), "en": ("square", "--en", 26),
@@ -52,7 +53,7 @@ def scatter(
         {"name": name, "type": "linear", "domain": list(ends), "range": size, "zero": False}
         for name, ends, size in (("x", x, "width"), ("y", y, "height"))
     ]
-    marks = [*_line(line), *_symbols(points), *_names(points, (x[0] + x[1]) / 2)]
+    marks = [*_line(line), *_symbols(points), *_names(points, (x[0] + x[1]) / 2, y)]
     return drawn(label, scales, [_axis("x", x), _axis("y", y)], marks, height=HEIGHT, margin=_MARGIN)
 
 
@@ -92,18 +93,33 @@ def _symbols(points: Sequence[Point]) -> Iterator[dict[str, Any]]:
             yield {"type": "symbol", "points": own, "aria": False, "encode": {"update": {**_at(), **look}}}
 
 
-def _names(points: Sequence[Point], middle: float) -> Iterator[dict[str, Any]]:
-    """To the side on which there is room."""
+def _names(points: Sequence[Point], middle: float, ends: tuple[float, float]) -> Iterator[dict[str, Any]]:
+    """To the side on which there is room, below one another where they would overlap."""
     for left in (True, False):
+        near = [one for one in points if one.name and (one.x < middle) == left]
         own = [
-            {"x": one.x, "y": one.y, "text": one.name}
-            for one in points
-            if one.name and (one.x < middle) == left
+            {"x": one.x, "shown": shown, "text": one.name}
+            for one, shown in zip(_downwards(near), _apart(near, ends), strict=True)
         ]
         look = {
             "text": {"field": "text"}, "fill": {"value": "var(--ink)"}, "fontSize": {"value": 11},
             "font": {"value": "inherit"}, "dx": {"value": 8 if left else -8}, "dy": {"value": 4},
+            "x": {"scale": "x", "field": "x"}, "y": {"field": "shown"},
             "align": {"value": "left" if left else "right"},
         }  # fmt: skip
         if own:
-            yield {"type": "text", "points": own, "aria": False, "encode": {"update": {**_at(), **look}}}
+            yield {"type": "text", "points": own, "aria": False, "encode": {"update": look}}
+
+
+def _downwards(points: Sequence[Point]) -> list[Point]:
+    return sorted(points, key=lambda one: (-one.y, one.x, one.name))
+
+
+def _apart(points: Sequence[Point], ends: tuple[float, float]) -> list[float]:
+    """Heights of names in pixels from above, at least a line apart, for points from the top down."""
+    found: list[float] = []
+    for one in _downwards(points):
+        wanted = HEIGHT * (ends[1] - one.y) / (ends[1] - ends[0])
+        found.append(max(wanted, found[-1] + _LINE) if found else wanted)
+    over = max(0.0, found[-1] - HEIGHT) if found else 0.0
+    return [one - over for one in found]
