@@ -51,7 +51,7 @@ def browser():
 
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (1280, "dark"), (390, "light")])
 def test_in_a_browser(width, scheme, browser, root):
-    """It asks for nothing, complains of nothing, fits the window in both languages; axe is content with both schemes."""
+    """It asks for nothing, complains of nothing, fits the window; axe is content in both schemes."""
     context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
     tab, said, asked = context.new_page(), [], []
     tab.on("console", lambda message: said.append(message.text))
