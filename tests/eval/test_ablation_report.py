@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from chejil import cli
 from chejil.eval.ablating import mixtures
-from chejil.eval.ablating.known_law import SOURCES, world
+from chejil.eval.ablating.known_law import DOMAINS, SOURCES, world
 from chejil.eval.ablation_reports import ranks
 from chejil.eval.ablation_reports.measured import pooled, signal
 from chejil.training.data.mixture import MixtureStages
