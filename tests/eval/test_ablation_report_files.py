@@ -126,6 +126,14 @@ def test_options_take_the_place_of_the_objective(tmp_path):
     assert korean.objective_weights == pytest.approx(
         dict.fromkeys(DOMAINS[:3], 1 / 3) | dict.fromkeys(DOMAINS[3:], 0)
     )
+    names = {one.proposal: [] for one in korean.proxies}
+    for one in korean.proxies:
+        names[one.proposal].append(one)
+    english = {name: np.mean([one.en for one in own]) for name, own in names.items()}
+    allowed = [name for name in names if name != "natural" and english[name] <= 1.02 * english["natural"]]
+    first = korean.decisions.compared[0]
+    assert 0 < len(allowed) < len(names) - 1
+    assert (first.decision.first in allowed, first.picked_of) == (True, len(allowed))
     one = chejil("ablate", "report", tmp_path, "--weight", "ko-web=1", "--tether", "0.1", "--json")
     assert json.loads(one.stdout)["objective"]["weights"] == {"ko-web": 1.0}
     assert json.loads(one.stdout)["objective"]["tether"] == 0.1

@@ -58,7 +58,7 @@ class DecisionSection:
 def section(sweep: Sweep, found: Measured, goal: Objective, text: HeldOutText) -> DecisionSection:
     """Compare all pairs."""
     compared, refused = [], {}
-    for why, first, second, picked in pairs(sweep, found, goal.weights):
+    for why, first, second, picked in pairs(sweep, found, goal):
         for measure, weights in _measures(sweep, found, goal).items():
             try:
                 compared.append(_compared(why, measure, first, second, picked, found, weights, text))
@@ -67,8 +67,8 @@ def section(sweep: Sweep, found: Measured, goal: Objective, text: HeldOutText) -
     return DecisionSection(compared, refused)
 
 
-def pairs(sweep: Sweep, found: Measured, weights_M: np.ndarray) -> Iterator[tuple[str, str, str, int]]:
-    """Why, first, second, and among how many the first was picked."""
+def pairs(sweep: Sweep, found: Measured, goal: Objective) -> Iterator[tuple[str, str, str, int]]:
+    """Why, first, second, and among how many the first was picked: those that keep the bound on English."""
     names = found.proposals
     if sweep.arms is not None:
         given = [name for name in sweep.arms.names if name in names]
@@ -76,9 +76,10 @@ def pairs(sweep: Sweep, found: Measured, weights_M: np.ndarray) -> Iterator[tupl
         return
     seen = set()
     natural, worst = sweep.of_kind("natural"), sweep.of_kind("worst")
-    others = [name for name in names if name != natural]
+    most = float("inf") if goal.english_high is None else goal.english_high
+    others = [name for name in names if name != natural and found.mean(name, goal.en) <= most]
     if natural in names and others:
-        best = min(others, key=lambda name: (found.mean(name, weights_M), name))
+        best = min(others, key=lambda name: (found.mean(name, goal.weights), name))
         seen.add(frozenset((best, natural)))
         yield BEST, best, str(natural), len(others)
     if natural in names and worst in names and frozenset((natural, worst)) not in seen:

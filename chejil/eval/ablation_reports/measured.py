@@ -112,8 +112,11 @@ def panel(sweep: Sweep, found: Measured) -> Panel:
 
 
 def measures(goal: Objective) -> dict[str, np.ndarray]:
-    """Weights of domains by measure, (num_domains,) each."""
-    return {VALUE: goal.weights, KO: goal.ko, EN: goal.en}
+    """Weights of domains by measure, (num_domains,) each; a language that is the value itself is told once."""
+    languages = {KO: goal.ko, EN: goal.en}
+    return {VALUE: goal.weights} | {
+        name: own for name, own in languages.items() if not np.array_equal(own, goal.weights)
+    }
 
 
 def pooled(values_N: np.ndarray, group_N: np.ndarray) -> Noise:

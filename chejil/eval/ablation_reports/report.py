@@ -114,7 +114,7 @@ def report(root: str, sweep: Sweep, settings: ObjectiveSettings, bars: Progress 
     bars = bars or Silent()
     bars.start("report", 4, 0)
     found = measured.measured(sweep, sweep.proxies)
-    goal = objective(settings, found.domains, np.zeros(len(sweep.sources)), np.zeros(len(found.domains)))
+    goal = objective(settings, found.domains, np.zeros(len(sweep.sources)), _natural(sweep, found))
     fitted, no_fit = _fitted(sweep, found)
     bars.advance("report", "fit")
     fit_part = fit_section.section(sweep, found, fitted, goal.weights) if fitted else None
@@ -134,6 +134,15 @@ def report(root: str, sweep: Sweep, settings: ObjectiveSettings, bars: Progress 
         transfer.section(sweep, found, measured.measures(goal)),
         item_scores.section(found), _warnings(sweep, found, text),
     )  # fmt: skip
+
+
+def _natural(sweep: Sweep, found: Measured) -> np.ndarray:
+    """What the natural mixture measured, (num_domains,), to which a bound on English refers.
+
+    Zeros where it was not: nothing is then compared with it.
+    """
+    rows = found.of(sweep.of_kind("natural") or "")
+    return found.values[rows].mean(axis=0) if rows else np.zeros(len(found.domains))
 
 
 def _fitted(sweep: Sweep, found: Measured) -> tuple[Fit | None, str | None]:
