@@ -13,6 +13,7 @@ import typer
 
 from chejil.commands import (
     ablate,
+    ablate_report,
     card,
     chat,
     compare,
@@ -177,11 +178,18 @@ def calibrate(
 
 @app.command()
 def verify(run: RunArgument, json: JsonOption = False) -> None:
-    """Recompute every hash and count of a run, or of token shards; the exit code is 1 if anything differs."""
+    """Recompute every hash and count of a run, of token shards, or of a sweep with its report.
+
+    The exit code is 1 if anything differs.
+    """
     from chejil import terminal
     from chejil.curation import manifest, views
+    from chejil.eval.ablation_reports import sweep_file
     from chejil.tokenizer.encoding import token_shards
 
+    if sweep_file.is_one(run):
+        ablate_report.verify(run, json)
+        return
     if token_shards.is_one(run):
         problems, files = token_shards.verify(run), len(token_shards.read_manifest(run)["files"])
     else:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from chejil.commands import ablate_run, ablate_selftest
+from chejil.commands import ablate_report, ablate_run, ablate_selftest
 
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Mixtures decided by small runs: run, selftest.",
+    help="Mixtures decided by small runs: run, report, selftest.",
 )
 
 
@@ -19,4 +19,5 @@ def ablate() -> None:
 
 
 app.command("run")(ablate_run.run)
+app.command("report")(ablate_report.report)
 app.command("selftest")(ablate_selftest.selftest)

@@ -174,6 +174,7 @@ def drawn(
     marks: list[dict[str, Any]],
     data: Sequence[dict[str, Any]] = (),
     height: int = HEIGHT,
+    margin: Mapping[str, int] = _MARGIN,
 ) -> str:
     """The SVG of a specification; a mark may bring its own `points`."""
     import vl_convert
@@ -187,7 +188,7 @@ def drawn(
         "$schema": "https://vega.github.io/schema/vega/v5.json",
         "width": WIDTH,
         "height": height,
-        "padding": _MARGIN,
+        "padding": dict(margin),
         "autosize": "none",
         "background": None,
         "data": sets,

@@ -5,9 +5,10 @@ of all bytes from the English sources to the Korean ones, in proportion to what 
 per byte of Korean it gains for each that English loses. Its interval is over the bootstrap samples of the fit,
 paired: each sample predicts both ends.
 
-These ends are too narrow: a slope is where a curve of the wrong shape errs most. In the thirty worlds of the
-self-test, 90 % ends at the recommended mixture held the law's own ratio in 73 %, and half to one and a half times
-the ratio in 90 %.
+Those ends alone are too narrow: a slope is where a curve of the wrong shape errs most. In sixty worlds of the
+self-test, 90 % ends at the recommended mixture held the law's own ratio in 73 %. So both are moved WIDENED times as
+far from the ratio: 1.6, with which the first thirty worlds hold 90 %; of the other thirty, which had no part in it,
+93 % (27 of the 29 that have a rate).
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from chejil.eval.ablating.objective import Objective
 from chejil.eval.ablating.prediction import Fit
 
 SHARE = 0.01
+WIDENED = 1.6
+"""Factor on the distance of the bootstrap's ends from the ratio; see above."""
 
 
 @dataclass(frozen=True)
@@ -71,17 +74,16 @@ def exchange(fitted: Fit, goal: Objective, bounds: Limits, weights_K: np.ndarray
     drawn = fitted.samples(np.stack([weights_K, moved]))
     gained = (drawn[:, 0] - drawn[:, 1]) @ goal.ko
     lost = (drawn[:, 1] - drawn[:, 0]) @ goal.en
-    low, high = _ratio_ends(gained, lost)
-    known = lost.mean() > 0 and np.quantile(lost, 0.05) > 0
-    ratio = float(gained.mean() / lost.mean()) if known else float("nan")
-    return Exchange(share, float(gained.mean()), float(lost.mean()), ratio, low, high)
+    return Exchange(share, float(gained.mean()), float(lost.mean()), *_ratio(gained, lost))
 
 
-def _ratio_ends(gained_B: np.ndarray, lost_B: np.ndarray) -> tuple[float, float]:
+def _ratio(gained_B: np.ndarray, lost_B: np.ndarray) -> tuple[float, float, float]:
+    """The ratio and its widened ends; NaN where the loss could be none."""
     if np.quantile(lost_B, 0.05) <= 0:
-        return float("nan"), float("nan")
+        return float("nan"), float("nan"), float("nan")
+    ratio = float(gained_B.mean() / lost_B.mean())
     low, high = np.quantile(gained_B / np.maximum(lost_B, 1e-12), [0.05, 0.95])
-    return float(low), float(high)
+    return ratio, ratio - WIDENED * (ratio - float(low)), ratio + WIDENED * (float(high) - ratio)
 
 
 def _korean(bounds: Limits) -> np.ndarray:

@@ -208,7 +208,7 @@ def _close(
     seeds = list(range(found.seeds))
     content = {
         "sources": [],
-        "domains": [{"name": one.name, "language": one.language} for one in domains],
+        "domains": [{"name": one.name, "pattern": one.pattern, "language": one.language} for one in domains],
         "limits": None,
         "proposals": [{"name": name, "kind": "arm", "weights": {}, "seeds": seeds} for name in found.folders],
         "proxies": rows,

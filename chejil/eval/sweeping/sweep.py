@@ -87,7 +87,7 @@ def _close(
         "sources": [
             {**source.model_dump(), "patterns": [here[source.name].pattern]} for source in found.text.sources
         ],
-        "domains": [{"name": one.name, "language": one.language} for one in found.text.domains],
+        "domains": [{"name": one.name, "pattern": one.pattern, "language": one.language} for one in found.text.domains],
         "limits": {
             "low": found.asked.low, "high": found.asked.high, "horizon_tokens": found.asked.horizon_tokens,
             "max_epochs": found.asked.max_epochs, "proxy_tokens": found.asked.proxy_tokens,

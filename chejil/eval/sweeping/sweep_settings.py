@@ -107,7 +107,9 @@ class SweepSettings(Section):
     @model_validator(mode="after")
     def _enough(self) -> SweepSettings:
         if not isinstance(self.executor, Local) and self.proxy.threads > 1:
-            raise ValueError("proxy.threads: on a cluster each of a task's cpus_per_task trains a proxy; make it 1")
+            raise ValueError(
+                "proxy.threads: on a cluster each of a task's cpus_per_task trains a proxy; make it 1"
+            )
         for name, some in (("sources", self.sources), ("domains", self.domains)):
             if len(some) == 1:
                 raise ValueError(f"{name}: one alone; name at least two, or none for every one there is")
