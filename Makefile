@@ -4,7 +4,7 @@ BIN    := $(VENV)/bin
 WORKERS ?= 2
 PIP    := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: pictures help demo demo-real install test integration fast lint format docs wheel bench clean
+.PHONY: pictures help demo demo-real tour install test integration fast lint format docs wheel bench clean
 
 help:            ## show this list
 	@grep -hE '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 14
@@ -25,6 +25,9 @@ demo: $(BIN)/chejil     ## write the sample corpus, run recipes/demo.yaml on it,
 
 demo-real: $(BIN)/chejil  ## the same on real text that pip carries
 	$(BIN)/chejil demo --real
+
+tour: $(VENV)/dev       ## from raw shards to a model that answers, in the folder tour: docs/tour.md; a quarter of an hour
+	OMP_NUM_THREADS=1 $(BIN)/python docs/tour.py tour
 
 test: $(VENV)/dev       ## install everything, run the whole suite on WORKERS cores (2)
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n $(WORKERS) --dist loadfile
@@ -58,4 +61,4 @@ bench: $(VENV)/dev      ## our speed beside our peers'
 	for script in benchmarks/[a-z]*.py; do taskset -c 0 $(BIN)/python $$script || exit 1; done
 
 clean:           ## remove what the targets above made
-	rm -rf $(VENV) dist runs demo-corpus .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist runs demo-corpus tour .pytest_cache .ruff_cache

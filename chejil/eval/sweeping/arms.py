@@ -209,7 +209,6 @@ def _close(
     content = {
         "sources": [],
         "domains": [{"name": one.name, "pattern": one.pattern, "language": one.language} for one in domains],
-        "limits": None,
         "proposals": [{"name": name, "kind": "arm", "weights": {}, "seeds": seeds} for name in found.folders],
         "proxies": rows,
         "transfer": None,

@@ -89,7 +89,7 @@ class SweepSettings(Section):
     )
     domains: dict[str, str] = Field(
         default_factory=dict,
-        description="What is measured on, likewise; it need not be mixed. None: every one.",
+        description="What is measured on, likewise; it need not be mixed. None: the sources.",
     )
     target: Target | None = Field(
         None,

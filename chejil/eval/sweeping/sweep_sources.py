@@ -52,7 +52,7 @@ def of(settings: SweepSettings) -> SweepText:
         raise ChejilError("no token shards", where=sizes.absent[0], mend="`chejil encode` writes them")
     streams = {f"{source}/{lang}": size for (source, lang), size in sizes.groups.items() if size.tokens}
     here = named(settings.sources, streams, "sources")
-    domains = named(settings.domains, streams, "domains")
+    domains = named(settings.domains or settings.sources, streams, "domains")
     _refuse_shared(here, streams, "sources")
     _refuse_shared(domains, streams, "domains")
     return SweepText(_sources(settings, here), here, domains)
