@@ -73,7 +73,7 @@ def _seeded(say: Say) -> None:
     try:
         _seed(now)
     except ValueError:
-        st.session_state.problem = say("'{text}' is no seed: a whole number from 0 on, or empty", text=now)
+        st.session_state.problem = say("{text} is no seed: a whole number from 0 on, or empty", text=now)
         kept_values.lay("seed", before)
 
 
