@@ -247,6 +247,8 @@ def test_arms_are_measured_on_what_all_of_them_hold_out(tmp_path, corpus):
     done = arms.run(found, str(tmp_path / "run"), 1, Silent())
     assert done["arms"] == {"names": ["tokens", "less"]}
     assert [row["name"] for row in done["proxies"]] == ["tokens-0", "tokens-1", "less-0", "less-1"]
+    with pytest.raises(ChejilError, match="the folder holds a sweep of arms"):
+        sweep.run(planned(tmp_path, corpus), str(tmp_path / "run"), 1, Silent())
     known = set(texts(less))
     assert {name.rpartition("#")[0] for name in texts(tmp_path / "run" / "held-out")} <= known
     sizes = [
@@ -265,7 +267,10 @@ def test_arms_are_measured_on_what_all_of_them_hold_out(tmp_path, corpus):
         ({"target": {"total_tokens": 100}}, "longer than the large run"),
         ({"target": {"total_tokens": 10**9}}, "has too little text"),
         (
-            {"target": {"total_tokens": 10**9}, "proposals": {"proxies": 9, "max_epochs": 1e9}},
+            {
+                "target": {"total_tokens": 10**9},
+                "proposals": {"proxies": 12, "max_epochs": 1e9, "least_sequences": 0},
+            },
             "fewer than 8 rows",
         ),
         ({"target": {"total_tokens": 15_360, "expected": {"low/ko": {"tokens": 5}}}}, "no source 'low/ko'"),

@@ -93,6 +93,7 @@ def run(found: ArmsPlan, out: str, workers: int, bars: Progress) -> dict[str, An
     """
     root, begun = absolute(out), time.monotonic()
     with sweep_folder.held(root, bars.say):
+        sweep_folder.refuse_other_kind(root, arms=True)
         sweep_folder.write_settings(root, found.settings)
         tokens = {name: _tokens(found, name, root, workers, bars) for name in found.folders}
         _cut(found, tokens, root)

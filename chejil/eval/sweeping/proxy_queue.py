@@ -15,7 +15,7 @@ from chejil.curation.executors.settings import Local
 from chejil.curation.progress import Progress
 from chejil.curation.stage import Record, Stage, do, is_done, read_record, unit_key
 from chejil.errors import ChejilError
-from chejil.eval.sweeping import proxy_training
+from chejil.eval.sweeping import proxy_training, sweep_folder
 from chejil.eval.sweeping.sequence_pool import EXCERPTS
 from chejil.eval.sweeping.sweep_plan import SUITE, Proxy
 from chejil.eval.sweeping.sweep_settings import SweepSettings
@@ -51,6 +51,8 @@ def train_all(
             unit = stage.unit(root, (proxy.name,), None, {})
             calls.append((proxy.name, do, (unit, proxy.name, key, stage.function)))
     Path(root, "work").mkdir(exist_ok=True)
+    if calls:  # from here on the sweep is not what it says
+        shards.remove(shards.join(root, sweep_folder.SWEEP))
     bars.start("proxies", len(wanted), len(records))
     with started(settings.executor, root, workers, bars.say) as executor:
         for outcome in executor.do(calls, stage.name):

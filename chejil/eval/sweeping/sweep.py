@@ -49,6 +49,7 @@ def run(found: SweepPlan, out: str, workers: int, bars: Progress) -> dict[str, A
     """
     root, begun = absolute(out), time.monotonic()
     with sweep_folder.held(root, bars.say):
+        sweep_folder.refuse_other_kind(root, arms=False)
         sweep_folder.write_settings(root, found.settings)
         _cut(found, root, bars)
         wanted = list(proxies(found))

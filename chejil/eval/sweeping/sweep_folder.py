@@ -61,6 +61,18 @@ def read(root: str) -> dict[str, Any]:
     return content
 
 
+def refuse_other_kind(root: str, arms: bool) -> None:
+    """A folder is of mixtures or of arms: both would write the same files.
+
+    Raises:
+        ChejilError: it is of the other kind.
+    """
+    other = "pool" if arms else "arms"
+    if shards.is_folder(shards.join(root, other)):
+        what = f"the folder holds a sweep of {'mixtures' if arms else 'arms'}"
+        raise ChejilError(what, where=root, mend="choose another --out")
+
+
 def write_settings(root: str, settings: SweepSettings) -> None:
     """Write `sweep.yaml`: first, since by it the folder is known as a sweep's."""
     said = yaml.safe_dump(settings.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=110)
