@@ -19,7 +19,8 @@ pytestmark = pytest.mark.slow
 
 def test_two_nodes_train_the_same_proxies(cluster, tmp_path):
     """Bits per byte of every proxy; a second call has nothing to do."""
-    file = small.file(tmp_path, small.tokens(tmp_path / "tokens"))
+    asked = {"proxies": 4, "replicated": 0, "least_sequences": 1}
+    file = small.file(tmp_path, small.tokens(tmp_path / "tokens"), proposals=asked)
     found = sweep_plan.plan(sweep_settings.load(str(file), cluster))
 
     done = sweep.run(found, str(tmp_path / "far"), 1, Silent())

@@ -73,7 +73,7 @@ def weights(folder):
     return training_state.weights_of(folder / "checkpoints" / "step-00000024")
 
 
-@pytest.mark.parametrize(("processes", "step"), [(1, 7), (2, 13), (4, 11)])
+@pytest.mark.parametrize(("processes", "step"), [(1, 7), (2, 13)])
 def test_killed_and_resumed_is_bit_identical(shards, whole, tmp_path, processes, step):
     run = small.start(tmp_path / "run", shards, processes, **LONG)
     wait_for_step(tmp_path / "run", step, run)
