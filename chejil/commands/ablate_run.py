@@ -56,7 +56,9 @@ def run(
     if arms and transfer:
         raise ChejilError("--arms and --transfer", mend="leave one out: arms have no mixtures to rank")
     folder = str(out or Path("runs") / settings.name)
-    work, said, view = (_arms if arms else _mixtures)(settings, arms or [], workers, transfer)
+    work, said, view = (_arms if arms else _mixtures)(
+        settings, arms or [], workers, folder if transfer else None
+    )  # fmt: skip
     if dry_run:
         terminal.show(said, json, view)
         return
@@ -70,19 +72,26 @@ def run(
 
 
 def _mixtures(
-    settings: SweepSettings, _: list[str], workers: int | None, transfer: bool
+    settings: SweepSettings, _: list[str], workers: int | None, swept: str | None
 ) -> tuple[Callable[[str, Any], dict[str, Any]], dict[str, Any], Callable[[dict[str, Any]], Any]]:
-    """What is to be done in which folder, and what is said of it first."""
-    from chejil.eval.sweeping import proxy_queue, sweep, sweep_plan, sweep_view
+    """What is to be done in which folder, and what is said of it first.
 
-    found = sweep_plan.plan(settings)
+    Args:
+        swept: folder of the proxies whose next size is asked for; None for the proxies themselves.
+    """
+    from chejil.curation import shards
+    from chejil.eval.sweeping import proxy_queue, sweep, sweep_folder, sweep_plan, sweep_view, transfer
+
+    found = told = sweep_plan.plan(settings)
+    if swept is not None and shards.size(shards.join(swept, sweep_folder.SWEEP)) is not None:
+        told = transfer.plan(found, sweep_folder.read(swept))
     count = proxy_queue.workers_of(settings, found.base, workers)
-    todo = sweep.run_transfer if transfer else sweep.run
-    return lambda out, bars: todo(found, out, count, bars), sweep_view.content(found, count), sweep_view.plan
+    todo = sweep.run if swept is None else sweep.run_transfer
+    return lambda out, bars: todo(found, out, count, bars), sweep_view.content(told, count), sweep_view.plan
 
 
 def _arms(
-    settings: SweepSettings, folders: list[str], workers: int | None, _: bool
+    settings: SweepSettings, folders: list[str], workers: int | None, _: str | None
 ) -> tuple[Callable[[str, Any], dict[str, Any]], dict[str, Any], Callable[[dict[str, Any]], Any]]:
     from chejil.eval.sweeping import arms, proxy_queue, sweep_view
 

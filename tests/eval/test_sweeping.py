@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from chejil.curation import shards
 from chejil.curation.progress import Silent
 from chejil.errors import ChejilError
-from chejil.eval.sweeping import arms, proxy_queue, sequence_pool, sweep, sweep_folder, sweep_plan
+from chejil.eval.sweeping import arms, proxy_queue, sequence_pool, sweep, sweep_folder, sweep_plan, transfer
 from chejil.eval.sweeping.sweep_settings import SweepSettings
 from chejil.tokenizer.encoding import token_shards
 from chejil.tokenizer.encoding.token_shards import TokenShards
@@ -131,8 +131,8 @@ def test_more_proxies_keep_those_there_are(tmp_path, corpus):
     few = planned(tmp_path, corpus)
     asked = {**settings(tmp_path, corpus)["proposals"], "proxies": 14}
     many = planned(tmp_path, corpus, proposals=asked)
-    assert [one.mixture for one in many.proposals][: len(few.proposals)] == [
-        one.mixture for one in few.proposals
+    assert [(one.mixture, one.seeds) for one in many.proposals][: len(few.proposals)] == [
+        (one.mixture, one.seeds) for one in few.proposals
     ]
 
 
@@ -238,6 +238,60 @@ def test_the_next_size_trains_the_best_natural_and_the_worst(tmp_path, swept, co
     assert "parameters" in done["transfer"]["about"]
 
 
+def test_larger_proxies_of_other_mixtures_are_left_out(tmp_path, swept, corpus):
+    """The proposals were drawn anew under the same names: what was measured of the old ones is named and dropped."""
+    folder = tmp_path / "run"
+    shutil.copytree(swept[0], folder)
+    larger = {"settings": ["model.layers=3"], "top": 2}
+    sweep.run_transfer(planned(tmp_path, corpus, transfer=larger), str(folder), 1, Silent())
+    asked = {**settings(tmp_path, corpus)["proposals"], "seed": 7}
+    done = sweep.run(planned(tmp_path, corpus, transfer=larger, proposals=asked), str(folder), 1, Silent())
+    left = {row["proposal"] for row in done["transfer"]["proxies"]}
+    assert not any(name.startswith("random") for name in left)
+    assert any("is another mixture" in warning for warning in done["warnings"])
+
+
+def test_the_next_size_keeps_the_bound_on_english(swept, tmp_path, corpus):
+    """Korean is the value: of two mixtures the one whose English is too bad is not trained larger."""
+    found = planned(
+        tmp_path, corpus, objective={"english_worse_percent": 2}, transfer={"settings": [], "top": 1}
+    )
+    row = {"error": None, "seed": 0}
+    values = {"natural": (1.3, 1.5), "random-001": (1.0, 1.6), "random-002": (1.1, 1.52), "worst": (1.4, 1.4)}
+    measured = {
+        "domains": swept[1]["domains"],
+        "proxies": [
+            {**row, "proposal": name, "bits_per_byte": {"web/ko": ko, "law/ko": ko, "books/en": en}}
+            for name, (ko, en) in values.items()
+        ],
+    }
+    assert [one.name for one in transfer.chosen(found, measured, 1)] == ["random-002", "natural", "worst"]
+
+
+def test_what_decides_no_number_may_change(tmp_path, swept, corpus):
+    """Other logging and checkpoints, and a name for people: nothing is trained again."""
+    folder = tmp_path / "run"
+    shutil.copytree(swept[0], folder)
+    before = stamps(folder)
+    calm = ["logging.every_steps=3", "checkpoints.every_steps=2", "about=calm"]
+    changed = {"config": str(proxy(tmp_path)), "settings": calm}
+    sweep.run(planned(tmp_path, corpus, proxy=changed), str(folder), 1, Silent())
+    assert stamps(folder) == before
+
+
+def test_another_sweep_is_refused_in_its_folder(tmp_path, swept, corpus):
+    """By its name; nothing is touched."""
+    with pytest.raises(ChejilError, match="holds the sweep 'small', this is 'other'"):
+        sweep.run(planned(tmp_path, corpus, name="other"), str(swept[0]), 1, Silent())
+
+
+def test_a_domain_without_held_out_text_is_refused_before_training(tmp_path, corpus):
+    """A thousandth of a few hundred documents is one of each."""
+    with pytest.raises(ChejilError, match="1 documents of books/en are held out, fewer than 4"):
+        sweep.run(planned(tmp_path, corpus, held_out={"share": 0.001}), str(tmp_path / "run"), 1, Silent())
+    assert not (tmp_path / "run" / "proxies").exists()
+
+
 def test_arms_are_measured_on_what_all_of_them_hold_out(tmp_path, corpus):
     """Two arms, one without some documents: seeds of each, on the same rows of text."""
     less = tokens(tmp_path / "less", but=60)
@@ -305,18 +359,18 @@ def test_more_proxies_than_gpus_are_refused(tmp_path, corpus, monkeypatch):
 
 def test_workers_take_a_gpu_each(tmp_path, monkeypatch):
     """The first that no other process has locked; a third finds none."""
-    (tmp_path / "work").mkdir()
     program = (
-        "import os, sys, time\n"
+        "import os, sys\n"
         "from chejil.eval.sweeping import proxy_training\n"
-        "proxy_training._take_device(sys.argv[1])\n"
+        "proxy_training._take_device()\n"
         "print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True)\n"
         "sys.stdin.read()\n"
     )
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "4,7", "PYTHONPATH": os.pathsep.join(sys.path)}
+    environment["TMPDIR"] = str(tmp_path)
 
     def started():
-        command = [sys.executable, "-c", program, str(tmp_path)]
+        command = [sys.executable, "-c", program]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
         return subprocess.Popen(command, env=environment, **pipes)
 

@@ -104,7 +104,7 @@ def _compared(
     left, right = ([found.proxies[row] for row in found.of(name)] for name in (first, second))
     deviation = text.deviation(left, right, found.domains, weights_M)
     mine, theirs = ((name, found.by_seed(name, weights_M)) for name in (first, second))
-    decision = decide(mine, theirs, found.noise(weights_M), deviation or 0.0)
+    decision = decide(mine, theirs, found.noise(weights_M, but=(first, second)), deviation or 0.0)
     p = min(1.0, decision.p * picked)
     lucky = decision.better is not None and p > 1 - LEVEL
     return Compared(

@@ -55,9 +55,14 @@ class Measured:
         """Weighted bits per byte, mean over seeds."""
         return float(np.mean(list(self.by_seed(proposal, weights_M).values())))
 
-    def noise(self, weights_M: np.ndarray) -> Noise:
-        """Of weighted bits per byte by seed, pooled over all proposals with several."""
-        return pooled(self.values @ weights_M, self.group)
+    def noise(self, weights_M: np.ndarray, but: Sequence[str] = ()) -> Noise:
+        """Of weighted bits per byte by seed, pooled over all proposals with several.
+
+        Args:
+            but: proposals that are left out: a pair that is compared shows its own noise already.
+        """
+        rows = np.array([one.proposal not in but for one in self.proxies])
+        return pooled(self.values[rows] @ weights_M, self.group[rows])
 
     def folders(self, *proposals: str) -> list[str]:
         """Where numbers of some proposals come from; of all if none is named."""

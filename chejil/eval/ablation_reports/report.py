@@ -186,6 +186,7 @@ def _noise(found: Measured, goal: Objective) -> list[MeasureRow]:
 
 def _warnings(sweep: Sweep, found: Measured, text: HeldOutText) -> list[str]:
     said = [] if sweep.complete else ["the sweep is not complete: this is what there is of it"]
+    said += sweep.warnings
     had = {(one.proposal, one.seed) for one in sweep.proxies}
     if gone := [
         f"{one.name}-{seed}" for one in sweep.proposals for seed in one.seeds if (one.name, seed) not in had

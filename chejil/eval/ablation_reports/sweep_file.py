@@ -155,6 +155,7 @@ class Sweep(_Part):
     transfer: NextSize | None = None
     arms: Arms | None = None
     cost: dict[str, Any] = {}
+    warnings: list[str] = []
 
     @property
     def domain_names(self) -> list[str]:

@@ -5,12 +5,12 @@ stricter arm has less text, so its pool is smaller in proportion and is repeated
 
 All are measured on the same text: excerpts of documents that are held out by their ids in *every* arm, taken from the
 first. Held-out documents that one arm has dropped are no ground to compare on: the arm would be measured on what it
-was told to despise.
+was told to despise. Two things are not looked for: near-duplicates of held-out text under other ids, which an arm
+without deduplication trains on, and texts that the arms have rewritten differently.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -18,11 +18,13 @@ from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
 import xxhash
 
 from chejil.curation import shards
 from chejil.curation.executors.scheduled import absolute
 from chejil.curation.progress import Progress
+from chejil.curation.stage import Record
 from chejil.errors import ChejilError
 from chejil.eval.sweeping import (
     proxy_queue,
@@ -44,6 +46,11 @@ from chejil.training.data.mixture import MixtureStages
 from chejil.training.data.token_corpus import TokenCorpus
 
 FOLDER, CUT = "arms", "work/arms.json"
+NARROWED = (
+    "arms are measured on text that all of them keep, as the first has it: of two arms of which one is a part of the "
+    "other, that is the stricter one's own kind of text"
+)
+"""What a reader of the verdicts must know."""
 
 
 @dataclass(frozen=True)
@@ -91,20 +98,26 @@ def run(found: ArmsPlan, out: str, workers: int, bars: Progress) -> dict[str, An
     Raises:
         ChejilError: what a user can mend; what is done stays.
     """
-    root, begun = absolute(out), time.monotonic()
+    root = absolute(out)
     with sweep_folder.held(root, bars.say):
-        sweep_folder.refuse_other_kind(root, arms=True)
+        sweep_folder.refuse_other(root, found.settings.name, arms=True)
         sweep_folder.write_settings(root, found.settings)
         tokens = {name: _tokens(found, name, root, workers, bars) for name in found.folders}
         _cut(found, tokens, root)
         domains = sweep_sources.named(
             found.settings.domains, _streams(shards.join(root, EXCERPTS)), "domains"
         )
+        sweep_folder.refuse_unmeasured(root, domains)
+        _refuse_one_language(domains)
         wanted = list(_proxies(found))
-        records = proxy_queue.train_all(root, wanted, found.settings, domains, workers, bars)
-        names = [(proxy.name, proxy.proposal, proxy.seed) for proxy in wanted]
-        rows = sweep_folder.proxy_rows(names, records, found.proxy_tokens)
-        return _close(found, root, domains, rows, time.monotonic() - begun, workers)
+        records: dict[str, Record] = {}
+        try:
+            proxy_queue.train_all(root, wanted, found.settings, domains, workers, bars, records)
+        finally:
+            names = [(proxy.name, proxy.proposal, proxy.seed) for proxy in wanted]
+            rows = sweep_folder.proxy_rows(names, records, found.proxy_tokens)
+            done = _close(found, root, domains, rows, records)
+        return done
 
 
 def _tokens(found: ArmsPlan, name: str, root: str, workers: int, bars: Progress) -> str:
@@ -172,10 +185,13 @@ def _ids(corpus: TokenCorpus, held: Held) -> set[str]:
 
 def _ids_of(corpus: TokenCorpus, name: str, numbers: np.ndarray) -> list[str]:
     source, _, lang = name.rpartition("/")
-    ids = np.array(
-        [one for shard in corpus.groups[source, lang] for one in shard.documents()["id"].to_pylist()], object
-    )
-    return ids[numbers].tolist()
+    ids: list[str] = []
+    first = 0
+    for shard in corpus.groups[source, lang]:
+        mine = numbers[(numbers >= first) & (numbers < first + shard.num_documents)] - first
+        ids += shard.documents()["id"].take(pa.array(mine)).to_pylist() if len(mine) else []
+        first += shard.num_documents
+    return ids
 
 
 def _streams(folder: str) -> dict[str, Any]:
@@ -198,15 +214,23 @@ def _config(found: ArmsPlan, name: str, seed: int) -> PretrainConfig:
     return sweep_plan.on_pool(found.base, f"{FOLDER}/{name}/{POOL}", MixtureStages(), seed, suite)
 
 
+def _refuse_one_language(domains: Sequence[Named]) -> None:
+    missing = {"ko", "en"} - {one.language for one in domains}
+    if missing:
+        what = f"no text that all arms hold out is {missing.pop()}"
+        raise ChejilError(
+            what, where="--arms", mend="arms are judged in both languages: take runs that hold both"
+        )
+
+
 def _close(
     found: ArmsPlan,
     root: str,
     domains: Sequence[Named],
     rows: list[dict[str, Any]],
-    seconds: float,
-    workers: int,
+    records: dict[str, Record],
 ) -> dict[str, Any]:
-    seeds = list(range(found.seeds))
+    seeds, num = list(range(found.seeds)), found.seeds * len(found.folders)
     content = {
         "sources": [],
         "domains": [{"name": one.name, "pattern": one.pattern, "language": one.language} for one in domains],
@@ -214,10 +238,7 @@ def _close(
         "proxies": rows,
         "transfer": None,
         "arms": {"names": list(found.folders)},
-        "cost": {
-            **sweep_plan.cost(found.settings, found.base, len(rows), workers),
-            "seconds": seconds,
-        },
-        "warnings": [],
+        "cost": sweep_folder.cost(sweep_plan.cost(found.settings, found.base, num, 1), records),
+        "warnings": [NARROWED],
     }
-    return sweep_folder.write(root, found.settings, len(rows) == found.seeds * len(found.folders), content)
+    return sweep_folder.write(root, found.settings, len(rows) == num, content)

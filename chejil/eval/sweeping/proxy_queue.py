@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import orjson
+import xxhash
+
 from chejil.curation import shards
 from chejil.curation.executors.schedulers import executor as started
 from chejil.curation.executors.settings import Local
@@ -24,6 +27,9 @@ from chejil.terminal import cores
 from chejil.tokenizer.encoding.token_shards import TokenShards
 from chejil.training.config import PretrainConfig
 
+TOLD = {"name", "about", "logging", "checkpoints", "flops", "expected", "tokenizer"}
+"""Of a config what decides no number: it may change, and what is trained stays."""
+
 
 def train_all(
     root: str,
@@ -32,17 +38,19 @@ def train_all(
     domains: Sequence[Named],
     workers: int,
     bars: Progress,
-) -> dict[str, Record]:
-    """Train what has no record yet; returns every record by the proxy's name.
+    records: dict[str, Record],
+) -> None:
+    """Train what has no record yet.
 
     Args:
         root: the sweep's folder, absolute; the folders of tokens that the proxies name lie in it.
         workers: proxies at a time, on this machine.
+        records: gets every record by the proxy's name, as proxies end.
 
     Raises:
         ChejilError: what a user can mend; what is done stays.
     """
-    stage, records, calls = _stage(root, wanted, settings, domains), {}, []
+    stage, calls = _stage(root, wanted, settings, domains), []
     for proxy in wanted:
         key, record = unit_key(stage, proxy.name, []), read_record(root, stage.name, proxy.name)
         if record is not None and is_done(root, record, key):
@@ -61,7 +69,6 @@ def train_all(
             records[outcome.name] = outcome.result
             bars.advance("proxies", outcome.name, outcome.result.counts["error"])
     bars.finish("proxies")
-    return records
 
 
 def workers_of(settings: SweepSettings, base: PretrainConfig, asked: int | None) -> int:
@@ -93,11 +100,13 @@ def _stage(root: str, wanted: Sequence[Proxy], settings: SweepSettings, named: S
     own, said = {}, {}
     for proxy in wanted:
         config = proxy.config.model_dump(mode="json")
+        decides = proxy.config.model_dump(mode="json", exclude=TOLD, exclude_defaults=True)
         read = [EXCERPTS, *proxy.config.tokens, *([SUITE] if SUITE in prints else [])]
-        own[proxy.name] = {"config": config, **aside}
         said[proxy.name] = {
-            "config": config,
+            "config": decides,
             "domains": domains,
             "read": {name: prints[name] for name in read},
         }
+        identity = xxhash.xxh3_128_hexdigest(orjson.dumps(said[proxy.name], option=orjson.OPT_SORT_KEYS))
+        own[proxy.name] = {"config": config, "identity": identity, **aside}
     return Stage(proxy_training.STAGE, "map", proxy_training.train, {}, own_settings=own, fingerprints=said)

@@ -13,6 +13,8 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import tempfile
+import time
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from functools import cache, partial
@@ -39,6 +41,9 @@ SCHEMA = pa.schema([("domain", pa.string()), ("nats", pa.float64()), ("bytes", p
 """A row a held-out row of tokens, the same in every proxy."""
 
 
+_NOTHING: dict[str, Any] = {"bits_per_byte": {}, "scores": {}}
+
+
 def train(unit: Unit) -> Tally:
     """Train the proxy of a unit.
 
@@ -54,15 +59,16 @@ def train(unit: Unit) -> Tally:
     folder = Path(unit.root) / FOLDER / unit.shard
     config = _placed(PretrainConfig.model_validate(unit.settings["config"]), unit.root)
     if config.device != "cpu" and unit.settings["own_gpu"]:
-        _take_device(unit.root)
-    _clear_other(folder, config)
+        _take_device()
+    _claim(folder, unit.settings["identity"])
+    begun = time.monotonic()
     try:
         _train(config, folder, unit.settings["domains"])
     except DivergedError as error:
-        return _tally(unit, folder, {"bits_per_byte": {}, "scores": {}, "error": error.what})
+        return _tally(unit, folder, {**_NOTHING, "error": error.what, "seconds": time.monotonic() - begun})
     if not unit.settings["keep"]:
         shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return _tally(unit, folder, {**_measured(folder), "error": None})
+    return _tally(unit, folder, {**_measured(folder), "error": None, "seconds": time.monotonic() - begun})
 
 
 def _placed(config: Any, root: str) -> Any:
@@ -74,13 +80,15 @@ def _placed(config: Any, root: str) -> Any:
     return config.model_copy(update={"tokens": tokens, "evaluation": evaluation})
 
 
-def _clear_other(folder: Path, config: Any) -> None:
-    """Remove what an earlier sweep in this folder trained otherwise under the same name."""
-    from chejil.training.loop.training_folder import CONFIG, written
-
-    path = folder / CONFIG
-    if path.exists() and path.read_text("utf-8") != written(config):
+def _claim(folder: Path, identity: str) -> None:
+    """Remove what was trained otherwise under the same name, and say what is trained here now."""
+    mark = folder.with_name(
+        f"{folder.name}.identity"
+    )  # beside it: a training takes no folder with another's file
+    if folder.exists() and (not mark.exists() or mark.read_text("utf-8") != identity):
         shutil.rmtree(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    mark.write_text(identity, "utf-8")
 
 
 def _train(config: Any, folder: Path, domains: Mapping[str, str]) -> None:
@@ -163,13 +171,14 @@ def _take_threads(threads: int) -> None:
 
 
 @cache
-def _take_device(root: str) -> None:
-    """A GPU of this machine for this process alone, as long as it lives: the first that no other has locked."""
+def _take_device() -> None:
+    """A GPU of this machine for this process alone, as long as it lives: the first that no proxy of this user has."""
     import fcntl
 
-    names = devices()
+    names, folder = devices(), Path(tempfile.gettempdir()) / f"chejil-gpus-{os.getuid()}"
+    folder.mkdir(exist_ok=True)
     for name in names:
-        lock = (Path(root) / "work" / f"device-{name}").open("a")
+        lock = (folder / name.replace("/", "-")).open("a")
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -190,7 +199,7 @@ def devices() -> list[str]:
     said = os.environ.get("CUDA_VISIBLE_DEVICES")
     if said is not None:
         return [name for name in said.split(",") if name.strip()]
-    return sorted(path.name.removeprefix("nvidia") for path in Path("/dev").glob("nvidia[0-9]*"))
+    return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
 
 
 class Unseen:

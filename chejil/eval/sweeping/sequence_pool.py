@@ -6,8 +6,10 @@ a proxy of B tokens draws pB, so its pool of the source must hold U·B/H: a part
 mixture*. So the pool is cut once and all proxies read it.
 
 It is cut by sequences of a row's length, not by documents: at B/H = 1/100,000 a source of 12 books would be one book or
-none. A sequence is taken if a hash of its document's id and of its number is below the part. Sequences are documents of
-the pool, which costs each the text before it; a proxy's rows are as short in the large corpus.
+none. Taken are the sequences with the smallest hashes (of their document's id and their number), up to the part: each
+source has it to a sequence, and a smaller pool is a part of a larger one. Sequences are documents of the pool, which
+costs each the text before it; a proxy's rows are as short in the large corpus. All seeds share the pool, so what a
+source owes to this choice of its text is in no interval: at B/H = 1/700,000 of 90 G tokens it is 250 rows of 512.
 
 Held out are whole documents, and of each one excerpt: rows of excerpts share no document, so drawing rows anew is
 drawing documents anew (`decision.document_deviation`).
@@ -15,7 +17,7 @@ drawing documents anew (`decision.document_deviation`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -80,18 +82,70 @@ def part_of(shares: Mapping[str, float], name: str) -> float:
 def write_pool(
     corpus: TokenCorpus, out: str, shares: Mapping[str, float], aside: Held, row_tokens: int
 ) -> None:
-    """Write the sequences that proxies train on.
+    """Write the sequences that proxies train on: those with the smallest hashes, up to each stream's part.
 
     Args:
-        shares: part of each stream that the pool takes, 0 to 1, by pattern; 1 takes every sequence.
-        aside: documents that are not trained on (`held_out.held_out`).
+        shares: part of each stream's tokens that the pool holds, 0 to 1, by pattern.
+        aside: documents that are not trained on (`held_out.held_out`); the part is of all tokens, theirs too.
 
     Raises:
         ChejilError: a token shard that cannot be read.
     """
     numbers = {name: found for name, (found, _) in aside.items()}
     chosen = {name: part for name in _names(corpus) if (part := part_of(shares, name)) > 0}
-    _write(corpus, out, list(chosen), numbers, _Pool(chosen, row_tokens))
+    limits = {
+        name: _limit(corpus, name, part, numbers.get(name, NOBODY), row_tokens)
+        for name, part in chosen.items()
+    }
+    _write(corpus, out, list(chosen), numbers, _Pool(limits, row_tokens))
+
+
+def _limit(corpus: TokenCorpus, name: str, part: float, aside: np.ndarray, row_tokens: int) -> int:
+    """The largest hash that is taken.
+
+    A hash decides alone, so a smaller part is a part of a larger one. Only hashes near the part are held: 16 bytes a
+    sequence, of four times as many as are taken.
+    """
+    source, _, lang = name.rpartition("/")
+    of_stream = corpus.groups[source, lang]
+    total = sum(one.num_tokens for one in of_stream)
+    for near in (4 * part + 64 * row_tokens / total, 1.0):  # all of them, where most of it is held out
+        hashes, sizes = _below(of_stream, aside, near, row_tokens)
+        order = np.argsort(hashes, kind="stable")
+        seen = np.cumsum(sizes[order])
+        if len(order) and seen[-1] >= part * total:
+            return int(hashes[order[np.searchsorted(seen, part * total)]])
+    return 2**64 - 1
+
+
+def _below(
+    of_stream: Sequence[TokenShard], aside: np.ndarray, near: float, row_tokens: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Hashes and tokens of the sequences that may be trained on, up to a share of all hashes."""
+    limit, hashes, sizes = np.uint64(min(int(near * 2**64), 2**64 - 1)), [], []
+    for shard, here in _marked(of_stream, aside):
+        every, own = _hashed(shard, row_tokens)
+        few = np.flatnonzero((own <= limit) & ~here[every.document])
+        hashes.append(own[few])
+        sizes.append(every.num_tokens[few])
+    return np.concatenate(hashes), np.concatenate(sizes)
+
+
+def _hashed(shard: TokenShard, row_tokens: int) -> tuple[Sequences, np.ndarray]:
+    """All sequences of a shard, and the hash of each: of its document's id and its number there."""
+    every = sequences(np.diff(np.asarray(shard.offsets)), row_tokens)
+    ids = id_hashes(shard.documents()["id"].to_pylist(), _POOL_SEED)
+    return every, mixed(ids[every.document] + (every.begin // row_tokens).astype(np.uint64))
+
+
+def _marked(of_stream: Sequence[TokenShard], numbers: np.ndarray) -> Iterator[tuple[TokenShard, np.ndarray]]:
+    """Each shard, and which of its documents are among the numbers of the stream."""
+    first = 0
+    for shard in of_stream:
+        here = np.zeros(shard.num_documents, bool)
+        here[numbers[(numbers >= first) & (numbers < first + shard.num_documents)] - first] = True
+        first += shard.num_documents
+        yield shard, here
 
 
 def write_excerpts(corpus: TokenCorpus, out: str, aside: Held, seed: int, row_tokens: int, most: int) -> None:
@@ -130,14 +184,13 @@ def _write(
 class _Pool:
     """Sequences of the documents that are trained on, by their hash."""
 
-    def __init__(self, shares: Mapping[str, float], row_tokens: int) -> None:
-        self.shares, self.row_tokens = shares, row_tokens
+    def __init__(self, limits: Mapping[str, int], row_tokens: int) -> None:
+        self.limits, self.row_tokens = limits, row_tokens
 
-    def of(self, name: str, ids: list[str], lengths: np.ndarray, aside: np.ndarray) -> Sequences:
-        all_of, limit = sequences(lengths, self.row_tokens), min(int(self.shares[name] * 2**64), 2**64 - 1)
-        number = (all_of.begin // self.row_tokens).astype(np.uint64)
-        taken = mixed(id_hashes(ids, _POOL_SEED)[all_of.document] + number) <= np.uint64(limit)
-        return all_of.at(np.flatnonzero(taken & ~aside[all_of.document]))
+    def of(self, shard: TokenShard, aside: np.ndarray) -> Sequences:
+        every, hashes = _hashed(shard, self.row_tokens)
+        taken = hashes <= np.uint64(self.limits[f"{shard.source}/{shard.lang}"])
+        return every.at(np.flatnonzero(taken & ~aside[every.document]))
 
 
 class _Excerpts:
@@ -146,7 +199,8 @@ class _Excerpts:
     def __init__(self, seed: int, row_tokens: int) -> None:
         self.seed, self.row_tokens = seed, row_tokens
 
-    def of(self, name: str, ids: list[str], lengths: np.ndarray, aside: np.ndarray) -> Sequences:
+    def of(self, shard: TokenShard, aside: np.ndarray) -> Sequences:
+        lengths, ids = np.diff(np.asarray(shard.offsets)), shard.documents()["id"].to_pylist()
         documents = np.flatnonzero(aside & (lengths > 0))
         full = np.maximum(1, lengths[documents] // self.row_tokens).astype(np.uint64)
         number = mixed(id_hashes([ids[one] for one in documents], self.seed)) % full
@@ -155,31 +209,20 @@ class _Excerpts:
 
 
 def _stream(
-    out: str, of_stream: list[TokenShard], aside: np.ndarray, chosen: _Pool | _Excerpts, table: np.ndarray
+    out: str, of_stream: Sequence[TokenShard], aside: np.ndarray, chosen: _Pool | _Excerpts, table: np.ndarray
 ) -> TokenShardWriter:
-    first, source, lang = 0, of_stream[0].source, of_stream[0].lang
-    writer = TokenShardWriter(out, "sequences", source, lang, of_stream[0].dtype)
-    with writer:
-        for shard in of_stream:
-            here = np.zeros(shard.num_documents, bool)
-            here[aside[(aside >= first) & (aside < first + shard.num_documents)] - first] = True
-            first += shard.num_documents
-            ids = shard.documents()["id"].to_pylist()
-            offsets = np.asarray(shard.offsets)
-            _copy(
-                writer, shard, ids, offsets, chosen.of(f"{source}/{lang}", ids, np.diff(offsets), here), table
-            )
+    one = of_stream[0]
+    with TokenShardWriter(out, "sequences", one.source, one.lang, one.dtype) as writer:
+        for shard, here in _marked(of_stream, aside):
+            _copy(writer, shard, chosen.of(shard, here), table)
     return writer
 
 
-def _copy(
-    writer: TokenShardWriter, shard: TokenShard, ids: list[str], offsets: np.ndarray, found: Sequences,
-    table: np.ndarray,
-) -> None:  # fmt: skip
+def _copy(writer: TokenShardWriter, shard: TokenShard, found: Sequences, table: np.ndarray) -> None:
     if not len(found.document):
         return
-    ends = np.cumsum(found.num_tokens)
-    starts = offsets[found.document] + found.begin
+    ids, ends = shard.documents()["id"].to_pylist(), np.cumsum(found.num_tokens)
+    starts = np.asarray(shard.offsets)[found.document] + found.begin
     at = np.arange(int(ends[-1])) + np.repeat(starts - (ends - found.num_tokens), found.num_tokens)
     tokens = np.asarray(shard.tokens)[at].astype(np.int32)
     bounds = np.concatenate([[0], ends])

@@ -6,7 +6,6 @@ called again, and a sweep grows, since proposals are drawn one behind the other 
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import xxhash
 from chejil.curation import shards
 from chejil.curation.executors.scheduled import absolute
 from chejil.curation.progress import Progress
+from chejil.curation.stage import Record
 from chejil.eval.sweeping import (
     proxy_queue,
     sequence_pool,
@@ -47,16 +47,19 @@ def run(found: SweepPlan, out: str, workers: int, bars: Progress) -> dict[str, A
     Raises:
         ChejilError: what a user can mend; what is done stays.
     """
-    root, begun = absolute(out), time.monotonic()
+    root = absolute(out)
     with sweep_folder.held(root, bars.say):
-        sweep_folder.refuse_other_kind(root, arms=False)
+        sweep_folder.refuse_other(root, found.settings.name, arms=False)
         sweep_folder.write_settings(root, found.settings)
         _cut(found, root, bars)
         wanted = list(proxies(found))
-        records = proxy_queue.train_all(root, wanted, found.settings, found.text.domains, workers, bars)
-        names = [(proxy.name, proxy.proposal, proxy.seed) for proxy in wanted]
-        rows = sweep_folder.proxy_rows(names, records, found.proxy_tokens)
-        return _close(found, root, rows, time.monotonic() - begun, workers)
+        records: dict[str, Record] = {}
+        try:
+            proxy_queue.train_all(root, wanted, found.settings, found.text.domains, workers, bars, records)
+        finally:
+            names = [(proxy.name, proxy.proposal, proxy.seed) for proxy in wanted]
+            done = _close(found, root, sweep_folder.proxy_rows(names, records, found.proxy_tokens), records)
+        return done
 
 
 def _cut(found: SweepPlan, root: str, bars: Progress) -> None:
@@ -74,61 +77,77 @@ def _cut(found: SweepPlan, root: str, bars: Progress) -> None:
     held = held_out.held_out(corpus, HeldOutSettings(share=aside.share, seed=aside.seed), None)
     sequence_pool.write_pool(corpus, shards.join(root, POOL), shares, held, row)
     sequence_pool.write_excerpts(corpus, shards.join(root, EXCERPTS), held, aside.seed, row, aside.excerpts)
+    sweep_folder.refuse_unmeasured(root, found.text.domains)
     shards.write_json(root, CUT, {"key": key})
     bars.advance("pool", POOL)
     bars.finish("pool")
 
 
 def _close(
-    found: SweepPlan, root: str, rows: list[dict[str, Any]], seconds: float, workers: int
+    found: SweepPlan, root: str, rows: list[dict[str, Any]], records: dict[str, Record]
 ) -> dict[str, Any]:
     here = {one.name: one for one in found.text.here}
-    cost = sweep_plan.cost(found.settings, found.base, found.num_proxies, workers)
+    proposals = [
+        {"name": one.name, "kind": one.kind, "weights": one.mixture.by_name(), "seeds": list(one.seeds)}
+        for one in found.proposals
+    ]
+    domains = [
+        {"name": one.name, "pattern": one.pattern, "language": one.language} for one in found.text.domains
+    ]
+    excerpts = TokenShards(shards.join(root, EXCERPTS)).fingerprint
+    larger, warnings = _transfer(root, proposals, domains, excerpts)
     content = {
         "sources": [
             {**source.model_dump(), "patterns": [here[source.name].pattern]} for source in found.text.sources
         ],
-        "domains": [{"name": one.name, "pattern": one.pattern, "language": one.language} for one in found.text.domains],
+        "domains": domains,
         "limits": {
             "low": found.asked.low, "high": found.asked.high, "horizon_tokens": found.asked.horizon_tokens,
             "max_epochs": found.asked.max_epochs, "proxy_tokens": found.asked.proxy_tokens,
             "least_tokens": found.asked.least_sequences * found.asked.sequence_tokens,
         },
-        "proposals": [
-            {"name": one.name, "kind": one.kind, "weights": one.mixture.by_name(), "seeds": list(one.seeds)}
-            for one in found.proposals
-        ],
+        "proposals": proposals,
         "proxies": rows,
-        "transfer": _transfer(root),
+        "transfer": larger,
         "arms": None,
-        "cost": {**cost, "seconds": seconds},
+        "cost": sweep_folder.cost(sweep_plan.cost(found.settings, found.base, found.num_proxies, 1), records),
+        "excerpts": excerpts,
         "pool": [asdict(group) for group in TokenShards(shards.join(root, POOL)).groups],
-        "warnings": list(found.warnings),
+        "warnings": [*found.warnings, *warnings],
     }  # fmt: skip
     return sweep_folder.write(root, found.settings, len(rows) == found.num_proxies, content)
 
 
-def _transfer(root: str) -> dict[str, Any] | None:
-    """What the next size has measured, if it was asked."""
+def _transfer(
+    root: str, proposals: list[dict[str, Any]], domains: list[dict[str, Any]], excerpts: str
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """What the next size has measured of these mixtures on this text, and a warning for each that is of others."""
     nested = shards.read_json(shards.join(root, sweep_folder.TRANSFER, sweep_folder.SWEEP))
     if nested is None:
-        return None
-    rows = [
-        {
-            **row,
-            "files": [{**file, "path": f"{sweep_folder.TRANSFER}/{file['path']}"} for file in row["files"]],
-        }
-        for row in nested["proxies"]
-    ]
-    return {"about": nested["about"], "proxies": rows}
+        return None, []
+    if nested["domains"] != domains or nested["excerpts"] != excerpts:
+        return None, ["the next size was measured on other text: `chejil ablate run --transfer` again"]
+    weights, now = (
+        {one["name"]: one["weights"] for one in some} for some in (nested["proposals"], proposals)
+    )
+    rows, warnings = [], []
+    for row in nested["proxies"]:
+        if now.get(row["proposal"]) != weights[row["proposal"]]:
+            warnings.append(
+                f"the next size's {row['proposal']} is another mixture: `chejil ablate run --transfer` again"
+            )
+            continue
+        files = [{**file, "path": f"{sweep_folder.TRANSFER}/{file['path']}"} for file in row["files"]]
+        rows.append({**row, "files": files})
+    return ({"about": nested["about"], "proxies": rows} if rows else None), warnings
 
 
 def run_transfer(found: SweepPlan, out: str, workers: int, bars: Progress) -> dict[str, Any]:
     """Train the best mixtures, natural and the worst at the next size; returns sweep.json with what they measured.
 
     Raises:
-        ChejilError: as `run`; proxies that are not all done.
+        ChejilError: as `run`; a next size without its settings.
     """
-    larger = transfer.plan(found, sweep_folder.read(out))
+    larger = transfer.plan(found, run(found, out, workers, bars))
     run(larger, str(Path(out) / sweep_folder.TRANSFER), workers, bars)
     return run(found, out, workers, bars)

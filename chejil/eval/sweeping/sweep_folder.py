@@ -2,7 +2,7 @@
 
 runs/NAME/
   sweep.yaml        the settings, every default written out
-  sweep.json        law of the folder, written after every call; `complete` once every proxy is done
+  sweep.json        what there is, removed while proxies are trained; `complete` once every proxy is done
   pool/ held-out/   token shards: what proxies read, and what they are measured on (sequence_pool.py)
   proxies/NAME/     see proxy_training.py
   transfer/         the next size: a folder of the same kind
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from fnmatch import fnmatchcase
 from typing import Any
 
 import yaml
@@ -20,11 +21,17 @@ import yaml
 from chejil.curation import settings_file, shards
 from chejil.curation.stage import Record
 from chejil.errors import ChejilError
+from chejil.eval.sweeping.sequence_pool import EXCERPTS
 from chejil.eval.sweeping.sweep_plan import SUITE
 from chejil.eval.sweeping.sweep_settings import SweepSettings
+from chejil.eval.sweeping.sweep_sources import Named
 from chejil.tokenizer import held_folder
+from chejil.tokenizer.encoding.token_shards import TokenShards
 
 FORMAT = "chejil ablation 1"
+LEAST_EXCERPTS = 4
+"""Documents of a domain: fewer say nothing of how much a difference owes to the choice of text."""
+
 SWEEP, SETTINGS, TRANSFER = "sweep.json", "sweep.yaml", "transfer"
 NAMES = (SWEEP, SETTINGS, TRANSFER, SUITE, "pool", "held-out", "proxies", "arms", "work", "jobs")
 REPORTS = ("report.json", "report.html", "mixture.yaml")
@@ -61,12 +68,46 @@ def read(root: str) -> dict[str, Any]:
     return content
 
 
-def refuse_other_kind(root: str, arms: bool) -> None:
-    """A folder is of mixtures or of arms: both would write the same files.
+def refuse_unmeasured(root: str, domains: Sequence[Named]) -> None:
+    """Refuse a domain without enough held-out text, before anything is trained.
 
     Raises:
-        ChejilError: it is of the other kind.
+        ChejilError: fewer than LEAST_EXCERPTS documents of a domain are held out.
     """
+    groups = TokenShards(shards.join(root, EXCERPTS)).groups
+    for one in domains:
+        there = sum(
+            group.num_documents
+            for group in groups
+            if fnmatchcase(f"{group.source}/{group.lang}", one.pattern)
+        )
+        if there < LEAST_EXCERPTS:
+            what = f"{there} documents of {one.name} are held out, fewer than {LEAST_EXCERPTS}"
+            raise ChejilError(
+                what, where="domains", mend="raise held_out.share, join domains, or leave it out"
+            )
+
+
+def cost(planned: dict[str, Any], records: Mapping[str, Record]) -> dict[str, Any]:
+    """What was planned, with the seconds that processes have trained."""
+    known = {name: planned[name] for name in ("proxies", "tokens", "flops", "share_of_target", "a100_hours")}
+    return {
+        **known,
+        "process_seconds": round(sum(one.counts.get("seconds", 0.0) for one in records.values()), 1),
+    }
+
+
+def refuse_other(root: str, name: str, arms: bool) -> None:
+    """A folder is of one sweep, and of mixtures or of arms: another would write over its files.
+
+    Raises:
+        ChejilError: it is of another sweep, or of the other kind.
+    """
+    if shards.size(shards.join(root, SETTINGS)) is not None:
+        before = yaml.safe_load(settings_file.text_of(shards.join(root, SETTINGS))) or {}
+        if before.get("name") != name:
+            what = f"the folder holds the sweep '{before.get('name')}', this is '{name}'"
+            raise ChejilError(what, where=root, mend="choose another --out")
     other = "pool" if arms else "arms"
     if shards.is_folder(shards.join(root, other)):
         what = f"the folder holds a sweep of {'mixtures' if arms else 'arms'}"

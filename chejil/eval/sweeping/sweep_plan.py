@@ -130,7 +130,8 @@ def _refuse_little(text: SweepText, part: float | None, row_tokens: int) -> None
             raise ChejilError(what, where=f"sources.{here.name}", mend=mend)
 
 
-def _warnings(text: SweepText, part: float | None) -> Iterator[str]:
+def repetition(text: SweepText, part: float | None) -> Iterator[str]:
+    """A warning for each source of which a pool that repeats as the large run does would hold more than there is."""
     for source, here in zip(text.sources, text.here, strict=True):
         wanted = (part or 0) * source.unique_tokens
         if wanted > here.size.tokens:
@@ -138,6 +139,10 @@ def _warnings(text: SweepText, part: float | None) -> Iterator[str]:
                 f"{here.name}: a pool that repeats as the large run does would hold {wanted:,.0f} tokens, there are "
                 f"{here.size.tokens:,}: proxies repeat it {wanted / here.size.tokens:.1f} times more often"
             )
+
+
+def _warnings(text: SweepText, part: float | None) -> Iterator[str]:
+    yield from repetition(text, part)
     if len(text.domains) < FEW_DOMAINS:
         few = f"{len(text.domains)} held-out domains are few"
         yield f"{few}: a mixture may win by one of them; {FEW_DOMAINS} are better"

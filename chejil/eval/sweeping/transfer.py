@@ -15,7 +15,7 @@ import numpy as np
 from chejil.errors import ChejilError
 from chejil.eval.ablating.objective import AimSettings, ObjectiveSettings, objective
 from chejil.eval.ablating.proposals import Proposal
-from chejil.eval.sweeping import sweep_settings
+from chejil.eval.sweeping import sweep_plan, sweep_settings
 from chejil.eval.sweeping.sweep_plan import SweepPlan
 
 
@@ -26,47 +26,52 @@ def plan(found: SweepPlan, measured: dict[str, Any]) -> SweepPlan:
         measured: sweep.json of the proxies.
 
     Raises:
-        ChejilError: no `transfer` in the settings, or proxies that are not all done.
+        ChejilError: no `transfer` in the settings, or no proxy that counts.
     """
     asked = found.settings.transfer
     if asked is None:
         raise ChejilError("no `transfer` in the settings", mend="transfer: {settings: [model.layers=8, …]}")
-    if not measured["complete"]:
-        raise ChejilError("the proxies are not all done", mend="`chejil ablate run` without --transfer first")
     proxy = found.settings.proxy
     base = sweep_settings.proxy_config(proxy, asked.settings)
     tokens = base.steps * base.batch_tokens
     about = f"{base.model.resolved().parameters:,} parameters, {tokens:,} tokens"
-    target = found.settings.target
+    part = tokens / found.settings.target.total_tokens if found.settings.target else None
     return replace(
         found,
         settings=found.settings.model_copy(update={"about": about}),
         base=base,
         proposals=tuple(replace(one, seeds=(0,)) for one in chosen(found, measured, asked.top)),
-        part=tokens / target.total_tokens if target else None,
+        part=part,
         asked=found.asked.model_copy(update={"proxy_tokens": tokens, "sequence_tokens": base.row_tokens}),
-        warnings=(),
+        warnings=tuple(sweep_plan.repetition(found.text, part)),
     )
 
 
 def chosen(found: SweepPlan, measured: dict[str, Any], top: int) -> list[Proposal]:
     """The best measured mixtures by the objective, natural, and the worst measured one."""
-    values = values_by_proposal(measured, found.settings.objective)
+    values, english = (
+        of_proposals(measured, found.settings.objective, which) for which in ("value", "english")
+    )
+    if not values:
+        raise ChejilError("no proxy that counts", mend="see the errors in sweep.json")
     order = sorted(values, key=lambda name: (values[name], name))
-    names = [*order[:top], "natural", order[-1]]
+    worse = found.settings.objective.english_worse_percent
+    most = np.inf if worse is None or "natural" not in english else english["natural"] * (1 + worse / 100)
+    names = [*[name for name in order if english[name] <= most][:top], "natural", order[-1]]
     known = {one.name: one for one in found.proposals}
     return [known[name] for name in dict.fromkeys(names) if name in known]
 
 
-def values_by_proposal(measured: dict[str, Any], aim: AimSettings) -> dict[str, float]:
-    """Weighted bits per byte of each proposal, mean over its seeds, without those that diverged."""
+def of_proposals(measured: dict[str, Any], aim: AimSettings, which: str) -> dict[str, float]:
+    """The objective's `value` or `english` bits per byte of each proposal, mean over seeds, without what diverged."""
     domains = [one["name"] for one in measured["domains"]]
     languages = {one["name"]: one["language"] for one in measured["domains"]}
-    settings = ObjectiveSettings(languages=languages, weights=aim.weights)
+    settings = ObjectiveSettings(languages=languages, **aim.model_dump())
     goal = objective(settings, domains, np.ones(1), np.ones(len(domains)))
+    weights = goal.weights if which == "value" else goal.en
     values: dict[str, list[float]] = {}
     for row in measured["proxies"]:
         if row["error"] is None:
             bits = np.array([row["bits_per_byte"][name] for name in domains])
-            values.setdefault(row["proposal"], []).append(float(goal.bits(bits)))
+            values.setdefault(row["proposal"], []).append(float(bits @ weights))
     return {name: float(np.mean(some)) for name, some in values.items()}
