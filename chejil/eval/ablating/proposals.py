@@ -196,9 +196,8 @@ def _random(
 
 
 def _with_seeds(settings: ProposalSettings, found: list[Proposal]) -> Iterator[Proposal]:
-    """Several seeds for natural and the first random mixtures: so a sweep that grows keeps what it has."""
-    order = sorted(found, key=lambda one: ("natural", "random", "written", "worst").index(one.kind))
-    several = {one.name for one in order[: settings.replicated]}
+    """Seeds spread over the list, the natural mixture first: noise may differ from corner to corner."""
+    places = set(np.linspace(0, len(found) - 1, settings.replicated).round().astype(int).tolist())
     seeds = tuple(range(settings.replicate_seeds))
-    for one in found:
-        yield Proposal(one.name, one.kind, one.mixture, seeds if one.name in several else (0,))
+    for place, one in enumerate(found):
+        yield Proposal(one.name, one.kind, one.mixture, seeds if place in places else (0,))

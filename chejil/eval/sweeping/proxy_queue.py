@@ -50,14 +50,12 @@ def train_all(
     Raises:
         ChejilError: what a user can mend; what is done stays.
     """
-    stage, calls = _stage(root, wanted, settings, domains), []
-    for proxy in wanted:
-        key, record = unit_key(stage, proxy.name, []), read_record(root, stage.name, proxy.name)
-        if record is not None and is_done(root, record, key):
-            records[proxy.name] = record
-        else:
-            unit = stage.unit(root, (proxy.name,), None, {})
-            calls.append((proxy.name, do, (unit, proxy.name, key, stage.function)))
+    stage = _stage(root, wanted, settings, domains)
+    records |= trained(root, wanted, settings, domains)
+    calls = [
+        (name, do, (stage.unit(root, (name,), None, {}), name, unit_key(stage, name, []), stage.function))
+        for name in (proxy.name for proxy in wanted) if name not in records
+    ]  # fmt: skip
     Path(root, "work").mkdir(exist_ok=True)
     if calls:  # from here on the sweep is not what it says
         shards.remove(shards.join(root, sweep_folder.SWEEP))
@@ -69,6 +67,18 @@ def train_all(
             records[outcome.name] = outcome.result
             bars.advance("proxies", outcome.name, outcome.result.counts["error"])
     bars.finish("proxies")
+
+
+def trained(
+    root: str, wanted: Sequence[Proxy], settings: SweepSettings, domains: Sequence[Named]
+) -> dict[str, Record]:
+    """Records of the proxies that are done, by name."""
+    stage = _stage(root, wanted, settings, domains)
+    found = {proxy.name: read_record(root, stage.name, proxy.name) for proxy in wanted}
+    return {
+        name: record for name, record in found.items()
+        if record is not None and is_done(root, record, unit_key(stage, name, []))
+    }  # fmt: skip
 
 
 def workers_of(settings: SweepSettings, base: PretrainConfig, asked: int | None) -> int:

@@ -6,7 +6,7 @@ called again, and a sweep grows, since proposals are drawn one behind the other 
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ def run(found: SweepPlan, out: str, workers: int, bars: Progress) -> dict[str, A
         sweep_folder.refuse_other(root, found.settings.name, arms=False)
         sweep_folder.write_settings(root, found.settings)
         _cut(found, root, bars)
+        found = _with_trained(found, root)
         wanted = list(proxies(found))
         records: dict[str, Record] = {}
         try:
@@ -116,6 +117,21 @@ def _close(
         "warnings": [*found.warnings, *warnings],
     }  # fmt: skip
     return sweep_folder.write(root, found.settings, len(rows) == found.num_proxies, content)
+
+
+def _with_trained(found: SweepPlan, root: str) -> SweepPlan:
+    """The plan with seeds that are trained already: a sweep that grows gives its several seeds to other mixtures."""
+    seeds = tuple(range(found.asked.replicate_seeds))
+    every = replace(found, proposals=tuple(replace(one, seeds=seeds) for one in found.proposals))
+    done = proxy_queue.trained(root, list(proxies(every)), found.settings, found.text.domains)
+    kept = (
+        tuple(seed for seed in seeds if seed in one.seeds or f"{one.name}-{seed}" in done)
+        for one in found.proposals
+    )
+    return replace(
+        found,
+        proposals=tuple(replace(one, seeds=own) for one, own in zip(found.proposals, kept, strict=True)),
+    )
 
 
 def _transfer(
