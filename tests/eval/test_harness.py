@@ -303,7 +303,7 @@ def test_record_is_scored_as_squad_does(harness):
 
 
 def test_what_is_done_is_not_done_again(harness, tiny, data, tmp_path, monkeypatch):
-    """The same command loads no model; another limit is another key; a file that changed is, too."""
+    """The same command loads no model; a file that changed is asked again; a limit would replace what is whole."""
     from chejil.eval.harness import model
 
     out = tmp_path / "out"
@@ -326,6 +326,9 @@ def test_what_is_done_is_not_done_again(harness, tiny, data, tmp_path, monkeypat
     again = run(tiny, ["kobest_sentineg", "kobest_copa"], other, out)
     assert list(again.kept) == ["kobest_copa"]
     assert len(task_of(again, "kobest_sentineg").items) == 4
+
+    with pytest.raises(ChejilError, match="holds a result of limit None"):
+        run(tiny, ["kobest_copa"], data, out, limit=1)
 
 
 def test_a_limit_takes_the_first_items(tiny, harness, data, tmp_path):
@@ -370,6 +373,9 @@ def test_a_model_that_cannot_be_used_is_told(tiny, data, tmp_path):
             content = stream.read()
         (bare / name).unlink()
         with pytest.raises(ChejilError, match="no tokenizer" if name == "tokenizer.json" else "no weights"):
+            run(bare, ["kobest_wic"], data, tmp_path / "out")
+        (bare / name).write_bytes(content[: len(content) // 2])
+        with pytest.raises(ChejilError, match=r"cannot be|torn"):
             run(bare, ["kobest_wic"], data, tmp_path / "out")
         (bare / name).write_bytes(content)
     with pytest.raises(ChejilError, match="there is no such model"):

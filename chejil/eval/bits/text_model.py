@@ -121,7 +121,7 @@ def _tokenizer(folder: ModelFolder) -> Any:
 
     try:
         return AutoTokenizer.from_pretrained(folder.tokenizer)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # tokenizers raises bare ones
         raise _unusable("the tokenizer", error, folder.tokenizer) from None
 
 
@@ -134,14 +134,15 @@ def _model(folder: ModelFolder, dtype: str, device: torch.device) -> Any:
             from peft import PeftModel
 
             model = PeftModel.from_pretrained(model, folder.adapter)
-    except (OSError, ValueError, RuntimeError) as error:
+    except Exception as error:  # each library raises its own: SafetensorError, OSError, …
         raise _unusable("the model", error, folder.pretrained) from None
     return model.to(device).eval()
 
 
 def _unusable(what: str, error: Exception, where: str) -> ChejilError:
-    first = str(error).strip().splitlines()[0]
-    return ChejilError(f"{what} cannot be loaded: {first}", where=where, mend="look at its files")
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    mend = "one of its files is torn, or of a kind that is not known here: fetch or export it again"
+    return ChejilError(f"{what} cannot be loaded: {first}", where=where, mend=mend)
 
 
 def _begin(tokenizer: Any, where: str) -> list[int]:

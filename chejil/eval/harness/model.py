@@ -143,10 +143,13 @@ def load(
             device=device,
             dtype=dtype,
         )
-    except (OSError, ValueError, RuntimeError) as error:
-        first = str(error).strip().splitlines()[0]
+    except ChejilError:
+        raise
+    except Exception as error:  # each library raises its own: SafetensorError, tokenizers' bare Exception
+        first = (str(error).strip() or type(error).__name__).splitlines()[0]
+        mend = "one of its files is torn, or of a kind that is not known here: fetch or export it again"
         raise ChejilError(
-            f"the model cannot be loaded: {first}", where=folder.pretrained, mend="look at its files"
+            f"the model cannot be loaded: {first}", where=folder.pretrained, mend=mend
         ) from None
 
 

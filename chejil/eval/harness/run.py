@@ -194,10 +194,20 @@ class _Evaluation:
         if not Path(place).is_file():
             return
         before, model = results.read(place), self.folder.identity
-        same_model = (before.model.hash or before.model.name) == (model.hash or model.name)
-        if same_model and before.mode == self.settings.mode:
-            return
-        what = f"mode {before.mode}" if same_model else f"another model ({before.model.name})"
+        if (before.model.hash or before.model.name) != (model.hash or model.name):
+            what = f"another model ({before.model.name})"
+        elif before.mode != self.settings.mode:
+            what = f"mode {before.mode}"
+        else:  # a smoke test with a limit would take the place of a whole result
+            asked = {"limit": self.settings.limit, "dtype": self.settings.dtype}
+            other = [
+                f"{name} {before.settings.get(name)}"
+                for name in asked
+                if before.settings.get(name) != asked[name]
+            ]
+            if not other:
+                return
+            what = " and ".join(other)
         raise ChejilError(f"the folder holds a result of {what}", where=self.out, mend="give another --out")
 
 
