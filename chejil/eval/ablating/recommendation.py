@@ -19,6 +19,9 @@ from chejil.eval.ablating.pareto import Exchange
 from chejil.eval.ablating.prediction import Fit
 from chejil.eval.ablating.search import candidates, search
 
+BEYOND = 1.05
+"""Times the highest bits per byte that a proxy measured on a domain: predictions above it are not on the front."""
+
 
 @dataclass(frozen=True)
 class Predicted:
@@ -127,6 +130,9 @@ def _held(bounds: Limits, weights_K: np.ndarray) -> tuple[str, ...]:
 
 def _front(fitted: Fit, goal: Objective, bounds: Limits, weights_NK: np.ndarray) -> tuple[FrontPoint, ...]:
     values = fitted.predict(weights_NK)
+    # A law that is exponential in the shares says 80 bits per byte where it was never tried: that is no exchange.
+    known = (values <= BEYOND * fitted.panel.values.max(axis=0)).all(axis=1)
+    weights_NK, values = weights_NK[known], values[known]
     ko, en = values @ goal.ko, values @ goal.en
     chosen = pareto.spread(pareto.front(ko, en), ko)
     shares = pareto.korean_share(weights_NK, bounds)
