@@ -152,8 +152,16 @@ def _tables(
         if mine := tuple(row for row in rest if measures.table_of(row) == name):
             means = measures.mean_rows(name, mine)
             columns = [_own(one, mine, drawn[one], results[one], means) for one in results]
-            said = "Rows that no published table has" if suites and name == measures.OWN else title
+            said = _heading(mine) if suites and name == measures.OWN else title
             yield ComparisonTable(name, said, mine, tuple(columns))
+
+
+def _heading(rows: Sequence[str]) -> str:
+    """Of the rows beside the published tables: a table stands there only if a result has all of its rows."""
+    known = {row for suite in published.published().suites.values() for row in suite.rows}
+    if known & set(rows):
+        return "Rows of published tables that are not whole here, and others"
+    return "Rows that no published table has"
 
 
 def _suites(drawn: Mapping[str, Drawn]) -> dict[str, Suite]:
