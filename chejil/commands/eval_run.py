@@ -15,6 +15,17 @@ EXIT_INCOMPLETE = 3
 """Some tasks could not be run; the others are in the result."""
 
 
+SuiteOption = Annotated[
+    str, typer.Option("--suite", metavar="kobest|en14|koen|TASKS", help="A suite, or tasks between commas.")
+]
+DataOption = Annotated[
+    str | None,
+    typer.Option(
+        "--data", metavar="DIR", help="Folder of the tasks' files; no network then [default: the hub]."
+    ),
+]
+
+
 class Mode(StrEnum):
     """How KoBEST is asked."""
 
@@ -35,16 +46,8 @@ def run(
     model: Annotated[
         str, typer.Argument(help="A model's folder, an adapter's, or a name on the hub (without --data).")
     ],
-    suite: Annotated[
-        str,
-        typer.Option("--suite", metavar="kobest|en14|koen|TASKS", help="A suite, or tasks between commas."),
-    ] = "kobest",
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data", metavar="DIR", help="Folder of the tasks' files; no network then [default: the hub]."
-        ),
-    ] = None,
+    suite: SuiteOption = "kobest",
+    data: DataOption = None,
     mode: Annotated[
         Mode,
         typer.Option("--mode", help="harness: as lm-eval does today; polyglot: as the published numbers."),

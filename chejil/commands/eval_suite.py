@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from chejil.commands.eval_run import Mode
+from chejil.commands.eval_run import DataOption, Mode, SuiteOption
 from chejil.commands.options import JsonOption, LogJsonOption, progress
 
 
@@ -15,16 +15,8 @@ def suite(
         str, typer.Option("--tokenizer", metavar="DIR", help="Folder of the training's tokenizer.")
     ],
     out: Annotated[str, typer.Option("--out", metavar="FILE", help="The suite, e.g. suites/kobest.jsonl.")],
-    suite: Annotated[
-        str,
-        typer.Option("--suite", metavar="kobest|en14|koen|TASKS", help="A suite, or tasks between commas."),
-    ] = "kobest",
-    data: Annotated[
-        str | None,
-        typer.Option(
-            "--data", metavar="DIR", help="Folder of the tasks' files; no network then [default: the hub]."
-        ),
-    ] = None,
+    suite: SuiteOption = "kobest",
+    data: DataOption = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Items of each task at most.")] = 100,
     mode: Annotated[
         Mode, typer.Option("--mode", help="How prompts are made and encoded, as of chejil eval run.")
