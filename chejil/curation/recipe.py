@@ -178,9 +178,9 @@ def find_recipe(name: str) -> Path:
 
 
 def shipped_recipes() -> list[Path]:
-    """Recipes that ship: what has sources. The other files of recipes/ are configs of trainings."""
+    """Recipes that ship: what has sources and stages. The other files of recipes/ are of trainings and sweeps."""
     return [
         path
         for path in settings_file.shipped()
-        if re.search("^sources:", path.read_text("utf-8"), re.MULTILINE)
+        if {"sources:", "stages:"} <= set(re.findall(r"^\w+:", path.read_text("utf-8"), re.MULTILINE))
     ]

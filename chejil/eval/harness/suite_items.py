@@ -161,7 +161,7 @@ def choose(keys: Sequence[str], right: Sequence[Sequence[int]], limit: int, seed
     """Numbers of the items that are taken, in order: those with the smallest hashes, in turn from each right answer.
 
     >>> choose(["a", "b", "c", "d", "e"], [[0], [0], [0], [0], [1]], 2, 1)
-    [1, 4]
+    [3, 4]
     """
     by_answer: dict[tuple[int, ...], list[tuple[int, str, int]]] = {}
     for number, (key, gold) in enumerate(zip(keys, right, strict=True)):
