@@ -258,8 +258,10 @@ def _differences(results: Mapping[str, Result], tables: Sequence[ComparisonTable
             yield _difference(first, second, name, row, adjusted)
         for table in tables:
             if len(table.rows) > 1 and table.name != measures.POOLED and common.keys() >= set(table.rows):
-                mean = _mean([(name, common[name]) for name in table.rows])
-                yield _difference(first, second, f"mean of {table.name}, {len(table.rows)} rows", mean)
+                own = table.name in measures.TITLES
+                rows = measures.mean_rows(table.name, table.rows) if own else table.rows
+                mean = _mean([(name, common[name]) for name in rows])
+                yield _difference(first, second, f"mean of {table.name}, {len(rows)} rows", mean)
 
 
 def _common(first: str, second: str, results: Mapping[str, Result]) -> Iterator[tuple[str, _Common]]:

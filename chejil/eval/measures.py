@@ -15,8 +15,8 @@ OWN, PROBABILITIES, DOMAINS, POOLED = "results", "probabilities", "bits", "bits-
 LIKELIHOODS = ("gold_prob", "gold_prob_bytes")
 ALL = "all"
 TITLES = {
-    OWN: "Results",
-    PROBABILITIES: "Probability of the right answer",
+    OWN: "Results; the mean is of each task's first row",
+    PROBABILITIES: "Probability of the right answer; the mean is of gold_prob",
     DOMAINS: "Bits per byte by domain; the mean counts each domain the same",
     POOLED: "Bits per byte over all documents; the mean counts each byte the same",
 }
@@ -49,9 +49,26 @@ def table_of(row: str) -> str:
 
 
 def mean_rows(table: str, rows: tuple[str, ...]) -> tuple[str, ...]:
-    """The rows that a table's mean is of: of pooled documents all of them, which hold each language already."""
+    """The rows that a table's mean is of: each task once.
+
+    Of pooled documents all of them, which hold each language already; of results the first row of a task, of
+    probabilities `gold_prob`: a mean of macro-F1, accuracy and normalised accuracy of one task would be one of nothing.
+
+    >>> mean_rows("results", ("a/macro_f1", "a/acc", "b/acc"))
+    ('a/macro_f1', 'b/acc')
+    >>> mean_rows("probabilities", ("a/gold_prob_bytes", "a/gold_prob"))
+    ('a/gold_prob',)
+    """
     whole = f"{ALL}/{BITS}"
-    return (whole,) if table == POOLED and whole in rows else rows
+    if table == POOLED and whole in rows:
+        return (whole,)
+    if table == PROBABILITIES:
+        return tuple(row for row in rows if row.endswith(f"/{LIKELIHOODS[0]}")) or rows
+    if table == OWN:
+        return tuple(
+            {task_of(row): row for row in reversed(rows)}[task] for task in dict.fromkeys(map(task_of, rows))
+        )
+    return rows
 
 
 def lower_is_better(row: str) -> bool:
