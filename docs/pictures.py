@@ -78,7 +78,10 @@ def _explore(run: str, folder: str) -> None:
     from playwright.sync_api import sync_playwright
 
     port = server.free_port(server.LOCAL, None)
-    with server.serving(server.EXPLORE, (run, folder), server.LOCAL, port) as (_, url), sync_playwright() as driver:
+    with (
+        server.serving(server.EXPLORE, (run, folder), server.LOCAL, port) as (_, url),
+        sync_playwright() as driver,
+    ):
         browser = _browser(driver)
         _moved_bound(_opened(browser, url, "light"))
         _cluster(_opened(browser, url, "dark"))
