@@ -104,11 +104,10 @@ def run(found: ArmsPlan, out: str, workers: int, bars: Progress) -> dict[str, An
         sweep_folder.write_settings(root, found.settings)
         tokens = {name: _tokens(found, name, root, workers, bars) for name in found.folders}
         _cut(found, tokens, root)
-        domains = sweep_sources.named(
-            found.settings.domains, _streams(shards.join(root, EXCERPTS)), "domains"
-        )
+        streams = sweep_sources.streams_of([shards.join(root, EXCERPTS)])
+        domains = sweep_sources.named(found.settings.domains, streams, "domains")
         sweep_folder.refuse_unmeasured(root, domains)
-        _refuse_one_language(domains)
+        sweep_sources.refuse_one_language(domains, "--arms")
         wanted = list(_proxies(found))
         records: dict[str, Record] = {}
         try:
@@ -194,13 +193,6 @@ def _ids_of(corpus: TokenCorpus, name: str, numbers: np.ndarray) -> list[str]:
     return ids
 
 
-def _streams(folder: str) -> dict[str, Any]:
-    from chejil.training.data import token_sizes
-
-    found = token_sizes.read([folder]).groups
-    return {f"{source}/{lang}": size for (source, lang), size in found.items() if size.tokens}
-
-
 def _proxies(found: ArmsPlan) -> list[Proxy]:
     return [
         Proxy(f"{name}-{seed}", name, seed, _config(found, name, seed))
@@ -214,15 +206,6 @@ def _config(found: ArmsPlan, name: str, seed: int) -> PretrainConfig:
     return sweep_plan.on_pool(found.base, f"{FOLDER}/{name}/{POOL}", MixtureStages(), seed, suite)
 
 
-def _refuse_one_language(domains: Sequence[Named]) -> None:
-    missing = {"ko", "en"} - {one.language for one in domains}
-    if missing:
-        what = f"no text that all arms hold out is {missing.pop()}"
-        raise ChejilError(
-            what, where="--arms", mend="arms are judged in both languages: take runs that hold both"
-        )
-
-
 def _close(
     found: ArmsPlan,
     root: str,
@@ -233,7 +216,7 @@ def _close(
     seeds, num = list(range(found.seeds)), found.seeds * len(found.folders)
     content = {
         "sources": [],
-        "domains": [{"name": one.name, "pattern": one.pattern, "language": one.language} for one in domains],
+        "domains": [one.as_dict() for one in domains],
         "proposals": [{"name": name, "kind": "arm", "weights": {}, "seeds": seeds} for name in found.folders],
         "proxies": rows,
         "transfer": None,

@@ -51,7 +51,7 @@ def train_all(
         ChejilError: what a user can mend; what is done stays.
     """
     stage = _stage(root, wanted, settings, domains)
-    records |= trained(root, wanted, settings, domains)
+    records |= _records(stage, root, wanted)
     calls = [
         (name, do, (stage.unit(root, (name,), None, {}), name, unit_key(stage, name, []), stage.function))
         for name in (proxy.name for proxy in wanted) if name not in records
@@ -73,7 +73,10 @@ def trained(
     root: str, wanted: Sequence[Proxy], settings: SweepSettings, domains: Sequence[Named]
 ) -> dict[str, Record]:
     """Records of the proxies that are done, by name."""
-    stage = _stage(root, wanted, settings, domains)
+    return _records(_stage(root, wanted, settings, domains), root, wanted)
+
+
+def _records(stage: Stage, root: str, wanted: Sequence[Proxy]) -> dict[str, Record]:
     found = {proxy.name: read_record(root, stage.name, proxy.name) for proxy in wanted}
     return {
         name: record for name, record in found.items()

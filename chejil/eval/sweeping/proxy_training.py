@@ -41,9 +41,6 @@ SCHEMA = pa.schema([("domain", pa.string()), ("nats", pa.float64()), ("bytes", p
 """A row a held-out row of tokens, the same in every proxy."""
 
 
-_NOTHING: dict[str, Any] = {"bits_per_byte": {}, "scores": {}}
-
-
 def train(unit: Unit) -> Tally:
     """Train the proxy of a unit.
 
@@ -64,11 +61,13 @@ def train(unit: Unit) -> Tally:
     begun = time.monotonic()
     try:
         _train(config, folder, unit.settings["domains"])
+        found = {**_measured(folder), "error": None}
     except DivergedError as error:
-        return _tally(unit, folder, {**_NOTHING, "error": error.what, "seconds": time.monotonic() - begun})
-    if not unit.settings["keep"]:
-        shutil.rmtree(folder / "checkpoints", ignore_errors=True)
-    return _tally(unit, folder, {**_measured(folder), "error": None, "seconds": time.monotonic() - begun})
+        found = {"bits_per_byte": {}, "scores": {}, "error": error.what}
+    else:
+        if not unit.settings["keep"]:
+            shutil.rmtree(folder / "checkpoints", ignore_errors=True)
+    return _tally(unit, folder, {**found, "seconds": time.monotonic() - begun})
 
 
 def _placed(config: Any, root: str) -> Any:
@@ -82,9 +81,8 @@ def _placed(config: Any, root: str) -> Any:
 
 def _claim(folder: Path, identity: str) -> None:
     """Remove what was trained otherwise under the same name, and say what is trained here now."""
-    mark = folder.with_name(
-        f"{folder.name}.identity"
-    )  # beside it: a training takes no folder with another's file
+    # Beside it: a training takes no folder with another's file.
+    mark = folder.with_name(f"{folder.name}.identity")
     if folder.exists() and (not mark.exists() or mark.read_text("utf-8") != identity):
         shutil.rmtree(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -92,11 +90,14 @@ def _claim(folder: Path, identity: str) -> None:
 
 
 def _train(config: Any, folder: Path, domains: Mapping[str, str]) -> None:
+    from rich.console import Console
+
+    from chejil.training.loop.live_view import Lines
     from chejil.training.pretrain import pretrain
 
-    done = pretrain(
-        config, folder, lambda _: Unseen(), partial(_write_rows, folder, domains, config.micro_batch_rows)
-    )
+    unseen = Lines(Console(quiet=True), config.steps)  # proxies are many: the sweep shows them
+    write = partial(_write_rows, folder, domains, config.micro_batch_rows)
+    done = pretrain(config, folder, lambda _: unseen, write)
     if done is not None and done["stopped_by"]:  # answered by a checkpoint; now let it do what it does
         signal.raise_signal(signal.Signals[done["stopped_by"]])
         raise KeyboardInterrupt
@@ -200,25 +201,3 @@ def devices() -> list[str]:
     if said is not None:
         return [name for name in said.split(",") if name.strip()]
     return [str(number) for number, _ in enumerate(Path("/dev").glob("nvidia[0-9]*"))]
-
-
-class Unseen:
-    """A view that shows nothing: proxies are many, and the sweep shows them."""
-
-    def __enter__(self) -> Unseen:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        pass
-
-    def show(self, record: Any) -> None:
-        """Nothing."""
-
-    def recall(self, records: Any) -> None:
-        """Nothing."""
-
-    def advance(self, step: int) -> None:
-        """Nothing."""
-
-    def say(self, text: str) -> None:
-        """Nothing."""

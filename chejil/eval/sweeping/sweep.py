@@ -92,9 +92,7 @@ def _close(
         {"name": one.name, "kind": one.kind, "weights": one.mixture.by_name(), "seeds": list(one.seeds)}
         for one in found.proposals
     ]
-    domains = [
-        {"name": one.name, "pattern": one.pattern, "language": one.language} for one in found.text.domains
-    ]
+    domains = [one.as_dict() for one in found.text.domains]
     excerpts = TokenShards(shards.join(root, EXCERPTS)).fingerprint
     larger, warnings = _transfer(root, proposals, domains, excerpts)
     content = {

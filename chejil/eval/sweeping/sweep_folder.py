@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from fnmatch import fnmatchcase
 from typing import Any
 
 import yaml
@@ -21,6 +20,8 @@ import yaml
 from chejil.curation import settings_file, shards
 from chejil.curation.stage import Record
 from chejil.errors import ChejilError
+from chejil.eval.ablation_reports.sweep_file import FORMAT
+from chejil.eval.ablation_reports.sweep_file import NAME as SWEEP
 from chejil.eval.sweeping.sequence_pool import EXCERPTS
 from chejil.eval.sweeping.sweep_plan import SUITE
 from chejil.eval.sweeping.sweep_settings import SweepSettings
@@ -28,11 +29,10 @@ from chejil.eval.sweeping.sweep_sources import Named
 from chejil.tokenizer import held_folder
 from chejil.tokenizer.encoding.token_shards import TokenShards
 
-FORMAT = "chejil ablation 1"
 LEAST_EXCERPTS = 4
 """Documents of a domain: fewer say nothing of how much a difference owes to the choice of text."""
 
-SWEEP, SETTINGS, TRANSFER = "sweep.json", "sweep.yaml", "transfer"
+SETTINGS, TRANSFER = "sweep.yaml", "transfer"
 NAMES = (SWEEP, SETTINGS, TRANSFER, SUITE, "pool", "held-out", "proxies", "arms", "work", "jobs")
 REPORTS = ("report.json", "report.html", "mixture.yaml")
 
@@ -76,11 +76,7 @@ def refuse_unmeasured(root: str, domains: Sequence[Named]) -> None:
     """
     groups = TokenShards(shards.join(root, EXCERPTS)).groups
     for one in domains:
-        there = sum(
-            group.num_documents
-            for group in groups
-            if fnmatchcase(f"{group.source}/{group.lang}", one.pattern)
-        )
+        there = sum(group.num_documents for group in groups if one.means(f"{group.source}/{group.lang}"))
         if there < LEAST_EXCERPTS:
             what = f"{there} documents of {one.name} are held out, fewer than {LEAST_EXCERPTS}"
             raise ChejilError(

@@ -9,8 +9,7 @@ from typing import Any
 from chejil.curation.executors.settings import Local
 from chejil.errors import ChejilError
 from chejil.eval.ablating import mixtures
-from chejil.eval.ablating.limits import Limits
-from chejil.eval.ablating.proposals import Proposal, ProposalSettings, limits_of, propose
+from chejil.eval.ablating.proposals import Proposal, ProposalSettings, propose
 from chejil.eval.sweeping import sweep_settings, sweep_sources
 from chejil.eval.sweeping.sequence_pool import EXCERPTS, POOL
 from chejil.eval.sweeping.sweep_settings import SweepSettings
@@ -57,11 +56,6 @@ class SweepPlan:
     base: PretrainConfig
     part: float | None
     warnings: tuple[str, ...]
-
-    @property
-    def limits(self) -> Limits:
-        """What mixtures keep."""
-        return limits_of(self.asked)
 
     @property
     def proxy_tokens(self) -> int:
@@ -146,11 +140,6 @@ def _warnings(text: SweepText, part: float | None) -> Iterator[str]:
     if len(text.domains) < FEW_DOMAINS:
         few = f"{len(text.domains)} held-out domains are few"
         yield f"{few}: a mixture may win by one of them; {FEW_DOMAINS} are better"
-    missing = {"ko", "en"} - {one.language for one in text.domains}
-    if missing:
-        raise ChejilError(
-            f"no held-out domain is {missing.pop()}", where="domains", mend="measure both languages"
-        )
 
 
 def proxies(found: SweepPlan) -> Iterator[Proxy]:

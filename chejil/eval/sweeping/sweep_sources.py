@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -21,6 +21,14 @@ class Named:
     pattern: str
     language: str
     size: TokenSize
+
+    def means(self, stream: str) -> bool:
+        """Whether a stream `source/language` is of it."""
+        return fnmatchcase(stream, self.pattern)
+
+    def as_dict(self) -> dict[str, str]:
+        """As sweep.json and `--json` have it."""
+        return {"name": self.name, "pattern": self.pattern, "language": self.language}
 
 
 @dataclass(frozen=True)
@@ -47,15 +55,38 @@ def of(settings: SweepSettings) -> SweepText:
     Raises:
         ChejilError: no shards, a name that means nothing or two languages, a stream in two sources.
     """
-    sizes = token_sizes.read(settings.tokens)
-    if sizes.absent:
-        raise ChejilError("no token shards", where=sizes.absent[0], mend="`chejil encode` writes them")
-    streams = {f"{source}/{lang}": size for (source, lang), size in sizes.groups.items() if size.tokens}
+    streams = streams_of(settings.tokens)
     here = named(settings.sources, streams, "sources")
     domains = named(settings.domains or settings.sources, streams, "domains")
     _refuse_shared(here, streams, "sources")
     _refuse_shared(domains, streams, "domains")
+    refuse_one_language(domains, "domains")
     return SweepText(_sources(settings, here), here, domains)
+
+
+def streams_of(folders: Sequence[str]) -> dict[str, TokenSize]:
+    """What folders of token shards hold, by `source/language`.
+
+    Raises:
+        ChejilError: a folder without token shards.
+    """
+    sizes = token_sizes.read(folders)
+    if sizes.absent:
+        raise ChejilError("no token shards", where=sizes.absent[0], mend="`chejil encode` writes them")
+    return {f"{source}/{lang}": size for (source, lang), size in sizes.groups.items() if size.tokens}
+
+
+def refuse_one_language(domains: Sequence[Named], where: str) -> None:
+    """Refuse domains of Korean or of English alone: a mixture is judged in both.
+
+    Raises:
+        ChejilError: no domain is of the other language.
+    """
+    missing = {"ko", "en"} - {one.language for one in domains}
+    if missing:
+        raise ChejilError(
+            f"no held-out domain is {missing.pop()}", where=where, mend="measure both languages"
+        )
 
 
 def named(asked: Mapping[str, str], streams: Mapping[str, TokenSize], where: str) -> tuple[Named, ...]:
@@ -83,7 +114,7 @@ def _one(name: str, pattern: str, streams: Mapping[str, TokenSize], where: str) 
 
 def _refuse_shared(here: tuple[Named, ...], streams: dict[str, TokenSize], where: str) -> None:
     for stream in streams:
-        owners = [one.name for one in here if fnmatchcase(stream, one.pattern)]
+        owners = [one.name for one in here if one.means(stream)]
         if len(owners) > 1:
             what = f"'{stream}' is in {' and in '.join(owners)}"
             raise ChejilError(what, where=where, mend="let each text be in one of them")

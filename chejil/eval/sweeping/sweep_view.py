@@ -42,7 +42,7 @@ def content(found: SweepPlan, workers: int) -> dict[str, Any]:
             }
             for source, here, share, weight, epochs in rows
         ],
-        "domains": [{"name": one.name, "pattern": one.pattern, "language": one.language} for one in found.text.domains],
+        "domains": [one.as_dict() for one in found.text.domains],
         "proposals": [
             {"name": one.name, "kind": one.kind, "seeds": list(one.seeds), "weights": one.mixture.by_name()}
             for one in found.proposals
