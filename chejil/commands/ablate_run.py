@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -17,8 +16,8 @@ if TYPE_CHECKING:
 def run(
     config: Annotated[str, typer.Argument(help="A sweep's file, or the bare name of one that ships.")],
     out: Annotated[
-        Path | None, typer.Option("--out", help="The sweep's folder [default: runs/NAME].")
-    ] = None,
+        str | None, typer.Option("--out", help="The sweep's folder [default: runs/NAME].")
+    ] = None,  # a Path would make s3:/ of s3://, which is refused by name
     arms: Annotated[
         list[str] | None,
         typer.Option(
@@ -55,7 +54,7 @@ def run(
     settings = sweep_settings.load(config, set_ or ())
     if arms and transfer:
         raise ChejilError("--arms and --transfer", mend="leave one out: arms have no mixtures to rank")
-    folder = str(out or Path("runs") / settings.name)
+    folder = out or f"runs/{settings.name}"
     work, said, view = (_arms if arms else _mixtures)(
         settings, arms or [], workers, folder if transfer else None
     )  # fmt: skip

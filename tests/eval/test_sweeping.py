@@ -15,6 +15,7 @@ import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
 from chejil.curation import shards
 from chejil.curation.progress import Silent
@@ -384,6 +385,17 @@ def test_workers_take_a_gpu_each(tmp_path, monkeypatch):
                 assert "all 2 GPUs are taken" in third.communicate()[1]
             second.communicate("")
         first.communicate("")
+
+
+def test_a_url_is_no_place_for_a_sweep(tmp_path, corpus, monkeypatch):
+    """It is refused by name, and no folder called s3: appears."""
+    from chejil.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    done = CliRunner().invoke(app, ["ablate", "run", str(file(tmp_path, corpus)), "--out", "s3://bucket/run"])
+    assert isinstance(done.exception, ChejilError)
+    assert done.exception.what == "trainings need a file system"
+    assert not (tmp_path / "s3:").exists()
 
 
 def test_a_dry_run_trains_nothing(tmp_path, corpus, capsys):
