@@ -18,7 +18,7 @@ from torch.nn.functional import cross_entropy
 from chejil.errors import ChejilError
 from chejil.eval.bits.bits_settings import MOST_CONTEXT, BitsSettings
 from chejil.eval.bits.windows import Window, batches, windows
-from chejil.eval.harness.model_folder import ModelFolder
+from chejil.eval.harness.model_folder import ModelFolder, unusable
 
 _CPU_BYTES, _GPU_SHARE = 512 << 20, 0.25
 _COPIES = 3
@@ -122,7 +122,7 @@ def _tokenizer(folder: ModelFolder) -> Any:
     try:
         return AutoTokenizer.from_pretrained(folder.tokenizer)
     except Exception as error:  # tokenizers raises bare ones
-        raise _unusable("the tokenizer", error, folder.tokenizer) from None
+        raise unusable("the tokenizer", error, folder.tokenizer) from None
 
 
 def _model(folder: ModelFolder, dtype: str, device: torch.device) -> Any:
@@ -135,14 +135,8 @@ def _model(folder: ModelFolder, dtype: str, device: torch.device) -> Any:
 
             model = PeftModel.from_pretrained(model, folder.adapter)
     except Exception as error:  # each library raises its own: SafetensorError, OSError, …
-        raise _unusable("the model", error, folder.pretrained) from None
+        raise unusable("the model", error, folder.pretrained) from None
     return model.to(device).eval()
-
-
-def _unusable(what: str, error: Exception, where: str) -> ChejilError:
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    mend = "one of its files is torn, or of a kind that is not known here: fetch or export it again"
-    return ChejilError(f"{what} cannot be loaded: {first}", where=where, mend=mend)
 
 
 def _begin(tokenizer: Any, where: str) -> list[int]:

@@ -21,7 +21,7 @@ from lm_eval.models.huggingface import HFLM
 
 from chejil.errors import ChejilError
 from chejil.eval.harness import installed
-from chejil.eval.harness.model_folder import ModelFolder
+from chejil.eval.harness.model_folder import ModelFolder, unusable
 from chejil.eval.harness.tasks import Mode
 
 BatchSize = int | Literal["auto"]
@@ -145,12 +145,8 @@ def load(
         )
     except ChejilError:
         raise
-    except Exception as error:  # each library raises its own: SafetensorError, tokenizers' bare Exception
-        first = (str(error).strip() or type(error).__name__).splitlines()[0]
-        mend = "one of its files is torn, or of a kind that is not known here: fetch or export it again"
-        raise ChejilError(
-            f"the model cannot be loaded: {first}", where=folder.pretrained, mend=mend
-        ) from None
+    except Exception as error:
+        raise unusable("the model", error, folder.pretrained) from None
 
 
 def _device(named: str | None) -> str:

@@ -38,6 +38,17 @@ class ModelFolder:
     identity: ModelIdentity
 
 
+def unusable(what: str, error: Exception, where: str) -> ChejilError:
+    """What a library says of a file that it cannot load; each raises its own: OSError, SafetensorError, bare ones.
+
+    Args:
+        what: `the model`, `the tokenizer`.
+    """
+    first = (str(error).strip() or type(error).__name__).splitlines()[0]
+    mend = "one of its files is torn, or of a kind that is not known here: fetch or export it again"
+    return ChejilError(f"{what} cannot be loaded: {first}", where=where, mend=mend)
+
+
 def find(model: str, local_only: bool) -> ModelFolder:
     """What a name or path names.
 
