@@ -17,6 +17,11 @@ settings.register_profile("chejil", deadline=None, derandomize=True)
 settings.load_profile("chejil")
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Bytes never name a test: a gzip holds the second it was made in, so two workers would name it twice."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def corpus():
     """Folder of the real shards."""
