@@ -18,24 +18,15 @@ def finish(out: str, of: TokenShards, writers: Sequence[TokenShardWriter]) -> di
         of: what the tokens are of: its tokenizer and its token that ends documents are theirs.
         writers: that have ended; shards without a document are left out of the manifest's groups.
     """
-    files, path = shards.file_system(shards.join(of.root, of.manifest["tokenizer"]["file"]))
-    shards.write_bytes(out, encoding_folder.TOKENIZER, files.cat_file(path))
+    system, path = shards.file_system(shards.join(of.root, of.manifest["tokenizer"]["file"]))
+    shards.write_bytes(out, encoding_folder.TOKENIZER, system.cat_file(path))
     rows = sorted((writer.entry for writer in writers), key=lambda row: row["path"])
-    named = {file.path: file.as_dict() for writer in writers for file in writer.files}
-    same = {name: of.manifest[name] for name in ("dtype", "num_ids", "end_of_document")}
-    content = {
-        "format": token_shards.FORMAT,
-        **same,
-        "tokenizer": {"hash": of.tokenizer_hash, "file": encoding_folder.TOKENIZER},
-        "inputs": [{"kind": "tokens", "name": of.root.rpartition("/")[2], "hash": of.fingerprint}],
-        **token_shards.sizes(rows),
-        "rejected": {},
-        "groups": token_shards.group_sizes(rows),
-        "shards": rows,
-        "files": {
-            path: {name: entry[name] for name in ("rows", "bytes", "hash")} for path, entry in named.items()
-        },
-        "failed": [],
-    }
+    files = {
+        file.path: {name: entry[name] for name in ("rows", "bytes", "hash")}
+        for writer in writers for file in writer.files for entry in (file.as_dict(),)
+    }  # fmt: skip
+    made_by = {**of.manifest, "tokenizer": {"hash": of.tokenizer_hash, "file": encoding_folder.TOKENIZER}}
+    inputs = [{"kind": "tokens", "name": of.root.rpartition("/")[2], "hash": of.fingerprint}]
+    content = token_shards.manifest_of(made_by, inputs, rows, files, {}, ())
     shards.write_json(out, token_shards.MANIFEST, content)
     return content

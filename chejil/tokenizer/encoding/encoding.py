@@ -162,20 +162,16 @@ def _manifest(
     )
     files = {path: entry for record in records.values() for path, entry in record["files"].items()}
     end = settings.end_of_document
-    return {
-        "format": token_shards.FORMAT,
+    made_by = {
         "dtype": job.dtype,
         "num_ids": file.num_ids,
         "tokenizer": {"hash": file.hash, "file": encoding_folder.TOKENIZER},
         "end_of_document": None if end is None else {"token": end, "id": job.last},
-        "inputs": encoding_inputs.for_manifest(origins),
-        **token_shards.sizes(rows),
-        "rejected": _rejected(records),
-        "groups": token_shards.group_sizes(rows),
-        "shards": rows,
-        "files": files,
-        "failed": [_failure(name, error) for name, error in sorted(failed.items())],
     }
+    failures = [_failure(name, error) for name, error in sorted(failed.items())]
+    return token_shards.manifest_of(
+        made_by, encoding_inputs.for_manifest(origins), rows, files, _rejected(records), failures
+    )
 
 
 def _failure(name: str, error: ChejilError) -> dict[str, Any]:

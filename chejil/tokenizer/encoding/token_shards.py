@@ -19,7 +19,7 @@ are read in ranges (`read`), or copied; only local ones can be mapped.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -274,6 +274,33 @@ def _sum_problems(content: dict[str, Any]) -> Iterator[str]:
         yield f"{MANIFEST}: its totals are not the sums of its shards"
     if content.get("groups") != group_sizes(rows):
         yield f"{MANIFEST}: its groups are not the sums of their shards"
+
+
+def manifest_of(
+    made_by: Mapping[str, Any],
+    inputs: Sequence[Mapping[str, Any]],
+    rows: Sequence[dict[str, Any]],
+    files: Mapping[str, Any],
+    rejected: Mapping[str, int],
+    failed: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """The content of a manifest; sizes and groups are the sums of the shards.
+
+    Args:
+        made_by: dtype, num_ids, tokenizer, end_of_document.
+        rows: an entry a shard, sorted by path.
+    """
+    return {
+        "format": FORMAT,
+        **{name: made_by[name] for name in ("dtype", "num_ids", "tokenizer", "end_of_document")},
+        "inputs": inputs,
+        **sizes(rows),
+        "rejected": rejected,
+        "groups": group_sizes(rows),
+        "shards": rows,
+        "files": files,
+        "failed": failed,
+    }
 
 
 def group_sizes(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ so that a compiled model sees one shape.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -18,7 +18,7 @@ from chejil.training.data.evaluation_rows import EvaluationRows
 from chejil.training.data.rows import IGNORED, Rows
 from chejil.training.loop import sharding
 from chejil.training.loop.parallel import World
-from chejil.training.loop.prefetch import on_device
+from chejil.training.loop.prefetch import DeviceRows, on_device
 from chejil.training.loop.text_loss import TextLoss
 from chejil.training.modelling.losses import ModelWithLoss, by_source
 
@@ -32,9 +32,7 @@ def evaluate(model: ModelWithLoss, held_out: EvaluationRows, rows: int, world: W
     """
     names = held_out.names
     sums = torch.zeros(3, len(names), dtype=torch.float64, device=world.device)
-    for mine in _parts(held_out, rows, world):
-        batch = on_device(mine, world.device)
-        nats_B = model.sums(batch.ids_BT, batch.positions_BT, batch.labels_BT).cross_entropy_B
+    for batch, nats_B in _measured(model, _parts(held_out, rows, world), world):
         for number, values in enumerate((nats_B, batch.num_learnt_B, batch.num_bytes_B)):
             sums[number] += by_source(values, batch.source_B, len(names))
     sharding.gather_no_longer(model)
@@ -51,14 +49,14 @@ def by_row(model: ModelWithLoss, held_out: EvaluationRows, rows: int, world: Wor
     Args:
         rows: of a batch.
     """
-    found = []
-    for mine in held_out:
-        batch = on_device(_filled(mine, rows), world.device)
-        nats_B = model.sums(batch.ids_BT, batch.positions_BT, batch.labels_BT).cross_entropy_B
-        found.append(RowLosses(mine.source_B, nats_B[: len(mine)].double().cpu().numpy(), mine.num_bytes_B))
+    parts = list(held_out)
+    filled = (_filled(mine, rows) for mine in parts)
+    nats = [nats_B.double().cpu().numpy() for _, nats_B in _measured(model, filled, world)]
     sharding.gather_no_longer(model)
     return RowLosses(
-        *(np.concatenate([getattr(one, name) for one in found]) for name in ("source", "nats", "num_bytes"))
+        np.concatenate([mine.source_B for mine in parts]),
+        np.concatenate([own[: len(mine)] for own, mine in zip(nats, parts, strict=True)]),
+        np.concatenate([mine.num_bytes_B for mine in parts]),
     )
 
 
@@ -69,6 +67,15 @@ class RowLosses:
     source: np.ndarray
     nats: np.ndarray
     num_bytes: np.ndarray
+
+
+def _measured(
+    model: ModelWithLoss, batches: Iterable[Rows], world: World
+) -> Iterator[tuple[DeviceRows, torch.Tensor]]:
+    """Each batch on the device, and the cross-entropy of its rows in nats."""
+    for rows in batches:
+        batch = on_device(rows, world.device)
+        yield batch, model.sums(batch.ids_BT, batch.positions_BT, batch.labels_BT).cross_entropy_B
 
 
 def _parts(held_out: EvaluationRows, rows: int, world: World) -> Iterator[Rows]:
