@@ -45,7 +45,7 @@ def _rate(lengths: list[int], number: int, checkpointing: str, attention: str, w
     """Tokens a second, median of steps; None where the memory does not suffice."""
     config = config_of(
         "1b3", number, ROW_TOKENS, device="cuda", precision="bf16", compile=True, attention=attention,
-        activation_checkpointing=checkpointing, loss={"chunks": 8},
+        activation_checkpointing=checkpointing,
     )  # fmt: skip
     step = None
     try:

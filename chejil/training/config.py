@@ -74,9 +74,6 @@ class Loss(Section):
     z_loss: float = Field(
         0.0, ge=0, description="Weight of log²Z, which keeps logits small (PaLM, section 5: 1e-4); 0: off."
     )
-    chunks: PositiveInt = Field(
-        1, description="Pieces in which the logits of a micro batch are made; their memory divides by it."
-    )
 
 
 class SpikeGuard(Section):

@@ -295,6 +295,25 @@ def test_a_domain_without_held_out_text_is_refused_before_training(tmp_path, cor
     assert not (tmp_path / "run" / "proxies").exists()
 
 
+@pytest.mark.parametrize(("measured", "aside"), [(("law",), 159), ((), None)])
+def test_text_that_is_measured_and_not_mixed_is_set_aside_whole(tmp_path, corpus, measured, aside):
+    """No proxy reads it, so it is measured on all it has (160, one empty); what is neither is nowhere."""
+    mixed = {"web": "web/ko", "books": "books/en"}
+    domains = mixed | {name: f"{name}/ko" for name in measured}
+    aside_too = {"share": 0.05, "excerpts": 500}
+    found = planned(tmp_path, corpus, sources=mixed, domains=domains, held_out=aside_too)
+
+    sweep._cut(found, str(tmp_path / "run"), Silent())
+
+    def documents(name):
+        groups = TokenShards(str(tmp_path / "run" / name)).groups
+        return {one.source: one.num_documents for one in groups}
+
+    assert documents("held-out").get("law") == aside
+    assert 4 <= documents("held-out")["web"] < 40
+    assert "law" not in documents("pool")
+
+
 def test_arms_are_measured_on_what_all_of_them_hold_out(tmp_path, corpus):
     """Two arms, one without some documents: seeds of each, on the same rows of text."""
     less = tokens(tmp_path / "less", but=60)

@@ -16,7 +16,7 @@ def compare(rank, tied):
     size = ModelSize(layers=2, hidden=16, heads=2, ffn=24, vocab=50, context_tokens=16, tied=tied)
     whole = models.materialise(models.shape_of(size), 7, "cpu")
     model = models.shape_of(size)
-    sharded = ModelWithLoss(model, Loss(chunks=3, z_loss=1e-3))
+    sharded = ModelWithLoss(model, Loss(z_loss=1e-3))
     for layer in model.model.layers:
         fully_shard(layer)
     fully_shard(sharded)

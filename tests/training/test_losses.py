@@ -42,13 +42,13 @@ def gradients(loss, *of):
     return torch.autograd.grad(loss, of)
 
 
-@pytest.mark.parametrize("chunks", [1, 2, 3, 4, 7, 30, 1000])
+@pytest.mark.parametrize("places", [None, 1, 2, 3, 7, 29, 30, 1000])
 @pytest.mark.parametrize("z_loss", [0.0, 1e-2])
-def test_it_is_the_cross_entropy_of_torch_in_any_number_of_chunks(chunks, z_loss):
+def test_it_is_the_cross_entropy_of_torch_in_chunks_of_any_size(places, z_loss):
     hidden, head, labels = example()
     expected = plain(hidden, head, labels, z_loss)
 
-    sums = loss_sums(hidden, head, labels, z_loss=z_loss, chunks=chunks)
+    sums = loss_sums(hidden, head, labels, z_loss=z_loss, places=places)
 
     torch.testing.assert_close(sums.total, expected)
     for ours, theirs in zip(
@@ -60,7 +60,7 @@ def test_it_is_the_cross_entropy_of_torch_in_any_number_of_chunks(chunks, z_loss
 def test_sums_by_row_are_without_z_loss():
     hidden, head, labels = example()
 
-    sums = loss_sums(hidden, head, labels, z_loss=0.5, chunks=4)
+    sums = loss_sums(hidden, head, labels, z_loss=0.5, places=8)
 
     assert sums.num_learnt_B.tolist() == [9, 5, 9]
     for row in range(B):
@@ -79,7 +79,7 @@ def test_micro_batches_are_the_big_batch():
     expected = gradients(loss_sums(hidden, head, labels, z_loss=1e-3).total / learnt, hidden, head)
 
     for row in range(B):
-        part = loss_sums(hidden[row : row + 1], head, labels[row : row + 1], z_loss=1e-3, chunks=2)
+        part = loss_sums(hidden[row : row + 1], head, labels[row : row + 1], z_loss=1e-3, places=5)
         (part.total / learnt).backward()
 
     torch.testing.assert_close(hidden.grad, expected[0])
@@ -89,7 +89,7 @@ def test_micro_batches_are_the_big_batch():
 def test_a_batch_without_labels_has_loss_and_gradient_zero():
     hidden, head, labels = example()
 
-    sums = loss_sums(hidden, head, torch.full_like(labels, -100), z_loss=1.0, chunks=3)
+    sums = loss_sums(hidden, head, torch.full_like(labels, -100), z_loss=1.0, places=11)
 
     assert sums.total.item() == 0
     assert all((gradient == 0).all() for gradient in gradients(sums.total, hidden, head))
@@ -98,7 +98,7 @@ def test_a_batch_without_labels_has_loss_and_gradient_zero():
 def test_large_logits_are_no_trouble():
     hidden, head, labels = example()
 
-    total = loss_sums(hidden * 1e4, head, labels, z_loss=1e-4, chunks=2).total
+    total = loss_sums(hidden * 1e4, head, labels, z_loss=1e-4, places=15).total
 
     assert math.isfinite(total.item())
 
@@ -106,7 +106,7 @@ def test_large_logits_are_no_trouble():
 def test_bf16_products_are_summed_in_fp32():
     hidden, head, labels = example()
 
-    sums = loss_sums(hidden.bfloat16(), head.bfloat16(), labels, chunks=2)
+    sums = loss_sums(hidden.bfloat16(), head.bfloat16(), labels, places=15)
 
     assert sums.total.dtype == torch.float32
     assert sums.total.item() == pytest.approx(plain(hidden, head, labels).item(), rel=0.02)
@@ -125,15 +125,15 @@ class Largest(TorchDispatchMode):
         return made
 
 
-@pytest.mark.parametrize(("chunks", "largest"), [(1, B * T * V), (3, B * T * V // 3), (5, B * T * V // 5)])
-def test_logits_of_the_whole_batch_exist_only_without_chunks(chunks, largest):
+@pytest.mark.parametrize("places", [B * T, B * T // 3, B * T // 5])
+def test_logits_exist_for_one_chunk_at_a_time(places):
     hidden, head, labels = example()
     head = head.detach()  # its gradient would be larger than a chunk's logits here
 
     with Largest() as seen:
-        loss_sums(hidden, head, labels, chunks=chunks, z_loss=1e-4).total.backward()
+        loss_sums(hidden, head, labels, places=places, z_loss=1e-4).total.backward()
 
-    assert seen.elements == max(largest, V * D)
+    assert seen.elements == max(places * V, V * D)
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -147,7 +147,7 @@ def test_a_model_with_loss_is_the_model_and_its_loss(tied):
         logits.view(-1, V), labels.view(-1).long(), ignore_index=-100, reduction="sum"
     )
 
-    sums = ModelWithLoss(model, Loss(chunks=4)).sums(ids, positions, labels)
+    sums = ModelWithLoss(model, Loss()).sums(ids, positions, labels)
 
     torch.testing.assert_close(sums.total, expected)
     weights = list(model.parameters())

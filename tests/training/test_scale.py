@@ -127,13 +127,13 @@ def test_products_are_in_bf16_and_sums_over_ranks_in_fp32(settings, repeated):
         ("activation_checkpointing=selective",),
         ("activation_checkpointing=full",),
         ("activation_checkpointing=none", *FSDP),
-        ("activation_checkpointing=none", "loss.chunks=1", "micro_batch_rows=2"),
+        ("activation_checkpointing=none", "micro_batch_rows=2"),
         ("activation_checkpointing=none", "sharding.reshard_after_forward=false"),
     ],
     ids=" ".join,
 )
 def test_the_peak_of_a_step_is_that_of_the_plan(settings):
-    """Activations, logits and gathered weights of six of the layers: the plan is no lower, and at most 20 % higher."""
+    """Activations, logits and gathered weights of six of the layers: the plan is 0 to 1.3 GB higher."""
     config = published("model.layers=6", "compile=false", *settings)
     plan = memory.of_gpu(config, config.model.resolved(), 256)
 
@@ -142,7 +142,7 @@ def test_the_peak_of_a_step_is_that_of_the_plan(settings):
         with FakeTensorMode():
             measured = simulated.peak_bytes(simulated.model(config, mesh)[0], config) + plan.optimiser
 
-    assert measured <= plan.total <= 1.2 * measured
+    assert measured <= plan.total <= measured + 1.3e9
 
 
 @pytest.fixture(scope="module")

@@ -92,7 +92,7 @@ def write_pool(
         ChejilError: a token shard that cannot be read.
     """
     numbers = {name: found for name, (found, _) in aside.items()}
-    chosen = {name: part for name in _names(corpus) if (part := part_of(shares, name)) > 0}
+    chosen = {name: part for name in streams(corpus) if (part := part_of(shares, name)) > 0}
     limits = {
         name: _limit(corpus, name, part, numbers.get(name, NOBODY), row_tokens)
         for name, part in chosen.items()
@@ -162,7 +162,8 @@ def write_excerpts(corpus: TokenCorpus, out: str, aside: Held, seed: int, row_to
     _write(corpus, out, list(numbers), numbers, _Excerpts(seed, row_tokens))
 
 
-def _names(corpus: TokenCorpus) -> list[str]:
+def streams(corpus: TokenCorpus) -> list[str]:
+    """Those of a corpus, `source/lang`."""
     return [f"{source}/{lang}" for source, lang in corpus.groups]
 
 
@@ -176,7 +177,7 @@ def _write(
     table = corpus.token_bytes().num_bytes
     writers = [
         _stream(out, of_stream, aside.get(name, NOBODY), chosen, table)
-        for name, of_stream in zip(_names(corpus), corpus.groups.values(), strict=True) if name in names
+        for name, of_stream in zip(streams(corpus), corpus.groups.values(), strict=True) if name in names
     ]  # fmt: skip
     derived_shards.finish(out, corpus.folders[0], writers)
 

@@ -6,6 +6,8 @@ called again, and a sweep grows, since proposals are drawn one behind the other 
 
 from __future__ import annotations
 
+import glob
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,8 @@ from chejil.eval.sweeping import (
 )
 from chejil.eval.sweeping.sequence_pool import EXCERPTS, POOL
 from chejil.eval.sweeping.sweep_plan import SweepPlan, proxies
+from chejil.eval.sweeping.sweep_settings import HeldOut
+from chejil.eval.sweeping.sweep_sources import Named
 from chejil.tokenizer.encoding.token_shards import TokenShards
 from chejil.training.data import held_out
 from chejil.training.data.held_out import HeldOutSettings
@@ -33,6 +37,9 @@ from chejil.training.data.token_corpus import TokenCorpus
 
 CUT = "work/cut.json"
 """What pool and excerpts were cut by: written last, so a folder that was cut by half has none."""
+
+_ALL = 1 - 2**-53
+"""The largest share below one."""
 
 
 def run(found: SweepPlan, out: str, workers: int, bars: Progress) -> dict[str, Any]:
@@ -68,20 +75,38 @@ def _cut(found: SweepPlan, root: str, bars: Progress) -> None:
     corpus = TokenCorpus(found.settings.tokens)
     shares, aside = found.text.pool_shares(found.part), found.settings.held_out
     row = found.base.row_tokens
-    said = [corpus.fingerprint, corpus.ids_hash, shares, aside.model_dump(), row]
+    domains = found.text.domains
+    said = [
+        corpus.fingerprint,
+        corpus.ids_hash,
+        shares,
+        aside.model_dump(),
+        [one.pattern for one in domains],
+        row,
+    ]
     key = xxhash.xxh3_128_hexdigest(orjson.dumps(said))
     before = shards.read_json(shards.join(root, CUT))
     if before == {"key": key}:
         return
     shards.remove(shards.join(root, CUT))
     bars.start("pool", 1, 0)
-    held = held_out.held_out(corpus, HeldOutSettings(share=aside.share, seed=aside.seed), None)
+    held = held_out.held_out(corpus, _aside(corpus, shares, domains, aside), None)
     sequence_pool.write_pool(corpus, shards.join(root, POOL), shares, held, row)
     sequence_pool.write_excerpts(corpus, shards.join(root, EXCERPTS), held, aside.seed, row, aside.excerpts)
-    sweep_folder.refuse_unmeasured(root, found.text.domains)
+    sweep_folder.refuse_unmeasured(root, domains)
     shards.write_json(root, CUT, {"key": key})
     bars.advance("pool", POOL)
     bars.finish("pool")
+
+
+def _aside(
+    corpus: TokenCorpus, shares: Mapping[str, float], domains: Sequence[Named], aside: HeldOut
+) -> HeldOutSettings:
+    """What is set aside of each stream: of one that no proxy reads all of it, if it is measured, and else nothing."""
+    unread = [name for name in sequence_pool.streams(corpus) if not sequence_pool.part_of(shares, name)]
+    measured = {name: any(one.means(name) for one in domains) for name in unread}
+    of_unread = {glob.escape(name): _ALL if there else 0.0 for name, there in measured.items()}
+    return HeldOutSettings(share=aside.share, shares=of_unread, seed=aside.seed)
 
 
 def _close(

@@ -118,7 +118,7 @@ def _said(error: RuntimeError, world: World) -> ChejilError | None:
     """What a user can mend of torch's errors."""
     first = str(error).splitlines()[0] if str(error) else repr(error)
     if isinstance(error, torch.OutOfMemoryError):
-        mend = "lower micro_batch_rows, or set activation_checkpointing (of a pretraining raise loss.chunks, too)"
+        mend = "lower micro_batch_rows, or set activation_checkpointing"
         return ChejilError(f"rank {world.rank}: out of memory: {first}", mend=mend)
     lost = isinstance(error, dist.DistError) or any(word in str(error) for word in LOST)
     if world.size == 1 or not lost:

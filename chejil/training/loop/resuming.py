@@ -142,8 +142,8 @@ def _refuse_another_model(saved: Saved, now: dict[str, Any]) -> None:
 def changes(before: Any, now: Any, name: str = "") -> list[str]:
     """What differs between two configs, a line each.
 
-    >>> changes({"seed": 1, "loss": {"chunks": 1}}, {"seed": 1, "loss": {"chunks": 8}})
-    ['loss.chunks is 8, was 1']
+    >>> changes({"seed": 1, "loss": {"z_loss": 0}}, {"seed": 1, "loss": {"z_loss": 0.1}})
+    ['loss.z_loss is 0.1, was 0']
     """
     if isinstance(before, dict) and isinstance(now, dict):
         keys = [*now, *(key for key in before if key not in now)]

@@ -3,14 +3,15 @@
 A sum and not a mean: the mean of micro-batches' means weighs tokens of a short one more. The loop knows the labels of
 its whole batch before the first forward pass, so it divides by the count over all micro-batches and ranks:
 
-    sums = loss_sums(hidden_BTD, head_VD, labels_BT, chunks=8)
+    sums = loss_sums(hidden_BTD, head_VD, labels_BT)
     (sums.total / learnt_in_the_whole_batch).backward()        # · ranks, where gradients are averaged over ranks
 
 Logits of a batch in fp32 are the largest tensor of a small model's training (8 rows of 4,096 tokens and 50,304 ids:
-6.6 GB, and as much again for their gradient). With `chunks` they exist for one chunk at a time: made, reduced to a
-number a token, thrown away, and made again in the backward pass. That is a fourth product beside the head's three:
-0.51 s instead of 0.28 s for head and loss of 512 tokens, width 256 and 16,000 ids (CPU, fp32, one thread). Products
-are in the precision of autocast or of the weights; softmax and sums are fp32.
+6.6 GB, and as much again for their gradient). They exist for one chunk of places at a time: made, reduced to a number a
+token and to gradients of hidden states and head, and thrown away. Only the sum is learnt from, so its gradient is known
+in the forward pass but for one factor, and nothing is made again: three products in any number of chunks (as
+Liger-Kernel's fused linear cross-entropy, Hsu et al. 2024, arXiv:2410.10989). Products are in the precision of the
+weights; softmax, sums, and the head's gradient over chunks are fp32.
 
 z-loss is log²Z a token, times its weight (Chowdhery et al. 2022, PaLM, section 5). It is trained on, but not part of
 `cross_entropy_B`, which bits per byte are made of.
@@ -27,13 +28,13 @@ import torch
 from torch import nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional
-from torch.utils.checkpoint import checkpoint
 from transformers import LlamaForCausalLM
 
 from chejil.training.config import Loss
 from chejil.training.data.rows import IGNORED
 from chejil.training.modelling import attention
 from chejil.training.modelling.attention import hidden_states
+from chejil.training.modelling.model_sizes import loss_places
 
 
 @dataclass(frozen=True)
@@ -61,78 +62,88 @@ def loss_sums(
     labels_BT: torch.Tensor,
     *,
     z_loss: float = 0.0,
-    chunks: int = 1,
+    places: int | None = None,
 ) -> LossSums:
     """Sums of the loss over the labels that are not IGNORED.
 
     Args:
         head_VD: weights of the output head; logits are hidden · headᵀ.
         z_loss: weight of log²Z.
-        chunks: into which the places are divided; more than there are places are as many as there are.
+        places: of a chunk; None: `model_sizes.loss_places`.
     """
     hidden_ND, labels_N = hidden_BTD.flatten(0, 1), labels_BT.flatten()
-    parts = [
-        _chunk(hidden, head_VD, labels, chunks)
-        for hidden, labels in zip(hidden_ND.chunk(chunks), labels_N.chunk(chunks), strict=True)
-    ]
-    entropy_BT, square_BT = (torch.cat(part).view(labels_BT.shape) for part in zip(*parts, strict=True))
-    total = entropy_BT.sum()
-    if z_loss:
-        total = total + z_loss * square_BT.sum()
+    places = places or loss_places(*head_VD.shape)
+    total, *of_token = _HeadLoss.apply(hidden_ND, head_VD, labels_N, z_loss, places, torch.is_grad_enabled())
+    entropy_BT, square_BT = (one_N.view(labels_BT.shape) for one_N in of_token)
     learnt_B = (labels_BT != IGNORED).sum(1)
-    entropies_BT = entropy_BT.detach()
-    return LossSums(total, entropies_BT.sum(1), square_BT.detach().sum(1), learnt_B, entropies_BT)
+    return LossSums(total, entropy_BT.sum(1), square_BT.sum(1), learnt_B, entropy_BT)
 
 
-def _chunk(
-    hidden_ND: torch.Tensor, head_VD: torch.Tensor, labels_N: torch.Tensor, chunks: int
-) -> tuple[torch.Tensor, torch.Tensor]:
-    if chunks == 1 or not torch.is_grad_enabled():
-        return _token_losses(hidden_ND, head_VD, labels_N)
-    # No random numbers in here, so their state need not be kept.
-    return checkpoint(
-        _token_losses, hidden_ND, head_VD, labels_N, use_reentrant=False, preserve_rng_state=False
-    )
+class _HeadLoss(torch.autograd.Function):
+    """(total, (N) cross-entropy, (N) log²Z) in fp32; the total alone has a gradient, made in the forward pass.
 
-
-def _token_losses(
-    hidden_ND: torch.Tensor, head_VD: torch.Tensor, labels_N: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """(N) cross-entropy and (N) log²Z, fp32; 0 where nothing is learnt."""
-    return _TokenLosses.apply(functional.linear(hidden_ND, head_VD), labels_N)
-
-
-class _TokenLosses(torch.autograd.Function):
-    """Both losses from logits; fp32 log-probabilities are kept, and become the gradient in their place.
-
-    torch's own would make two or three more tensors of N·V numbers, one of them filled with zeros: head and loss of
-    2,048 tokens, width 256 and 50,304 ids take 2.8 s of a CPU core with this, 4.2 with logsumexp and
-    gather, 3.3 with torch's cross_entropy. So a graph can be gone back through only once.
+    It is scaled where it lies: a graph can be gone back through only once.
     """
 
     @staticmethod
     def forward(
-        ctx: Any, logits_NV: torch.Tensor, labels_N: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        learnt_N = labels_N != IGNORED
-        index_N1 = labels_N.long().clamp(min=0)[:, None]
-        log_p_NV = functional.log_softmax(logits_NV, 1, dtype=torch.float32)
-        entropy_N = -log_p_NV.gather(1, index_N1)[:, 0]
-        log_z_N = logits_NV.gather(1, index_N1)[:, 0].float() + entropy_N
-        ctx.save_for_backward(log_p_NV, index_N1, learnt_N, log_z_N)
-        ctx.dtype = logits_NV.dtype
-        zero = log_z_N.new_zeros(())
-        return torch.where(learnt_N, entropy_N, zero), torch.where(learnt_N, log_z_N.square(), zero)
+        ctx: Any,
+        hidden_ND: torch.Tensor,
+        head_VD: torch.Tensor,
+        labels_N: torch.Tensor,
+        z_loss: float,
+        places: int,
+        learns: bool,
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        of_head_VD = torch.zeros_like(head_VD, dtype=torch.float32) if learns else None
+        parts = [
+            _chunk(hidden, head_VD, labels, z_loss, of_head_VD)
+            for hidden, labels in zip(hidden_ND.split(places), labels_N.split(places), strict=True)
+        ]
+        entropy_N, square_N, of_hidden_ND = (torch.cat(part) for part in zip(*parts, strict=True))
+        ctx.mark_non_differentiable(entropy_N, square_N)
+        ctx.save_for_backward(of_hidden_ND, of_head_VD)
+        ctx.dtype = head_VD.dtype
+        return entropy_N.sum() + z_loss * square_N.sum(), entropy_N, square_N
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, *gradients_N: torch.Tensor) -> tuple[torch.Tensor, None]:
-        log_p_NV, index_N1, learnt_N, log_z_N = ctx.saved_tensors
-        entropy_N, square_N = (one * learnt_N for one in gradients_N)
-        # d entropy = p - 1 at the label, d log²Z = 2 log Z p.
-        gradient_NV = log_p_NV.exp_().mul_((entropy_N + 2 * log_z_N * square_N)[:, None])
-        gradient_NV.scatter_add_(1, index_N1, -entropy_N[:, None])
-        return gradient_NV.to(ctx.dtype), None
+    def backward(ctx: Any, factor: torch.Tensor, *_: Any) -> tuple[torch.Tensor | None, ...]:
+        of_hidden_ND, of_head_VD = ctx.saved_tensors
+        return of_hidden_ND.mul_(factor), of_head_VD.mul_(factor).to(ctx.dtype), None, None, None, None
+
+
+def _chunk(
+    hidden_ND: torch.Tensor,
+    head_VD: torch.Tensor,
+    labels_N: torch.Tensor,
+    z_loss: float,
+    of_head_VD: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """(N) cross-entropy, (N) log²Z, 0 where nothing is learnt, and (N, D) the gradient of their sum.
+
+    Args:
+        of_head_VD: the head's gradient is added to it; None: nothing is learnt, and the other one is empty.
+    """
+    learnt_N = labels_N != IGNORED
+    index_N1 = labels_N.long().clamp(min=0)[:, None]
+    logits_NV = functional.linear(hidden_ND, head_VD)
+    label_N = logits_NV.gather(1, index_N1)[:, 0].float()
+    numbers_NV = logits_NV.float()
+    largest_N1 = numbers_NV.amax(1, keepdim=True)
+    # Each is made once, in place: p·Z becomes p becomes the gradient.
+    p_NV = numbers_NV.sub_(largest_N1).exp_()
+    sum_N1 = p_NV.sum(1, keepdim=True)
+    log_z_N = (largest_N1 + sum_N1.log())[:, 0]
+    zero = log_z_N.new_zeros(())
+    losses = torch.where(learnt_N, log_z_N - label_N, zero), torch.where(learnt_N, log_z_N.square(), zero)
+    if of_head_VD is None:
+        return *losses, hidden_ND[:0]
+    # d entropy = p - 1 at the label, d log²Z = 2 log Z p.
+    of_p_N1 = (learnt_N * (1 + 2 * z_loss * log_z_N))[:, None] / sum_N1
+    gradient_NV = p_NV.mul_(of_p_N1).scatter_add_(1, index_N1, -learnt_N.float()[:, None]).to(head_VD.dtype)
+    of_head_VD += gradient_NV.T @ hidden_ND
+    return *losses, gradient_NV @ head_VD
 
 
 def by_source(row_B: torch.Tensor, source_B: torch.Tensor, num_sources: int) -> torch.Tensor:
@@ -161,9 +172,7 @@ class ModelWithLoss(nn.Module):
         if labels_BT is None:
             return hidden_BTD
         head_VD = self.model.lm_head.weight
-        return loss_sums(
-            hidden_BTD, head_VD, labels_BT, z_loss=self.settings.z_loss, chunks=self.settings.chunks
-        )
+        return loss_sums(hidden_BTD, head_VD, labels_BT, z_loss=self.settings.z_loss)
 
     def sums(self, ids_BT: torch.Tensor, positions_BT: torch.Tensor, labels_BT: torch.Tensor) -> LossSums:
         """Sums of the loss of a micro-batch; arrays as `Rows` has them."""

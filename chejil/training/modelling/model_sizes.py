@@ -34,6 +34,9 @@ FORMULAS = {
 }
 """Conventions of FLOPs a token, by name."""
 
+LEAST_LOGITS = 2**20
+"""Of a chunk of the loss: 4 MB in fp32, which caches of a CPU hold."""
+
 LLAMA_LIKE = ("llama",)
 """`model_type` of Hugging Face folders that LlamaForCausalLM loads."""
 
@@ -265,3 +268,12 @@ def _read(content: dict[str, Any], where: str) -> ModelSize:
         raise ChejilError(
             f"no Llama: {str(error).splitlines()[0]}", where=where, mend="restore it from its origin"
         ) from None
+
+
+def loss_places(vocab: int, hidden: int) -> int:
+    """Places whose logits exist at once (losses.py): few, but enough that the head's gradient is not most of the work.
+
+    >>> loss_places(50_304, 2048), loss_places(4096, 128)
+    (2048, 256)
+    """
+    return max(LEAST_LOGITS // vocab, hidden)

@@ -16,14 +16,14 @@ feed-forward's, A the heads, at 2 bytes an element:
 The first two were measured with autograd's saved_tensors_hooks on transformers 5.23 and torch 2.13 (bf16, sdpa; the
 second behind AOTAutograd's partitioner) and are exact to the byte with full heads (within
 10 % with fewer key-value heads); a test measures the first again. Korthikanti et al.
-2022 (section 4) count 34·H for a GPT layer, dropout included. Logits of a token cost 10 bytes a
-row of the vocabulary in bf16: themselves, an fp32 copy and log-probabilities, which become the gradient in their place
-(in fp32 8; a GPU's kernel needs no copy: 6, not measured); `loss.chunks` divides that. They are gone when a layer is
-computed again, but its gradients are there then, which are not counted: an upper bound.
+2022 (section 4) count 34·H for a GPT layer, dropout included. Logits of a token cost 8 bytes a row of the vocabulary in
+bf16: themselves, an fp32 copy that becomes the gradient in its place, and that in bf16 (in fp32 4: all in one place).
+They exist for one chunk of places (losses.py), beside a sum of the head's gradients in fp32. They are gone when a
+layer is computed again, but its gradients are there then, which are not counted: an upper bound.
 
 Weights, gradients and moments are exact for the fullest rank: FSDP2 divides the rows of each weight, rounded up. The
-whole is 0 to 16 % above the peak that torch's FSDPMemTracker finds in a simulated rank of 256 (1.3 B, eager; 0 to 3 %
-without checkpointing), which a test repeats.
+whole is 0.2 to 1.3 GB above the peak that torch's FSDPMemTracker finds in a simulated rank of 256 (1.3 B, eager), which
+a test repeats.
 
 Not counted: the CUDA context and libraries (about 1 GB), buffers of NCCL, fragmentation. So a plan that fills more than
 90 % of a device is said not to fit.
@@ -34,7 +34,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 
 from chejil.training.config import PretrainConfig
-from chejil.training.modelling.model_sizes import ModelSize
+from chejil.training.modelling.model_sizes import ModelSize, loss_places
 
 FITS_SHARE = 0.9
 """Of a device's memory: what is not counted needs the rest."""
@@ -42,7 +42,7 @@ FITS_SHARE = 0.9
 WEIGHT_BYTES, MOMENT_BYTES = 4, 8
 """fp32, and AdamW's two moments."""
 
-LOGIT_BYTES = {2: 10, 4: 8}
+LOGIT_BYTES = {2: 8, 4: 4}
 """Of one logit at the peak of the loss, by the bytes of an element, see above."""
 
 NODE_GPUS = 8
@@ -131,7 +131,9 @@ def _activations(config: PretrainConfig, model: ModelSize, element: int, checkpo
 
 def _logits(config: PretrainConfig, model: ModelSize, element: int) -> int:
     tokens = config.micro_batch_rows * config.row_tokens
-    return LOGIT_BYTES[element] * model.vocab * -(-tokens // config.loss.chunks)
+    at_once = min(tokens, loss_places(model.vocab, model.hidden))
+    of_head = (WEIGHT_BYTES + element) * model.vocab * model.hidden  # the sum, and a chunk's part of it
+    return LOGIT_BYTES[element] * model.vocab * at_once + of_head
 
 
 def layer_bytes_per_token(model: ModelSize, checkpointing: str, compiled: bool, element: int = 2) -> int:

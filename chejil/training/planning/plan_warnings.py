@@ -99,7 +99,7 @@ def _memory_mend(memory: Memory) -> str:
     """By what takes most."""
     parts = {
         "activations": "activation_checkpointing=selective or full, or fewer micro_batch_rows",
-        "logits": "loss.chunks=8, or fewer micro_batch_rows",
+        "logits": "fewer micro_batch_rows",
         "optimiser": "more GPUs, or sharding.kind=fsdp",
         "gathered": "sharding.reshard_after_forward=true",
     }
