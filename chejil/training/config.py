@@ -8,7 +8,7 @@ same file trains the same model on 8 GPUs and on 256: a step is `batch_tokens` w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, get_args
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
@@ -122,7 +122,26 @@ class Checkpoints(Section):
         return self
 
 
-class Evaluation(Section):
+class SuiteSettings(Section):
+    """A suite of items that a training scores."""
+
+    suite: str | None = Field(
+        None, description="A file of `chejil eval suite`, whose items are scored; null: none."
+    )
+    suite_every_steps: PositiveInt | None = Field(
+        None,
+        description="Steps between two scorings; null: with each evaluation of a pretraining, each checkpoint of a "
+        "fine-tuning. The last step is always scored, and the base of a fine-tuning.",
+    )
+
+    @model_validator(mode="after")
+    def _some_suite(self) -> Self:
+        if self.suite is None and self.suite_every_steps is not None:
+            raise ValueError("suite_every_steps without a `suite`")
+        return self
+
+
+class Evaluation(SuiteSettings):
     """Bits per byte by source on text that is never trained on, and a suite of items."""
 
     tokens: str | None = Field(
@@ -131,23 +150,11 @@ class Evaluation(Section):
     every_steps: PositiveInt = Field(
         1_000, description="Steps between two; the last step is always measured."
     )
-    suite: str | None = Field(
-        None, description="A file of `chejil eval suite`, whose items are scored; null: none."
-    )
-    suite_every_steps: PositiveInt | None = Field(
-        None, description="Steps between two scorings; null: `every_steps`. The last step is always scored."
-    )
 
     @property
     def suite_steps(self) -> int:
         """Steps between two scorings of the suite."""
         return self.suite_every_steps or self.every_steps
-
-    @model_validator(mode="after")
-    def _some_suite(self) -> Evaluation:
-        if self.suite is None and self.suite_every_steps is not None:
-            raise ValueError("suite_every_steps without a `suite`")
-        return self
 
 
 class Logging(Section):

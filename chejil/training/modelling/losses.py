@@ -129,11 +129,10 @@ def _chunk(
     index_N1 = labels_N.long().clamp(min=0)[:, None]
     logits_NV = functional.linear(hidden_ND, head_VD)
     label_N = logits_NV.gather(1, index_N1)[:, 0].float()
-    numbers_NV = logits_NV.float()
-    largest_N1 = numbers_NV.amax(1, keepdim=True)
-    # Each is made once, in place: p·Z becomes p becomes the gradient.
-    p_NV = numbers_NV.sub_(largest_N1).exp_()
-    sum_N1 = p_NV.sum(1, keepdim=True)
+    exp_NV = logits_NV.float()
+    largest_N1 = exp_NV.amax(1, keepdim=True)
+    exp_NV = exp_NV.sub_(largest_N1).exp_()  # the gradient is made in its place
+    sum_N1 = exp_NV.sum(1, keepdim=True)
     log_z_N = (largest_N1 + sum_N1.log())[:, 0]
     zero = log_z_N.new_zeros(())
     losses = torch.where(learnt_N, log_z_N - label_N, zero), torch.where(learnt_N, log_z_N.square(), zero)
@@ -141,7 +140,7 @@ def _chunk(
         return *losses, hidden_ND[:0]
     # d entropy = p - 1 at the label, d log²Z = 2 log Z p.
     of_p_N1 = (learnt_N * (1 + 2 * z_loss * log_z_N))[:, None] / sum_N1
-    gradient_NV = p_NV.mul_(of_p_N1).scatter_add_(1, index_N1, -learnt_N.float()[:, None]).to(head_VD.dtype)
+    gradient_NV = exp_NV.mul_(of_p_N1).scatter_add_(1, index_N1, -learnt_N.float()[:, None]).to(head_VD.dtype)
     of_head_VD += gradient_NV.T @ hidden_ND
     return *losses, gradient_NV @ head_VD
 

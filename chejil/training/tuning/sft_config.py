@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
 from chejil.curation import settings_file
-from chejil.training.config import Logging, Section
+from chejil.training.config import Logging, Section, SuiteSettings
 from chejil.training.conversations.message_trees import Paths
 from chejil.training.tuning.lora import LoraSettings
 
@@ -92,25 +92,6 @@ class SftCheckpoints(Section):
     )
 
 
-class SftEvaluation(Section):
-    """What is measured beside held-out conversations, which are measured with each checkpoint."""
-
-    suite: str | None = Field(
-        None, description="A file of `chejil eval suite`, whose items are scored; null: none."
-    )
-    suite_every_steps: PositiveInt | None = Field(
-        None,
-        description="Steps between two scorings; null: those between checkpoints. The base and the last step are "
-        "always scored.",
-    )
-
-    @model_validator(mode="after")
-    def _some_suite(self) -> SftEvaluation:
-        if self.suite is None and self.suite_every_steps is not None:
-            raise ValueError("suite_every_steps without a `suite`")
-        return self
-
-
 class SftConfig(Section):
     """A fine-tuning on conversations."""
 
@@ -151,7 +132,7 @@ class SftConfig(Section):
         "fsdp", description="Of several processes: fsdp, weights in parts (FSDP2); none: whole on each."
     )
     checkpoints: SftCheckpoints = Field(default_factory=SftCheckpoints, description="Measured, saved, kept.")
-    evaluation: SftEvaluation = Field(default_factory=SftEvaluation, description="A suite of items.")
+    evaluation: SuiteSettings = Field(default_factory=SuiteSettings, description="A suite of items.")
     logging: Logging = Field(default_factory=Logging, description="Metrics.")
     seed: int = Field(1, ge=0, lt=2**32, description="Of the order of rows, of adapters and dropout.")
     deterministic: bool = Field(
