@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 from chejil.curation import shards
 from chejil.curation.progress import Silent
 from chejil.errors import ChejilError
+from chejil.eval.ablation_reports.sweep_file import Sweep
 from chejil.eval.sweeping import arms, proxy_queue, sequence_pool, sweep, sweep_folder, sweep_plan, transfer
 from chejil.eval.sweeping.sweep_settings import SweepSettings
 from chejil.tokenizer.encoding import token_shards
@@ -259,15 +260,17 @@ def test_the_next_size_keeps_the_bound_on_english(swept, tmp_path, corpus):
     found = planned(
         tmp_path, corpus, objective={"english_worse_percent": 2}, transfer={"settings": [], "top": 1}
     )
-    row = {"error": None, "seed": 0}
     values = {"natural": (1.3, 1.5), "random-001": (1.0, 1.6), "random-002": (1.1, 1.52), "worst": (1.4, 1.4)}
-    measured = {
-        "domains": swept[1]["domains"],
-        "proxies": [
-            {**row, "proposal": name, "bits_per_byte": {"web/ko": ko, "law/ko": ko, "books/en": en}}
-            for name, (ko, en) in values.items()
-        ],
-    }
+    proxies = [
+        {
+            "name": f"{name}-0",
+            "proposal": name,
+            "seed": 0,
+            "bits_per_byte": {"web/ko": ko, "law/ko": ko, "books/en": en},
+        }
+        for name, (ko, en) in values.items()
+    ]
+    measured = Sweep.model_validate(swept[1] | {"proxies": proxies})
     assert [one.name for one in transfer.chosen(found, measured, 1)] == ["random-002", "natural", "worst"]
 
 

@@ -19,6 +19,7 @@ from chejil.curation import shards
 from chejil.curation.executors.scheduled import absolute
 from chejil.curation.progress import Progress
 from chejil.curation.stage import Record
+from chejil.eval.ablation_reports import sweep_file
 from chejil.eval.sweeping import (
     proxy_queue,
     sequence_pool,
@@ -187,6 +188,7 @@ def run_transfer(found: SweepPlan, out: str, workers: int, bars: Progress) -> di
     Raises:
         ChejilError: as `run`; a next size without its settings.
     """
-    larger = transfer.plan(found, run(found, out, workers, bars))
+    run(found, out, workers, bars)
+    larger = transfer.plan(found, sweep_file.read(out))
     run(larger, str(Path(out) / sweep_folder.TRANSFER), workers, bars)
     return run(found, out, workers, bars)

@@ -56,18 +56,6 @@ def _foreign(names: set[str]) -> str | None:
     return f"the folder holds something else than a sweep: {', '.join(foreign[:3])}" if foreign else None
 
 
-def read(root: str) -> dict[str, Any]:
-    """A sweep's `sweep.json`.
-
-    Raises:
-        ChejilError: there is none.
-    """
-    content = shards.read_json(shards.join(root, SWEEP))
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ChejilError("no sweep", where=root, mend="`chejil ablate run` makes one")
-    return content
-
-
 def refuse_unmeasured(root: str, domains: Sequence[Named]) -> None:
     """Refuse a domain without enough held-out text, before anything is trained.
 

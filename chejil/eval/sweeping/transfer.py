@@ -8,22 +8,23 @@ same held-out text; with more tokens a proxy, its pool is larger by as much.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from chejil.errors import ChejilError
-from chejil.eval.ablating.objective import AimSettings, ObjectiveSettings, objective
+from chejil.eval.ablating.objective import ObjectiveSettings, objective
 from chejil.eval.ablating.proposals import Proposal
+from chejil.eval.ablation_reports import measured
+from chejil.eval.ablation_reports.sweep_file import Sweep
 from chejil.eval.sweeping import sweep_plan, sweep_settings
 from chejil.eval.sweeping.sweep_plan import SweepPlan
 
 
-def plan(found: SweepPlan, measured: dict[str, Any]) -> SweepPlan:
+def plan(found: SweepPlan, swept: Sweep) -> SweepPlan:
     """The sweep of the next size.
 
     Args:
-        measured: sweep.json of the proxies.
+        swept: what the proxies measured.
 
     Raises:
         ChejilError: no `transfer` in the settings, or no proxy that counts.
@@ -40,38 +41,29 @@ def plan(found: SweepPlan, measured: dict[str, Any]) -> SweepPlan:
         found,
         settings=found.settings.model_copy(update={"about": about}),
         base=base,
-        proposals=tuple(replace(one, seeds=(0,)) for one in chosen(found, measured, asked.top)),
+        proposals=tuple(replace(one, seeds=(0,)) for one in chosen(found, swept, asked.top)),
         part=part,
         asked=found.asked.model_copy(update={"proxy_tokens": tokens, "sequence_tokens": base.row_tokens}),
         warnings=tuple(sweep_plan.repetition(found.text, part)),
     )
 
 
-def chosen(found: SweepPlan, measured: dict[str, Any], top: int) -> list[Proposal]:
-    """The best measured mixtures by the objective, natural, and the worst measured one."""
+def chosen(found: SweepPlan, swept: Sweep, top: int) -> list[Proposal]:
+    """The best measured mixtures by the objective, natural, and the worst measured one.
+
+    Raises:
+        ChejilError: no proxy counts.
+    """
+    counted, aim = measured.measured(swept, swept.proxies), found.settings.objective
+    settings = ObjectiveSettings(languages=swept.languages, **aim.model_dump())
+    goal = objective(settings, swept.domain_names, np.ones(1), np.ones(len(swept.domains)))
     values, english = (
-        of_proposals(measured, found.settings.objective, which) for which in ("value", "english")
+        {name: counted.mean(name, weights) for name in counted.proposals}
+        for weights in (goal.weights, goal.en)
     )
-    if not values:
-        raise ChejilError("no proxy that counts", mend="see the errors in sweep.json")
     order = sorted(values, key=lambda name: (values[name], name))
-    worse = found.settings.objective.english_worse_percent
+    worse = aim.english_worse_percent
     most = np.inf if worse is None or "natural" not in english else english["natural"] * (1 + worse / 100)
     names = [*[name for name in order if english[name] <= most][:top], "natural", order[-1]]
     known = {one.name: one for one in found.proposals}
     return [known[name] for name in dict.fromkeys(names) if name in known]
-
-
-def of_proposals(measured: dict[str, Any], aim: AimSettings, which: str) -> dict[str, float]:
-    """The objective's `value` or `english` bits per byte of each proposal, mean over seeds, without what diverged."""
-    domains = [one["name"] for one in measured["domains"]]
-    languages = {one["name"]: one["language"] for one in measured["domains"]}
-    settings = ObjectiveSettings(languages=languages, **aim.model_dump())
-    goal = objective(settings, domains, np.ones(1), np.ones(len(domains)))
-    weights = goal.weights if which == "value" else goal.en
-    values: dict[str, list[float]] = {}
-    for row in measured["proxies"]:
-        if row["error"] is None:
-            bits = np.array([row["bits_per_byte"][name] for name in domains])
-            values.setdefault(row["proposal"], []).append(float(bits @ weights))
-    return {name: float(np.mean(some)) for name, some in values.items()}
