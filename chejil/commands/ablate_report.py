@@ -42,9 +42,10 @@ def report(
     """Report on a sweep: the recommended mixture, how far to trust it, what was decided and how many seeds are missing.
 
     report.json (every number, with the folders it comes from), report.html and mixture.yaml (for a training's
-    `mixture_file`) are written. Options take the place of the sweep's own objective. With too few proxies for a fit,
-    what can be compared is compared, no mixture.yaml is written, and the exit code is 1. `chejil verify SWEEP` makes
-    the report again and compares.
+    `mixture_file`: what is advised, the natural mixture where that is to be kept; candidate.yaml then has the one that
+    is predicted to be best) are written. Options take the place of the sweep's own objective. With too few proxies for
+    a fit, what can be compared is compared, no mixture.yaml is written, and the exit code is 1. `chejil verify SWEEP`
+    makes the report again and compares.
     """
     from pydantic import ValidationError
 

@@ -115,8 +115,11 @@ def sweep(root, proxies=32, world_seed=1, **more):
     return content(root, asked, made, **given)
 
 
-def two_sources(root):
-    """Two sources with awkward names, two domains, ten mixtures; the first two have two seeds."""
+def two_sources(root, steep=3.0):
+    """Two sources with awkward names, two domains, ten mixtures; the first two have two seeds.
+
+    Half of each is best; steep: of the law, 0 if mixtures change nothing.
+    """
     sources = [
         {"name": "누리집", "language": "ko", "unique_bytes": 4_000_000, "bytes_per_token": 3.0,  # web site
          "patterns": ["web-ko/ko", "blog-ko/ko"], "pattern_bytes": {"web-ko/ko": 3_000_000, "blog-ko/ko": 1_000_000}},
@@ -129,8 +132,8 @@ def two_sources(root):
         asked.append({"name": name, "kind": "random", "weights": weights, "seeds": seeds})
         for seed in seeds:
             bits = {
-                "뉴스": 1.2 + 0.5 * np.exp(-3 * share),
-                "news": 1.0 + 0.5 * np.exp(-3 * (1 - share)),
+                "뉴스": 1.2 + 0.5 * np.exp(-steep * share),
+                "news": 1.0 + 0.5 * np.exp(-steep * (1 - share)),
             }  # news
             luck = np.random.default_rng([at, seed]).normal(0, 0.001, 2)
             bits = {key: value + float(more) for (key, value), more in zip(bits.items(), luck, strict=True)}

@@ -123,6 +123,7 @@ def test_training_reads_the_mixture_file(whole):
     )
     assert all(stages.max_epochs[one["source"]] > one["epochs"] for one in said["recommended"]["sources"])
     assert said["sweep_hash"] in (root / "mixture.yaml").read_text("utf-8")
+    assert not (root / "candidate.yaml").exists()  # it would be the same
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.floats(-5, 5)), min_size=2, max_size=20))

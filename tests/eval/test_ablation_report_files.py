@@ -79,12 +79,32 @@ def test_one_sweep_gives_the_same_bytes_and_is_verified(small, tmp_path):
     """Made again elsewhere, every file is equal; verify says so, and says what is not."""
     root, _ = small
     assert chejil("ablate", "report", root, "--out", tmp_path / "again").exit_code == 0
-    for name in ("report.json", "report.html", "mixture.yaml"):
+    for name in ("report.json", "report.html", "mixture.yaml", "candidate.yaml"):
         assert (tmp_path / "again" / name).read_bytes() == (root / name).read_bytes()
     done = chejil("verify", root, "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["problems"] == []
-    assert json.loads(done.stdout)["files"] == 1 + 3 + 3 * 12
+    assert json.loads(done.stdout)["files"] == 1 + 4 + 3 * 12
+
+
+def test_what_is_advised_is_what_a_training_reads(small, tmp_path):
+    """Where a gain over natural may be none, mixture.yaml is natural, and the other lies beside it."""
+    done = chejil("ablate", "report", small[0], "--out", tmp_path)
+    shutil.copytree(small[0], tmp_path, dirs_exist_ok=True)
+    assert "keep the natural mixture, mixture.yaml has it" in " ".join(done.stdout.split())
+    said = json.loads((tmp_path / "report.json").read_text("utf-8"))["recommended"]
+    assert said["leave_natural"] is False
+    for name, key in (("mixture.yaml", "natural_bytes"), ("candidate.yaml", "bytes")):
+        weights = yaml.safe_load((tmp_path / name).read_text("utf-8"))["stages"][0]["weights"]
+        share = next(one[key] for one in said["sources"] if one["language"] == "en")
+        assert weights["web: en #1"] == pytest.approx(share, rel=1e-5)
+    assert "not advised" in (tmp_path / "candidate.yaml").read_text("utf-8").splitlines()[0]
+    assert "candidate.yaml" in (tmp_path / "report.html").read_text("utf-8")
+    assert chejil("verify", tmp_path).exit_code == 0
+    (tmp_path / "mixture.yaml").write_bytes((tmp_path / "candidate.yaml").read_bytes())
+    (tmp_path / "candidate.yaml").unlink()
+    problems = json.loads(chejil("verify", tmp_path, "--json").stdout)["problems"]
+    assert [one.split(": ")[0] for one in problems] == ["mixture.yaml", "candidate.yaml"]
 
 
 def test_verify_names_what_was_changed(copy):
@@ -152,12 +172,14 @@ def test_options_take_the_place_of_the_objective(tmp_path):
 def test_too_few_proxies_are_compared_but_not_fitted(tmp_path):
     """Exit code 1, natural against worst with its noise, no mixture file, not even an earlier one."""
     few(tmp_path)
-    (tmp_path / "mixture.yaml").write_text("stages: []\n", "utf-8")
+    for name in ("mixture.yaml", "candidate.yaml"):
+        (tmp_path / name).write_text("stages: []\n", "utf-8")
     done = chejil("ablate", "report", tmp_path)
     assert done.exit_code == 1
     assert "4 mixtures are too few to fit 6 sources" in done.stdout
     assert "natural − worst" in done.stdout
     assert not (tmp_path / "mixture.yaml").exists()
+    assert not (tmp_path / "candidate.yaml").exists()
     assert chejil("verify", tmp_path).exit_code == 0
 
 
@@ -250,7 +272,7 @@ def test_arms_are_compared_by_domain(tmp_path):
 def test_two_sources_with_korean_names_and_patterns(small):
     """A mixture of two; one source is two streams, which share its weight by their bytes."""
     root, said = small
-    weights = yaml.safe_load((root / "mixture.yaml").read_text("utf-8"))["stages"][0]["weights"]
+    weights = yaml.safe_load((root / "candidate.yaml").read_text("utf-8"))["stages"][0]["weights"]
     assert weights["web-ko/ko"] == pytest.approx(3 * weights["blog-ko/ko"], rel=1e-5)
     assert sum(weights.values()) == pytest.approx(1, abs=1e-5)
     assert weights["web: en #1"] == pytest.approx(0.5, abs=0.1)

@@ -18,7 +18,7 @@ from chejil.curation import shards
 from chejil.errors import ChejilError
 from chejil.eval.ablating.objective import ObjectiveSettings
 from chejil.eval.ablation_reports import mixture_text, text_noise
-from chejil.eval.ablation_reports.report import JSON, MIXTURE, PAGE, Report, report
+from chejil.eval.ablation_reports.report import CANDIDATE, JSON, MIXTURE, PAGE, report
 from chejil.eval.ablation_reports.sweep_file import ROWS, Domain, Proxy, Sweep
 from chejil.eval.ablation_reports.writing import plain
 
@@ -35,7 +35,7 @@ def proxies(sweep: Sweep) -> list[Proxy]:
 
 def num_files(root: str, sweep: Sweep) -> int:
     """How many files are checked."""
-    made = sum(shards.size(shards.join(root, name)) is not None for name in (JSON, PAGE, MIXTURE))
+    made = sum(shards.size(shards.join(root, name)) is not None for name in (JSON, PAGE, MIXTURE, CANDIDATE))
     return 1 + made + sum(len(one.files) for one in proxies(sweep))
 
 
@@ -129,7 +129,9 @@ def _report(root: str, sweep: Sweep) -> Iterator[str]:
     if apart := next(differences(said, plain(now)), None):
         yield f"{JSON}: {apart}; {_STALE}"
     yield from _page(root)
-    yield from _mixture(root, now)
+    texts = mixture_text.files(now)
+    for name in (MIXTURE, CANDIDATE):
+        yield from _mixture(root, name, mixture_text.content(now, texts[name]) if name in texts else None)
 
 
 def differences(said: Any, now: Any, at: str = "") -> Iterator[str]:
@@ -164,19 +166,19 @@ def _page(root: str) -> Iterator[str]:
         yield f"{PAGE}: not the page of this {JSON}; {_STALE}"
 
 
-def _mixture(root: str, now: Report) -> Iterator[str]:
-    files, place = shards.file_system(shards.join(root, MIXTURE))
+def _mixture(root: str, name: str, now: dict[str, Any] | None) -> Iterator[str]:
+    files, place = shards.file_system(shards.join(root, name))
     there = files.exists(place)
-    if now.recommended is None:
+    if now is None:
         if there:
-            yield f"{MIXTURE}: the sweep recommends none; remove it"
+            yield f"{name}: the report has none; remove it"
         return
     if not there:
-        yield f"{MIXTURE}: missing; {_STALE}"
+        yield f"{name}: missing; {_STALE}"
         return
     try:
         said = yaml.safe_load(files.cat_file(place))
     except (yaml.YAMLError, UnicodeDecodeError):
         said = None
-    if apart := next(differences(said, mixture_text.content(now, now.recommended)), None):
-        yield f"{MIXTURE}: {apart}; {_STALE}"
+    if apart := next(differences(said, now), None):
+        yield f"{name}: {apart}; {_STALE}"

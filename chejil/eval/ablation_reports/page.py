@@ -13,7 +13,7 @@ from chejil.eval.ablation_reports import page_evidence
 from chejil.eval.ablation_reports.measured import VALUE
 from chejil.eval.ablation_reports.page_evidence import heads
 from chejil.eval.ablation_reports.recommended import RecommendedSection
-from chejil.eval.ablation_reports.report import MIXTURE, ProxyRow, Report
+from chejil.eval.ablation_reports.report import CANDIDATE, MIXTURE, ProxyRow, Report
 from chejil.eval.ablation_reports.report_view import number
 from chejil.eval.ablation_reports.scatter import Point, scatter
 
@@ -22,6 +22,7 @@ _STYLE = (
     ".plots figure { display: block; } .heat td { padding-right: .5rem; } .answer { font-size: 1.1rem; }\n"
     "td i + i { margin-top: .15rem; } i.p { background: var(--edge); }\n"
 )
+_KEPT = "{file} is the natural mixture; {other} is the one that is predicted to be best, shown here."
 _NO_LOSS = (
     "1 % of bytes more for Korean (now {share}) gains {gained} Korean bits per byte; English loses nothing that could "
     "be told from 0."
@@ -68,11 +69,12 @@ def _answer(found: Report) -> str:
         if best.leave_natural
         else "Keep the natural mixture: a predicted gain of {gain} bits per byte (90 %: {low} to {high}) may be none."
     )
+    written = "" if best.leave_natural else f"{say(_KEPT, file=code(MIXTURE), other=code(CANDIDATE))} "
     near = say(
         "It was not trained. The nearest mixture that was is {name}, {share} of the bytes away.",
         name=code(best.nearest), share=f"{best.nearest_distance:.1%}",
     )  # fmt: skip
-    return f"<p class=answer><b>{say(phrase, **ends)}</b></p><p>{near}</p>"
+    return f"<p class=answer><b>{say(phrase, **ends)}</b></p><p>{written}{near}</p>"
 
 
 def _tiles(found: Report) -> str:
@@ -113,7 +115,7 @@ def _mixture(best: RecommendedSection) -> str:
     columns = (
         "source",
         ">natural, bytes",
-        ">recommended, bytes",
+        ">recommended, bytes" if best.leave_natural else ">candidate, bytes",
         "|",
         ">tokens",
         ">natural epochs",
@@ -121,8 +123,9 @@ def _mixture(best: RecommendedSection) -> str:
         "limit",
     )
     told = say(
-        "{moved} of the bytes move ({nats} nats). Upper bar natural, lower bar recommended. {file} has it.",
-        moved=f"{best.total_variation:.1%}", nats=f"{best.kl:.3f}", file=code(MIXTURE),
+        "{moved} of the bytes move ({nats} nats). Upper bar natural, lower bar the other. {file} has it.",
+        moved=f"{best.total_variation:.1%}", nats=f"{best.kl:.3f}",
+        file=code(MIXTURE if best.leave_natural else CANDIDATE),
     )  # fmt: skip
     return section("mixture", say("Mixture"), table(told, heads(columns), rows))
 
@@ -137,7 +140,8 @@ def _predicted(best: RecommendedSection) -> str:
          _ends(one.recommended), f"{one.recommended.value - one.natural.value:+.4f}")
         for one in best.domains
     ]  # fmt: skip
-    columns = ("domain", ">natural", ">90 %", ">recommended", ">90 %", ">difference")
+    name = ">recommended" if best.leave_natural else ">candidate"
+    columns = ("domain", ">natural", ">90 %", name, ">90 %", ">difference")
     told = say("Bits per byte, predicted, with 90 % ends.")
     return section("predicted", say("Prediction by domain"), table(told, heads(columns), rows))
 
@@ -152,14 +156,15 @@ def _front(found: Report, best: RecommendedSection) -> str:
         Point(one.ko, one.en, kinds.get(one.kind, "proxy"), one.kind if one.kind in kinds and first else "")
         for one, first in _with_first(found)
     ]
-    points.append(Point(*best.recommended_point, "recommended", "recommended"))
+    name = "recommended" if best.leave_natural else "candidate"
+    points.append(Point(*best.recommended_point, "recommended", name))
     drawing = scatter(
         "English against Korean bits per byte of all proxies, with the predicted front",
         points, [(one.ko, one.en) for one in best.front],
     )  # fmt: skip
     told = say(
         "Across: Korean bits per byte; up: English. Grey: proxies as measured; dashed: the predicted front; "
-        "diamond: the recommended mixture, predicted."
+        "diamond: the mixture above, predicted."
     )
     columns = (">Korean share of bytes", ">Korean bits per byte", ">English bits per byte")
     rows = [(f"{one.korean_share:.1%}", f"{one.ko:.4f}", f"{one.en:.4f}") for one in best.front]

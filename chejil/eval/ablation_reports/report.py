@@ -30,7 +30,7 @@ from chejil.eval.ablation_reports.text_noise import HeldOutText
 from chejil.eval.ablation_reports.transfer import TransferSection
 
 FORMAT = "chejil ablation report 1"
-JSON, PAGE, MIXTURE = "report.json", "report.html", "mixture.yaml"
+JSON, PAGE, MIXTURE, CANDIDATE = "report.json", "report.html", "mixture.yaml", "candidate.yaml"
 
 
 @dataclass(frozen=True)

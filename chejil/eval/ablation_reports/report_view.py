@@ -14,7 +14,7 @@ from chejil.eval.ablation_reports.item_scores import ItemScore
 from chejil.eval.ablation_reports.measured import EN, KO, VALUE
 from chejil.eval.ablation_reports.ranks import Ranks
 from chejil.eval.ablation_reports.recommended import RecommendedSection
-from chejil.eval.ablation_reports.report import Report
+from chejil.eval.ablation_reports.report import CANDIDATE, MIXTURE, Report
 from chejil.eval.ablation_reports.transfer import TransferSection
 from chejil.terminal import table
 
@@ -46,8 +46,11 @@ def verdict(best: RecommendedSection) -> str:
     """The plain sentence."""
     gain = f"{best.gain.value:.4f} bits per byte (90 %: {best.gain.low:.4f} to {best.gain.high:.4f})"
     if best.leave_natural:
-        return f"leave the natural mixture: the one below is predicted to gain {gain}"
-    return f"keep the natural mixture: the predicted gain of {gain} may be none; more proxies would tell"
+        return f"leave the natural mixture: the one below is predicted to gain {gain}; {MIXTURE} has it"
+    return (
+        f"keep the natural mixture, {MIXTURE} has it: the predicted gain of {gain} of the one below, {CANDIDATE}, may "
+        "be none; more proxies would tell"
+    )
 
 
 def measure(name: str) -> str:
@@ -79,8 +82,9 @@ def _weights(found: Report) -> str:
 
 def _recommended(best: RecommendedSection) -> Iterator[RenderableType]:
     yield verdict(best)
+    name = "recommended" if best.leave_natural else "candidate"
     yield table(
-        ("source", "natural bytes>", "bytes>", "tokens>", "natural epochs>", "epochs>", ""),
+        ("source", "natural bytes>", f"{name}>", "tokens>", "natural epochs>", "epochs>", ""),
         [
             (one.source, f"{one.natural_bytes:.2%}", f"{one.bytes:.2%}", f"{one.tokens:.2%}",
              number(one.natural_epochs, ".3g"), number(one.epochs, ".3g"), "at its limit" if one.at_limit else "")
@@ -88,7 +92,7 @@ def _recommended(best: RecommendedSection) -> Iterator[RenderableType]:
         ],
     )  # fmt: skip
     yield table(
-        ("predicted bits per byte", "natural>", "90 %>", "recommended>", "90 %>"),
+        ("predicted bits per byte", "natural>", "90 %>", f"{name}>", "90 %>"),
         [
             (one.domain, *(cell for each in (one.natural, one.recommended)
                            for cell in (f"{each.value:.4f}", f"{each.low:.4f} to {each.high:.4f}")))

@@ -34,7 +34,7 @@ LEAST_EXCERPTS = 4
 
 SETTINGS, TRANSFER = "sweep.yaml", "transfer"
 NAMES = (SWEEP, SETTINGS, TRANSFER, SUITE, "pool", "held-out", "proxies", "arms", "work", "jobs")
-REPORTS = ("report.json", "report.html", "mixture.yaml")
+REPORTS = ("report.json", "report.html", "mixture.yaml", "candidate.yaml")
 
 
 def held(out: str, say: Callable[[str], None]) -> AbstractContextManager[None]:
