@@ -82,8 +82,29 @@ def content(root, asked, proxies, **more):
         "proposals": asked, "proxies": proxies, "transfer": None, "arms": None,
         "cost": {"flops": 1.5e15, "share_of_target": 1e-6, "seconds": 1200.0},
     } | more  # fmt: skip
+    for one in [*found["proxies"], *(found["transfer"]["proxies"] if found["transfer"] else [])]:
+        write_config(root, found, one)
     shards.write_json(str(root), "sweep.json", found)
     return found
+
+
+def write_config(root, found, proxy):
+    """config.yaml as a training leaves it, and its record: what the proxy was trained on, by sweep.json."""
+    file = next(one for one in proxy["files"] if one["path"].endswith("config.yaml"))
+    asked = next(one for one in found["proposals"] if one["name"] == proxy["proposal"])
+    weights = {}
+    for source in found["sources"] if asked["weights"] else []:
+        sizes = source.get("pattern_bytes") or {source["name"]: 1}
+        for pattern, size in sizes.items():
+            weights[pattern] = asked["weights"][source["name"]] * size / sum(sizes.values())
+    said = {
+        "name": proxy["name"], "tokens": [f"arms/{proxy['proposal']}/pool" if found["arms"] else "pool"],
+        "mixture": {"stages": [{"from_tokens": 0, "weights": weights}] if weights else []},
+        "total_tokens": proxy["tokens"], "batch_tokens": 1000, "seed": 1 + proxy["seed"],
+    }  # fmt: skip
+    place = Path(root) / file["path"]
+    place.write_text(json.dumps(said, ensure_ascii=False), "utf-8")
+    file |= {"bytes": place.stat().st_size, "hash": shards.file_hash(str(place))}
 
 
 def sweep(root, proxies=32, world_seed=1, **more):

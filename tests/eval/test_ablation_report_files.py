@@ -130,6 +130,35 @@ def test_verify_names_what_was_changed(copy):
     assert len(problems) == len(starts)
 
 
+def test_verify_asks_what_was_trained(tmp_path):
+    """Weights swapped, a size changed, another seed, other tokens: each is told by what is hashed, report or not."""
+    few(tmp_path)
+    assert chejil("verify", tmp_path).exit_code == 0
+    before = (tmp_path / "sweep.json").read_bytes()
+
+    def swap(content):
+        first, second = content["proposals"][1:3]
+        first["weights"], second["weights"] = second["weights"], first["weights"]
+
+    def seed(content):
+        content["proxies"][0]["seed"] = 7
+
+    cases = (
+        (swap, ["proxies/worst-0/config.yaml: trained on", "proxies/worst-1/", "proxies/random-001-0/"]),
+        (lambda content: content["sources"][1].update(unique_bytes=600_000_000_000), ["sweep.json: sizes and limits"]),
+        (seed, ["proxies/natural-0/config.yaml: seed 0, sweep.json says 7"]),
+        (lambda content: content["proxies"][2].update(tokens=7), ["proxies/worst-0/config.yaml: 50,000,000 tokens"]),
+        (lambda content: content.update(excerpts="00"), ["held-out: no finished token shards"]),
+        (lambda content: content.update(pool=[]), ["pool: no finished token shards"]),
+    )  # fmt: skip
+    for change, starts in cases:
+        (tmp_path / "sweep.json").write_bytes(before)
+        changed(tmp_path, change)
+        problems = json.loads(chejil("verify", tmp_path, "--json").stdout)["problems"]
+        assert len(problems) == len(starts), problems
+        assert all(one.startswith(start) for one, start in zip(problems, starts, strict=True)), problems
+
+
 @given(st.integers(0, 10**6), st.sampled_from([1e-12, -1e-12]))
 def test_numbers_differ_by_more_than_rounding(number, little):
     """The last digits are no difference; a thousandth is."""

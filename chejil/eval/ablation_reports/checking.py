@@ -1,8 +1,9 @@
 """`chejil verify SWEEP`: do the files say what sweep.json says, and does the report say what the sweep gives today.
 
-Checked are the hash of every file, bits per byte of every proxy against its own held-out rows and its own metrics, and
-report.json against a report made anew, number by number. Sums in another order differ in the last digits: 1e-9 is
-equal for what is computed from the same numbers, 1e-5 for metrics, which another pass over the text measured.
+Checked are the hash of every file, bits per byte of every proxy against its own held-out rows and its own metrics, what
+it was trained on (trained_on.py), and report.json against a report made anew, number by number. Sums in another order
+differ in the last digits: 1e-9 is equal for what is computed from the same numbers, 1e-5 for metrics, which another
+pass over the text measured.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import yaml
 from chejil.curation import shards
 from chejil.errors import ChejilError
 from chejil.eval.ablating.objective import ObjectiveSettings
-from chejil.eval.ablation_reports import mixture_text, text_noise
+from chejil.eval.ablation_reports import mixture_text, text_noise, trained_on
 from chejil.eval.ablation_reports.report import CANDIDATE, JSON, MIXTURE, PAGE, report
 from chejil.eval.ablation_reports.sweep_file import ROWS, Domain, Proxy, Sweep
 from chejil.eval.ablation_reports.writing import plain
@@ -42,12 +43,18 @@ def num_files(root: str, sweep: Sweep) -> int:
 def verify(root: str, sweep: Sweep) -> list[str]:
     """What is wrong; nothing if all is right."""
     found: list[str] = []
-    for one in proxies(sweep):
-        damaged = list(_files(root, one))
-        found += damaged
-        if one.error is None and not damaged:
-            found += _measured(root, one, sweep.domains)
-    return found + list(_report(root, sweep))
+    for own in (sweep.proxies, sweep.transfer.proxies if sweep.transfer else []):
+        first_seed = trained_on.first_seed(root, own)
+        for one in own:
+            found += _proxy(root, sweep, one, first_seed)
+    return found + list(trained_on.text(root, sweep)) + list(_report(root, sweep))
+
+
+def _proxy(root: str, sweep: Sweep, one: Proxy, first_seed: int | None) -> list[str]:
+    damaged = list(_files(root, one))
+    if damaged or one.error is not None:
+        return damaged
+    return [*trained_on.proxy(root, sweep, one, first_seed), *_measured(root, one, sweep.domains)]
 
 
 def _files(root: str, proxy: Proxy) -> Iterator[str]:

@@ -133,6 +133,15 @@ class NextSize(_Part):
     proxies: list[Proxy]
 
 
+class PoolGroup(_Part):
+    """What the pool holds of a stream."""
+
+    source: str
+    lang: str
+    num_tokens: int
+    num_bytes: int
+
+
 class Arms(_Part):
     """Names of the curation arms that are compared."""
 
@@ -155,6 +164,8 @@ class Sweep(_Part):
     transfer: NextSize | None = None
     arms: Arms | None = None
     cost: dict[str, Any] = {}
+    excerpts: str | None = Field(default=None, description="fingerprint of the held-out text")
+    pool: list[PoolGroup] | None = None
     warnings: list[str] = []
 
     @property
