@@ -94,6 +94,7 @@ def test_what_is_advised_is_what_a_training_reads(small, tmp_path):
     assert "keep the natural mixture, mixture.yaml has it" in " ".join(done.stdout.split())
     said = json.loads((tmp_path / "report.json").read_text("utf-8"))["recommended"]
     assert said["leave_natural"] is False
+    assert small[1]["fit"]["chance"] is False
     for name, key in (("mixture.yaml", "natural_bytes"), ("candidate.yaml", "bytes")):
         weights = yaml.safe_load((tmp_path / name).read_text("utf-8"))["stages"][0]["weights"]
         share = next(one[key] for one in said["sources"] if one["language"] == "en")
@@ -105,6 +106,30 @@ def test_what_is_advised_is_what_a_training_reads(small, tmp_path):
     (tmp_path / "candidate.yaml").unlink()
     problems = json.loads(chejil("verify", tmp_path, "--json").stdout)["problems"]
     assert [one.split(": ")[0] for one in problems] == ["mixture.yaml", "candidate.yaml"]
+
+
+def test_a_fit_that_predicts_nothing_says_so(tmp_path):
+    """Mixtures that change nothing but noise: said on top in every place, natural advised, no front, no exchange."""
+    made_up_sweep.two_sources(tmp_path, steep=0.0)
+    done = chejil("ablate", "report", tmp_path)
+    assert done.exit_code == 0, done.output
+    said = json.loads((tmp_path / "report.json").read_text("utf-8"))
+    assert said["fit"]["chance"]
+    assert said["fit"]["value"]["p"] > 0.05 or said["fit"]["error"] >= said["fit"]["spread"]
+    best = said["recommended"]
+    assert (best["leave_natural"], best["front"], best["exchange"]) == (False, [], None)
+    assert "no better than chance" in said["warnings"][0]
+    assert "Pareto" not in done.stdout
+    assert "Korean gains" not in done.stdout
+    assert "keep the natural mixture, mixture.yaml has it: this fit ranks no better" in " ".join(
+        done.stdout.split()
+    )
+    page = (tmp_path / "report.html").read_text("utf-8")
+    assert "this fit ranks no better than chance (rank" in page
+    assert "우연보다 낫지 않습니다" in page  # no better than chance
+    assert '<section id="front"' not in page
+    assert "is a guess" in (tmp_path / "candidate.yaml").read_text("utf-8")
+    assert chejil("verify", tmp_path).exit_code == 0
 
 
 def test_verify_names_what_was_changed(copy):

@@ -3,6 +3,9 @@
 The outer folds' score is of choosing and fitting together, yet the same folds are seen by whoever looks at the
 report twice. So every fourth random mixture is also held out wholly, where there are at least twenty mixtures: a fit
 that is made without them predicts them. The recommendation uses all.
+
+A fit whose outer folds rank the objective no better than luck does (p above 0.05), or miss it by no less than mixtures
+differ, says nothing about mixtures: then natural is advised, and no front is shown.
 """
 
 from __future__ import annotations
@@ -22,6 +25,8 @@ from chejil.eval.ablation_reports.sweep_file import Sweep
 
 EVERY = 4
 LEAST_MIXTURES = 20
+LUCK = 0.05
+"""One-sided p of the objective's rank correlation on outer folds from which on the order may be luck."""
 
 
 @dataclass(frozen=True)
@@ -52,11 +57,18 @@ class HeldOutCheck:
 
 @dataclass(frozen=True)
 class FitSection:
-    """The fit. predicted: by proxy and domain, each by folds that saw neither it nor its replicates."""
+    """The fit. predicted: by proxy and domain, each by folds that saw neither it nor its replicates.
+
+    error and spread: of the objective, root mean square on outer folds and standard deviation over mixtures. chance:
+    the fit ranks no better than luck does, or predicts no better than the mean of all mixtures.
+    """
 
     mixtures: int
     domains: list[DomainFit]
     value: Ranks
+    error: float
+    spread: float
+    chance: bool
     predicted: Mapping[str, Mapping[str, float]]
     held_out: HeldOutCheck | None
     folders: list[str]
@@ -78,9 +90,12 @@ def section(sweep: Sweep, found: Measured, fitted: Fit, weights_M: np.ndarray) -
         for one, row in zip(found.proxies, choice.predicted, strict=True)
     }
     value = ranks(told @ weights_M, means @ weights_M)
+    error = float(np.sqrt((((told - means) @ weights_M) ** 2).mean()))
+    spread = float((means @ weights_M).std(ddof=1))
+    chance = value.p is None or value.p > LUCK or error >= spread
     return FitSection(
-        fitted.panel.mixtures, domains, value, predicted, held_out(sweep, found, fitted.panel, weights_M),
-        found.folders(),
+        fitted.panel.mixtures, domains, value, error, spread, chance, predicted,
+        held_out(sweep, found, fitted.panel, weights_M), found.folders(),
     )  # fmt: skip
 
 

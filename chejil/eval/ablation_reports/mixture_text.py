@@ -75,6 +75,8 @@ def _head(found: Report, file: MixtureFile) -> Iterator[str]:
     yield f"{' '.join(found.name.split())}: {_what(file)} by chejil ablate report from {len(found.proxies)} proxies"
     yield f"sweep.json xxh3-128 {found.sweep_hash}"
     yield _gain(file)
+    if found.fit is not None and found.fit.chance:
+        yield "The fit ranks no better than chance: what it predicts is a guess."
     yield "Weights are shares of bytes of text."
     width = max(len(one.source) for one in file.best.sources)
     yield f"{'source':{width}}    bytes %   epochs"

@@ -22,6 +22,10 @@ _STYLE = (
     ".plots figure { display: block; } .heat td { padding-right: .5rem; } .answer { font-size: 1.1rem; }\n"
     "td i + i { margin-top: .15rem; } i.p { background: var(--edge); }\n"
 )
+_CHANCE = (
+    "Keep the natural mixture: this fit ranks no better than chance (rank correlation {rho}, p {p}; error {error}, "
+    "spread over mixtures {spread})."
+)
 _KEPT = "{file} is the natural mixture; {other} is the one that is predicted to be best, shown here."
 _NO_LOSS = (
     "1 % of bytes more for Korean (now {share}) gains {gained} Korean bits per byte; English loses nothing that could "
@@ -42,7 +46,8 @@ def page(found: Report, report_hash: str) -> str:
     best = found.recommended
     parts = [_head(found)]
     if best is not None:
-        parts += [_mixture(best), _predicted(best), _front(found, best)]
+        parts += [_mixture(best), _predicted(best)]
+        parts += [] if _chance(found) else [_front(found, best)]
     parts += page_evidence.sections(found)
     parts.append(_footer(found, report_hash))
     skip = f'<a class=skip href="#main">{say("Skip to the content")}</a>'
@@ -70,11 +75,19 @@ def _answer(found: Report) -> str:
         else "Keep the natural mixture: a predicted gain of {gain} bits per byte (90 %: {low} to {high}) may be none."
     )
     written = "" if best.leave_natural else f"{say(_KEPT, file=code(MIXTURE), other=code(CANDIDATE))} "
+    if found.fit is not None and _chance(found):
+        values = {"rho": number(found.fit.value.spearman, ".3f"), "p": number(found.fit.value.p, ".2g"),
+                  "error": f"{found.fit.error:.4f}", "spread": f"{found.fit.spread:.4f}"}  # fmt: skip
+        phrase, ends = _CHANCE, values
     near = say(
         "It was not trained. The nearest mixture that was is {name}, {share} of the bytes away.",
         name=code(best.nearest), share=f"{best.nearest_distance:.1%}",
     )  # fmt: skip
     return f"<p class=answer><b>{say(phrase, **ends)}</b></p><p>{written}{near}</p>"
+
+
+def _chance(found: Report) -> bool:
+    return found.fit is not None and found.fit.chance
 
 
 def _tiles(found: Report) -> str:

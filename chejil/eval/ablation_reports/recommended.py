@@ -64,12 +64,18 @@ class RecommendedSection:
 
 
 def section(
-    found: Measured, fitted: Fit, bounds: Limits, settings: ObjectiveSettings, horizon_tokens: float | None
+    found: Measured,
+    fitted: Fit,
+    bounds: Limits,
+    settings: ObjectiveSettings,
+    horizon_tokens: float | None,
+    chance: bool = False,
 ) -> RecommendedSection:
     """Search, and say what the mixture is worth.
 
     Args:
         horizon_tokens: of the large run, for epochs.
+        chance: the fit predicts no better than luck: natural is advised, and nothing is said of front and exchange.
 
     Raises:
         ChejilError: an objective that does not fit the domains, limits that no mixture keeps.
@@ -83,7 +89,7 @@ def section(
         sources=_shares(bounds, both, best.at_limit, horizon_tokens),
         domains=_predictions(fitted, both),
         gain=best.gain,
-        leave_natural=best.gain.low > 0,
+        leave_natural=best.gain.low > 0 and not chance,
         kl=best.kl,
         total_variation=best.total_variation,
         at_limit=list(best.at_limit),
@@ -91,8 +97,8 @@ def section(
         nearest_distance=float(distances[nearest]),
         natural_point=points[0],
         recommended_point=points[1],
-        front=list(best.front),
-        exchange=best.exchange,
+        front=[] if chance else list(best.front),
+        exchange=None if chance else best.exchange,
         warnings=list(best.warnings),
         folders=found.folders(),
     )

@@ -119,7 +119,7 @@ def report(root: str, sweep: Sweep, settings: ObjectiveSettings, bars: Progress 
     bars.advance("report", "fit")
     fit_part = fit_section.section(sweep, found, fitted, goal.weights) if fitted else None
     bars.advance("report", "held-out check")
-    best = _recommended(sweep, found, fitted, settings)
+    best = _recommended(sweep, found, fitted, settings, fit_part)
     bars.advance("report", "search")
     text = HeldOutText(root)
     decided = decisions.section(sweep, found, goal, text)
@@ -132,7 +132,7 @@ def report(root: str, sweep: Sweep, settings: ObjectiveSettings, bars: Progress 
         {one.name: one.shares() for one in sweep.sources}, sweep.cost, len(sweep.proxies), found.excluded,
         _proxies(sweep, found, goal), _noise(found, goal), fit_part, no_fit, best, decided,
         transfer.section(sweep, found, measured.measures(goal)),
-        item_scores.section(found), _warnings(sweep, found, text),
+        item_scores.section(found), [*_chance(fit_part), *_warnings(sweep, found, text)],
     )  # fmt: skip
 
 
@@ -155,11 +155,12 @@ def _fitted(sweep: Sweep, found: Measured) -> tuple[Fit | None, str | None]:
 
 
 def _recommended(
-    sweep: Sweep, found: Measured, fitted: Fit | None, settings: ObjectiveSettings
+    sweep: Sweep, found: Measured, fitted: Fit | None, settings: ObjectiveSettings, part: FitSection | None
 ) -> RecommendedSection | None:
-    if fitted is None:
+    if fitted is None or part is None:
         return None
-    return recommended.section(found, fitted, sweep.bounds(), settings, sweep.limits.horizon_tokens)
+    horizon = sweep.limits.horizon_tokens
+    return recommended.section(found, fitted, sweep.bounds(), settings, horizon, part.chance)
 
 
 def _named(found: Measured, weights_M: np.ndarray) -> dict[str, float]:
@@ -182,6 +183,16 @@ def _noise(found: Measured, goal: Objective) -> list[MeasureRow]:
     columns = dict(zip(found.domains, found.values.T, strict=True))
     columns |= {name: found.values @ weights for name, weights in measured.measures(goal).items()}
     return [MeasureRow(name, signal(values, found.group), folders) for name, values in columns.items()]
+
+
+def _chance(part: FitSection | None) -> list[str]:
+    if part is None or not part.chance:
+        return []
+    rho, p = (("?" if one is None else f"{one:.3f}") for one in (part.value.spearman, part.value.p))
+    return [
+        f"this fit ranks no better than chance: rank correlation {rho} of the objective on outer folds (p {p}), error "
+        f"{part.error:.4f} beside a spread over mixtures of {part.spread:.4f}; its predictions say nothing"
+    ]
 
 
 def _warnings(sweep: Sweep, found: Measured, text: HeldOutText) -> list[str]:

@@ -31,7 +31,7 @@ def view(found: Report) -> Iterator[RenderableType]:
     if found.no_fit is not None:
         yield f"no recommendation: {found.no_fit}"
     if found.recommended is not None:
-        yield from _recommended(found.recommended)
+        yield from _recommended(found.recommended, found.fit is not None and found.fit.chance)
     if found.fit is not None:
         yield from _fit(found.fit)
     yield from _noise(found)
@@ -42,8 +42,17 @@ def view(found: Report) -> Iterator[RenderableType]:
         yield from _scores(found.scores)
 
 
-def verdict(best: RecommendedSection) -> str:
-    """The plain sentence."""
+def verdict(best: RecommendedSection, chance: bool = False) -> str:
+    """The plain sentence.
+
+    Args:
+        chance: the fit ranks no better than luck does.
+    """
+    if chance:
+        return (
+            f"keep the natural mixture, {MIXTURE} has it: this fit ranks no better than chance, so the mixture below, "
+            f"{CANDIDATE}, is a guess; more proxies, or longer ones, would tell"
+        )
     gain = f"{best.gain.value:.4f} bits per byte (90 %: {best.gain.low:.4f} to {best.gain.high:.4f})"
     if best.leave_natural:
         return f"leave the natural mixture: the one below is predicted to gain {gain}; {MIXTURE} has it"
@@ -80,8 +89,8 @@ def _weights(found: Report) -> str:
     return ", ".join(f"{name} {weight:.3g}" for name, weight in found.objective_weights.items())
 
 
-def _recommended(best: RecommendedSection) -> Iterator[RenderableType]:
-    yield verdict(best)
+def _recommended(best: RecommendedSection, chance: bool) -> Iterator[RenderableType]:
+    yield verdict(best, chance)
     name = "recommended" if best.leave_natural else "candidate"
     yield table(
         ("source", "natural bytes>", f"{name}>", "tokens>", "natural epochs>", "epochs>", ""),
@@ -105,10 +114,11 @@ def _recommended(best: RecommendedSection) -> Iterator[RenderableType]:
     )
     if best.exchange is not None:
         yield rate(best.exchange)
-    yield table(
-        ("Pareto front: Korean bytes>", "Korean bits per byte>", "English bits per byte>"),
-        [(f"{one.korean_share:.1%}", f"{one.ko:.4f}", f"{one.en:.4f}") for one in best.front],
-    )
+    if not chance:
+        yield table(
+            ("Pareto front: Korean bytes>", "Korean bits per byte>", "English bits per byte>"),
+            [(f"{one.korean_share:.1%}", f"{one.ko:.4f}", f"{one.en:.4f}") for one in best.front],
+        )
 
 
 def _fit(part: FitSection) -> Iterator[RenderableType]:
@@ -117,7 +127,7 @@ def _fit(part: FitSection) -> Iterator[RenderableType]:
          number(one.signal.spread))
         for one in part.domains
     ]  # fmt: skip
-    rows.append((measure(VALUE), "", *_ranks(part.value), "", "", ""))
+    rows.append((measure(VALUE), "", *_ranks(part.value), f"{part.error:.4f}", "", f"{part.spread:.4f}"))
     heads = ("fit, outer folds", "regression", "rank ρ>", "p>", "pairs right>", "error>", "noise>", "spread>")
     yield table(heads, rows)
     if (check := part.held_out) is None:
