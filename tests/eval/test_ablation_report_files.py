@@ -378,6 +378,27 @@ def test_what_is_no_sweep_is_refused(tmp_path):
         assert found.value.mend
 
 
+@pytest.mark.parametrize("command", [["ablate", "report"], ["verify"]])
+def test_a_sweep_that_is_not_finished_and_a_report_alone_are_known(command, small, tmp_path):
+    """Both say how to go on; a folder of neither is told as before."""
+    root, elsewhere = tmp_path / "begun", tmp_path / "elsewhere"
+    (root / "work" / "proxy").mkdir(parents=True)
+    (root / "sweep.yaml").write_text("name: begun\n", "utf-8")
+    for name in ("natural-0", "worst-0"):
+        (root / "work" / "proxy" / f"{name}.json").write_text("{}", "utf-8")
+    elsewhere.mkdir()
+    shutil.copy(small[0] / "report.json", elsewhere)
+    for folder, what, mend in (
+        (root, "2 proxies are trained", "`chejil ablate run` again finishes it"),
+        (elsewhere, "a report alone", "the folder of the sweep 'made-up'"),
+    ):
+        found = chejil(*command, folder).exception
+        assert isinstance(found, ChejilError)
+        assert (what in found.what, mend in found.mend) == (True, True), found
+    (elsewhere / "report.json").write_text('{"format": "x"}', "utf-8")
+    assert "without its sweep" not in str(chejil(*command, elsewhere).exception)
+
+
 def test_a_name_cannot_leave_the_comment_or_the_page(tmp_path):
     """Line ends of any kind in a sweep's name stay in the comment; marks are escaped."""
     assert mixture_text.visible("a\nb\u2028c\x85d") == "a b c d"

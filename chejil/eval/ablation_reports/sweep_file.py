@@ -20,7 +20,7 @@ from chejil.eval.ablating.limits import Limits, limits
 from chejil.eval.ablating.mixtures import Mixture, Source, mixture, names
 
 FORMAT = "chejil ablation 1"
-NAME = "sweep.json"
+NAME, SETTINGS, REPORT = "sweep.json", "sweep.yaml", "report.json"
 ROWS = "rows.parquet"
 _MEND = "`chejil ablate run` writes it; run the sweep again with the same folder"
 
@@ -197,8 +197,35 @@ class Sweep(_Part):
 
 
 def is_one(root: str) -> bool:
-    """Whether a folder holds a sweep."""
-    return shards.size(shards.join(root, NAME)) is not None
+    """Whether a folder holds a sweep, finished or not, or the report of one: `read` says what is amiss."""
+    if any(shards.size(shards.join(root, name)) is not None for name in (NAME, SETTINGS)):
+        return True
+    return _reported(root) is not None
+
+
+def _reported(root: str) -> str | None:
+    """The name of the sweep that a folder has a report of; None if it has none."""
+    try:
+        said = shards.read_json(shards.join(root, REPORT))
+    except ChejilError:
+        return None
+    if isinstance(said, dict) and str(said.get("format", "")).startswith("chejil ablation report"):
+        return str(said.get("name"))
+    return None
+
+
+def _absent(root: str) -> ChejilError:
+    """Why a folder has no sweep.json, and what to do."""
+    place = shards.join(root, NAME)
+    if shards.size(shards.join(root, SETTINGS)) is not None:
+        files, records = shards.file_system(shards.join(root, "work", "proxy"))
+        done = len(files.glob(f"{records}/*.json"))
+        what = f"the sweep is not finished: {done} {'proxy is' if done == 1 else 'proxies are'} trained"
+        return ChejilError(what, where=root, mend="the same `chejil ablate run` again finishes it")
+    if (name := _reported(root)) is not None:
+        mend = f"name the folder of the sweep '{name}', which holds {NAME}"
+        return ChejilError("a report alone, without its sweep", where=root, mend=mend)
+    return ChejilError("no sweep", where=place, mend="name a folder that `chejil ablate run` wrote")
 
 
 def read(root: str) -> Sweep:
@@ -210,7 +237,7 @@ def read(root: str) -> Sweep:
     place = shards.join(root, NAME)
     content = shards.read_json(place)
     if content is None:
-        raise ChejilError("no sweep", where=place, mend="name a folder that `chejil ablate run` wrote")
+        raise _absent(root)
     try:
         found = Sweep.model_validate(content)
     except ValidationError as error:
