@@ -81,6 +81,8 @@ def _mixtures(
     from chejil.eval.ablation_reports import sweep_file
     from chejil.eval.sweeping import proxy_queue, sweep, sweep_plan, sweep_view, transfer
 
+    if swept is not None:
+        transfer.of(settings)
     found = told = sweep_plan.plan(settings)
     if swept is not None and sweep_file.is_one(swept):
         told = transfer.plan(found, sweep_file.read(swept))

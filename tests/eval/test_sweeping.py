@@ -242,6 +242,23 @@ def test_the_next_size_trains_the_best_natural_and_the_worst(tmp_path, swept, co
     assert "parameters" in done["transfer"]["about"]
 
 
+@pytest.mark.parametrize(
+    ("larger", "said"),
+    [(None, "no `transfer` in the settings"), ({"settings": ["model.lairs=3"]}, "model.lairs|'lairs'")],
+)
+def test_a_next_size_that_cannot_be_is_refused_before_the_first_is_trained(tmp_path, corpus, larger, said):
+    """The command, and the function: no folder appears."""
+    from chejil.cli import app
+
+    command = ["ablate", "run", str(file(tmp_path, corpus, transfer=larger)), "--transfer"]
+    done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "run")])
+    assert isinstance(done.exception, ChejilError)
+    assert re.search(said, str(done.exception))
+    with pytest.raises(ChejilError, match=said):
+        sweep.run_transfer(planned(tmp_path, corpus, transfer=larger), str(tmp_path / "run"), 1, Silent())
+    assert not (tmp_path / "run").exists()
+
+
 def test_larger_proxies_of_other_mixtures_are_left_out(tmp_path, swept, corpus):
     """The proposals were drawn anew under the same names: what was measured of the old ones is named and dropped."""
     folder = tmp_path / "run"

@@ -188,6 +188,7 @@ def run_transfer(found: SweepPlan, out: str, workers: int, bars: Progress) -> di
     Raises:
         ChejilError: as `run`; a next size without its settings.
     """
+    transfer.of(found.settings)
     run(found, out, workers, bars)
     larger = transfer.plan(found, sweep_file.read(out))
     run(larger, str(Path(out) / sweep_folder.TRANSFER), workers, bars)
