@@ -186,6 +186,12 @@ def test_what_is_done_is_not_done_again(tmp_path, swept, corpus):
     assert all(rows[row["name"]] == row for row in swept[1]["proxies"])
     assert len(rows) >= 10
 
+    asked["seeds"] = {"random-002": 3}
+    seeded = sweep.run(planned(tmp_path, corpus, proposals=asked), str(folder), 1, Silent())
+    added = {row["name"] for row in seeded["proxies"]} - rows.keys()
+    assert {"random-002-2"} <= added <= {"random-002-1", "random-002-2"}
+    assert seeded["complete"]
+
     longer = {"config": str(proxy(tmp_path)), "settings": ["schedule.learning_rate=2.0e-3"]}
     other = sweep.run(planned(tmp_path, corpus, proxy=longer), str(folder), 1, Silent())
     assert all(stamps(folder)[path] != stamp for path, stamp in before.items())

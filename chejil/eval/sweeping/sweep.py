@@ -145,12 +145,17 @@ def _close(
 
 def _with_trained(found: SweepPlan, root: str) -> SweepPlan:
     """The plan with seeds that are trained already: a sweep that grows gives its several seeds to other mixtures."""
-    seeds = tuple(range(found.asked.replicate_seeds))
-    every = replace(found, proposals=tuple(replace(one, seeds=seeds) for one in found.proposals))
+    several = found.asked.replicate_seeds
+    every = replace(
+        found,
+        proposals=tuple(
+            replace(one, seeds=tuple(range(max(several, len(one.seeds))))) for one in found.proposals
+        ),
+    )
     done = proxy_queue.trained(root, list(proxies(every)), found.settings, found.text.domains)
     kept = (
-        tuple(seed for seed in seeds if seed in one.seeds or f"{one.name}-{seed}" in done)
-        for one in found.proposals
+        tuple(seed for seed in might.seeds if seed in one.seeds or f"{one.name}-{seed}" in done)
+        for one, might in zip(found.proposals, every.proposals, strict=True)
     )
     return replace(
         found,
