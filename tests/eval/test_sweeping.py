@@ -198,6 +198,39 @@ def test_what_is_done_is_not_done_again(tmp_path, swept, corpus):
     assert other["proxies"][0]["bits_per_byte"] != swept[1]["proxies"][0]["bits_per_byte"]
 
 
+def torn(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+HARMS = [
+    ("manifest.json", torn),
+    ("manifest.json", Path.unlink),
+    ("*.uint16", torn),
+    ("*.offsets", Path.unlink),
+    ("*.parquet", torn),
+    ("tokenizer.json", Path.unlink),
+]
+
+
+@pytest.mark.parametrize("part", ["pool", "held-out"])
+@pytest.mark.parametrize(("name", "harm"), HARMS)
+def test_a_damaged_pool_is_cut_again(tmp_path, swept, corpus, part, name, harm):
+    """To the same bytes, so that no proxy is trained again; what is whole is left as it lies."""
+    folder = tmp_path / "run"
+    shutil.copytree(swept[0], folder)
+    whole = {path: path.read_bytes() for path in (folder / part).rglob("*") if path.is_file()}
+    hurt = next(path for path in sorted(whole) if path.match(name) and "rows" not in path.parts)
+    harm(hurt)
+    before = stamps(folder)
+    again = sweep.run(planned(tmp_path, corpus), str(folder), 1, Silent())
+    assert {path: path.read_bytes() for path in whole} == whole
+    assert stamps(folder) == before
+    assert again["proxies"] == swept[1]["proxies"]
+    cut = hurt.stat().st_mtime_ns
+    sweep.run(planned(tmp_path, corpus), str(folder), 1, Silent())
+    assert hurt.stat().st_mtime_ns == cut
+
+
 def test_a_proxy_that_diverges_is_a_result(tmp_path, corpus):
     """It is named with its reason; the sweep goes on."""
     wild = {"config": str(proxy(tmp_path)), "settings": ["loss.z_loss=1.0e+38", "spikes.sigma=null"]}
@@ -357,6 +390,8 @@ def test_arms_are_measured_on_what_all_of_them_hold_out(tmp_path, corpus):
         TokenShards(str(tmp_path / "run" / "arms" / name / "pool")).num_tokens for name in ("tokens", "less")
     ]
     assert sizes[0] > sizes[1] > 0
+    torn(tmp_path / "run" / "arms" / "less" / "pool" / "manifest.json")
+    assert arms.run(found, str(tmp_path / "run"), 1, Silent())["proxies"] == done["proxies"]
 
 
 @pytest.mark.parametrize(

@@ -144,13 +144,14 @@ def _cut(found: ArmsPlan, tokens: Mapping[str, str], root: str) -> None:
     aside, row = found.settings.held_out, found.base.row_tokens
     said = [[one.fingerprint, one.ids_hash] for one in corpora.values()]
     key = xxhash.xxh3_128_hexdigest(orjson.dumps([list(corpora), said, found.part, aside.model_dump(), row]))
-    if shards.read_json(shards.join(root, CUT)) == {"key": key}:
+    pools = {name: f"{FOLDER}/{name}/{POOL}" for name in corpora}
+    if sweep_folder.is_cut(root, CUT, key, (*pools.values(), EXCERPTS)):
         return
     shards.remove(shards.join(root, CUT))
     settings = HeldOutSettings(share=aside.share, seed=aside.seed)
     held = {name: held_out.held_out(corpus, settings, None) for name, corpus in corpora.items()}
     for name, corpus in corpora.items():
-        out = shards.join(root, f"{FOLDER}/{name}/{POOL}")
+        out = shards.join(root, pools[name])
         sequence_pool.write_pool(corpus, out, {"*": min(1.0, found.part or 1.0)}, held[name], row)
     common = _common(first, held[next(iter(held))], corpora, held)
     sequence_pool.write_excerpts(first, shards.join(root, EXCERPTS), common, aside.seed, row, aside.excerpts)

@@ -72,7 +72,7 @@ def run(found: SweepPlan, out: str, workers: int, bars: Progress) -> dict[str, A
 
 
 def _cut(found: SweepPlan, root: str, bars: Progress) -> None:
-    """Cut pool and excerpts, unless they lie there by the same settings of the same tokens."""
+    """Cut pool and excerpts, unless they lie there whole, by the same settings of the same tokens."""
     corpus = TokenCorpus(found.settings.tokens)
     shares, aside = found.text.pool_shares(found.part), found.settings.held_out
     row = found.base.row_tokens
@@ -86,8 +86,7 @@ def _cut(found: SweepPlan, root: str, bars: Progress) -> None:
         row,
     ]
     key = xxhash.xxh3_128_hexdigest(orjson.dumps(said))
-    before = shards.read_json(shards.join(root, CUT))
-    if before == {"key": key}:
+    if sweep_folder.is_cut(root, CUT, key, (POOL, EXCERPTS)):
         return
     shards.remove(shards.join(root, CUT))
     bars.start("pool", 1, 0)

@@ -19,9 +19,10 @@ import yaml
 
 from chejil.curation import settings_file, shards
 from chejil.curation.stage import Record
-from chejil.errors import ChejilError
+from chejil.errors import ChejilError, RunError
 from chejil.eval.ablation_reports.sweep_file import FORMAT
 from chejil.eval.ablation_reports.sweep_file import NAME as SWEEP
+from chejil.eval.sweeping import sequence_pool
 from chejil.eval.sweeping.sequence_pool import EXCERPTS
 from chejil.eval.sweeping.sweep_plan import SUITE
 from chejil.eval.sweeping.sweep_settings import SweepSettings
@@ -54,6 +55,20 @@ def _foreign(names: set[str]) -> str | None:
     if names and SETTINGS not in names and not any(name.startswith(SETTINGS) for name in names):
         foreign = sorted(names)
     return f"the folder holds something else than a sweep: {', '.join(foreign[:3])}" if foreign else None
+
+
+def is_cut(root: str, file: str, key: str, folders: Sequence[str]) -> bool:
+    """Whether what was cut by this key lies there whole; what is torn or lost is cut again to the same bytes.
+
+    Args:
+        file: that names the key.
+        folders: of token shards, within the sweep's.
+    """
+    try:
+        before = shards.read_json(shards.join(root, file))
+    except RunError:  # torn
+        return False
+    return before == {"key": key} and all(sequence_pool.is_whole(shards.join(root, one)) for one in folders)
 
 
 def refuse_unmeasured(root: str, domains: Sequence[Named]) -> None:
