@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -21,7 +22,16 @@ from chejil.curation import shards
 from chejil.curation.progress import Silent
 from chejil.errors import ChejilError
 from chejil.eval.ablation_reports.sweep_file import Sweep
-from chejil.eval.sweeping import arms, proxy_queue, sequence_pool, sweep, sweep_folder, sweep_plan, transfer
+from chejil.eval.sweeping import (
+    arms,
+    proxy_queue,
+    sequence_pool,
+    sweep,
+    sweep_folder,
+    sweep_plan,
+    sweep_view,
+    transfer,
+)
 from chejil.eval.sweeping.sweep_settings import SweepSettings
 from chejil.tokenizer.encoding import token_shards
 from chejil.tokenizer.encoding.token_shards import TokenShards
@@ -30,6 +40,7 @@ from chejil.training.data.held_out import HeldOutSettings
 from chejil.training.data.token_corpus import TokenCorpus
 
 sys.path.insert(0, str(Path(__file__).parent))
+import small_sweeps
 from small_sweeps import file, proxy, settings, tokens
 
 ROW = 64
@@ -428,6 +439,40 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, corpus):
     with pytest.raises(ChejilError, match=r"something else than a sweep: mine\.txt"):
         sweep.run(planned(tmp_path, corpus), str(tmp_path / "run"), 1, Silent())
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+def test_measured_in_both_languages_is_quoted_as_it_is_written(tmp_path, corpus):
+    """The mend can be pasted: the domains there are, and one of the other language that is not mixed."""
+    mixed = {"a": "web/ko", "b": "law/ko"}
+    with pytest.raises(ChejilError, match="no held-out domain is en") as error:
+        planned(tmp_path, corpus, sources=mixed)
+    pasted = yaml.safe_load(error.value.mend.split("`")[1])
+    assert pasted == {"domains": {**mixed, "books-en": "books/en"}}
+    assert len(planned(tmp_path, corpus, sources=mixed, **pasted).text.domains) == 3
+
+
+def test_a_stream_with_little_text_is_left_out_of_what_arms_are_measured_on(tmp_path, corpus):
+    """Where nobody asked for it: named in a warning; where it is asked for it is refused."""
+    said = settings(tmp_path, corpus)
+    found = arms.plan(SweepSettings.model_validate(said), [corpus, corpus + "/../less"])
+    view = "\n".join(map(str, sweep_view.arms(sweep_view.arms_content(found, 1))))
+    assert "measured on: every source and language of which all arms hold out 4" in view
+    aside, groups = (
+        HeldOutSettings(share=0.5),
+        {("few", "ko"): small_sweeps.token_shards.documents(7, 6, 90, 20)},
+    )
+    few = TokenCorpus([small_sweeps.token_shards.write(tmp_path / "few", groups)])
+    whole = TokenCorpus([corpus, few.root])
+    held = held_out.held_out(whole, aside, None)
+    held["few/ko"] = np.array([1, 2]), np.array([1, 2], np.uint64)
+    sequence_pool.write_excerpts(whole, str(tmp_path / "run" / "held-out"), held, 1, ROW, 8)
+    domains, warnings = arms._domains(found, str(tmp_path / "run"))
+    assert {one.name for one in domains} == {"web/ko", "law/ko", "books/en"}
+    assert len(warnings) == 1
+    assert re.search("not measured: [12] documents of few/ko", warnings[0])
+    asked = SweepSettings.model_validate(said | {"domains": {"few": "few/ko", "books": "books/en"}})
+    with pytest.raises(ChejilError, match="documents of few are held out, fewer than 4"):
+        arms._domains(arms.plan(asked, [corpus, corpus + "/../less"]), str(tmp_path / "run"))
 
 
 def test_more_proxies_than_gpus_are_refused(tmp_path, corpus, monkeypatch):

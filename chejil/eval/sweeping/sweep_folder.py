@@ -77,14 +77,19 @@ def refuse_unmeasured(root: str, domains: Sequence[Named]) -> None:
     Raises:
         ChejilError: fewer than LEAST_EXCERPTS documents of a domain are held out.
     """
+    for name, there in unmeasured(root, domains).items():
+        what = f"{there} documents of {name} are held out, fewer than {LEAST_EXCERPTS}"
+        raise ChejilError(what, where="domains", mend="raise held_out.share, join domains, or leave it out")
+
+
+def unmeasured(root: str, domains: Sequence[Named]) -> dict[str, int]:
+    """Held-out documents of the domains that have too few."""
     groups = TokenShards(shards.join(root, EXCERPTS)).groups
-    for one in domains:
-        there = sum(group.num_documents for group in groups if one.means(f"{group.source}/{group.lang}"))
-        if there < LEAST_EXCERPTS:
-            what = f"{there} documents of {one.name} are held out, fewer than {LEAST_EXCERPTS}"
-            raise ChejilError(
-                what, where="domains", mend="raise held_out.share, join domains, or leave it out"
-            )
+    there = {
+        one.name: sum(group.num_documents for group in groups if one.means(f"{group.source}/{group.lang}"))
+        for one in domains
+    }
+    return {name: count for name, count in there.items() if count < LEAST_EXCERPTS}
 
 
 def cost(planned: dict[str, Any], records: Mapping[str, Record]) -> dict[str, Any]:
