@@ -29,6 +29,7 @@ from chejil.eval.sweeping import (
     sweep,
     sweep_folder,
     sweep_plan,
+    sweep_settings,
     sweep_view,
     transfer,
 )
@@ -439,6 +440,17 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, corpus):
     with pytest.raises(ChejilError, match=r"something else than a sweep: mine\.txt"):
         sweep.run(planned(tmp_path, corpus), str(tmp_path / "run"), 1, Silent())
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("name", ["sources", "domains"])
+def test_one_source_alone_is_refused_where_it_stands(tmp_path, corpus, name):
+    """At the line of the file, and the way to mend it is not a list of all settings."""
+    path = file(tmp_path, corpus, **{name: {"web": "web/ko"}})
+    with pytest.raises(ChejilError, match="'web' alone; name at least two, or none") as error:
+        sweep_settings.load(str(path))
+    line = 1 + [one.partition(":")[0] for one in path.read_text().splitlines()].index(name)
+    assert f"{path}:{line}" in str(error.value) or f"{path}:{line + 1}" in str(error.value)
+    assert "these can be given" not in str(error.value)
 
 
 def test_measured_in_both_languages_is_quoted_as_it_is_written(tmp_path, corpus):
