@@ -59,6 +59,8 @@ def run(
         settings, arms or [], workers, folder if transfer else None
     )  # fmt: skip
     if dry_run:
+        if not arms and not transfer:
+            said["trained"] = _num_trained(settings, folder)
         terminal.show(said, json, view)
         return
     if not log_json:
@@ -68,6 +70,12 @@ def run(
     with progress(log_json=log_json) as bars:
         done = work(folder, bars)
     terminal.show({**done, "folder": folder}, json, sweep_view.done)
+
+
+def _num_trained(settings: SweepSettings, folder: str) -> int | None:
+    from chejil.eval.sweeping import sweep, sweep_plan
+
+    return sweep.num_trained(sweep_plan.plan(settings), folder)
 
 
 def _mixtures(

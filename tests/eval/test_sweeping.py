@@ -442,6 +442,26 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, corpus):
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
 
 
+def test_what_is_trained_anew_is_said_and_ends_the_reports_of_what_was(tmp_path, swept, corpus):
+    """Nothing to do: reports stay. Held-out text of another share: all proxies count for nothing, and so do reports."""
+    folder = tmp_path / "run"
+    shutil.copytree(swept[0], folder)
+    for name in sweep_folder.REPORTS:
+        (folder / name).write_text("old")
+    same, heard = planned(tmp_path, corpus), []
+    assert sweep.num_trained(same, str(folder)) == 9
+    assert sweep.num_trained(same, str(tmp_path / "none")) is None
+    told = Silent()
+    told.say = heard.append
+    sweep.run(same, str(folder), 1, told)
+    assert all((folder / name).exists() for name in sweep_folder.REPORTS)
+    other = planned(tmp_path, corpus, held_out={"share": 0.15, "excerpts": 8})
+    assert sweep.num_trained(other, str(folder)) == 0
+    sweep.run(other, str(folder), 1, told)
+    assert heard == ["0 of 9 proxies are trained already, 9 are trained now"]
+    assert not any((folder / name).exists() for name in sweep_folder.REPORTS)
+
+
 @pytest.mark.parametrize("name", ["sources", "domains"])
 def test_one_source_alone_is_refused_where_it_stands(tmp_path, corpus, name):
     """At the line of the file, and the way to mend it is not a list of all settings."""

@@ -35,7 +35,7 @@ LEAST_EXCERPTS = 4
 
 SETTINGS, TRANSFER = "sweep.yaml", "transfer"
 NAMES = (SWEEP, SETTINGS, TRANSFER, SUITE, "pool", "held-out", "proxies", "arms", "work", "jobs")
-REPORTS = ("report.json", "report.html", "mixture.yaml")
+REPORTS = ("report.json", "report.html", "mixture.yaml", "candidate.yaml")
 
 
 def held(out: str, say: Callable[[str], None]) -> AbstractContextManager[None]:
@@ -55,6 +55,12 @@ def _foreign(names: set[str]) -> str | None:
     if names and SETTINGS not in names and not any(name.startswith(SETTINGS) for name in names):
         foreign = sorted(names)
     return f"the folder holds something else than a sweep: {', '.join(foreign[:3])}" if foreign else None
+
+
+def remove_results(root: str) -> None:
+    """Remove `sweep.json` and what was decided by it: proxies are trained, and a training could take the mixture."""
+    for name in (SWEEP, *REPORTS):
+        shards.remove(shards.join(root, name))
 
 
 def is_cut(root: str, file: str, key: str, folders: Sequence[str]) -> bool:

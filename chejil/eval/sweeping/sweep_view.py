@@ -89,6 +89,9 @@ def plan(said: dict[str, Any]) -> Iterator[RenderableType]:
 
 def _cost(said: dict[str, Any]) -> Iterator[str]:
     cost, model = said["cost"], said["model"]
+    if (done := said.get("trained")) is not None:
+        left = max(0, cost["proxies"] - done)
+        yield f"{done} of {cost['proxies']} proxies are trained already, {left} would be trained now"
     yield (
         f"{cost['proxies']} proxies of {model['parameters']:,} parameters, {model['tokens']:,} tokens each: "
         f"{cost['flops']:.3g} FLOPs, {cost['a100_hours']:.3g} A100 hours at 20 % of its peak"
