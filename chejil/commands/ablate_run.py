@@ -59,6 +59,8 @@ def run(
         settings, arms or [], workers, folder if transfer else None
     )  # fmt: skip
     if dry_run:
+        if not arms and not transfer:
+            said["trained"] = _num_trained(settings, folder)
         terminal.show(said, json, view)
         return
     if not log_json:
@@ -68,6 +70,12 @@ def run(
     with progress(log_json=log_json) as bars:
         done = work(folder, bars)
     terminal.show({**done, "folder": folder}, json, sweep_view.done)
+
+
+def _num_trained(settings: SweepSettings, folder: str) -> int | None:
+    from chejil.eval.sweeping import sweep, sweep_plan
+
+    return sweep.num_trained(sweep_plan.plan(settings), folder)
 
 
 def _mixtures(
@@ -81,6 +89,8 @@ def _mixtures(
     from chejil.eval.ablation_reports import sweep_file
     from chejil.eval.sweeping import proxy_queue, sweep, sweep_plan, sweep_view, transfer
 
+    if swept is not None:
+        transfer.of(settings)
     found = told = sweep_plan.plan(settings)
     if swept is not None and sweep_file.is_one(swept):
         told = transfer.plan(found, sweep_file.read(swept))

@@ -132,6 +132,20 @@ def test_a_source_with_too_little_text_is_named():
         limits(SOURCES, low={"web-ko": 0.6, "web-en": 0.6})
 
 
+def test_seeds_that_a_verdict_asks_for_change_no_mixture():
+    """They come on top, and are never fewer than planned; a name that is not proposed is mended."""
+    before = propose(asked())
+    more = propose(asked(seeds={"random-002": 12, "natural": 2}))
+    assert [one.mixture for one in more.proposals] == [one.mixture for one in before.proposals]
+    seeds, planned = ({one.name: one.seeds for one in some.proposals} for some in (more, before))
+    assert planned["random-002"] == (0,)
+    assert seeds == planned | {"random-002": tuple(range(12))}
+    assert more.runs == before.runs + 11
+    with pytest.raises(ChejilError, match="seeds of an unknown mixture 'naturel'") as error:
+        propose(asked(seeds={"naturel": 3}))
+    assert error.value.mend == "did you mean 'natural'?"
+
+
 def test_too_few_proxies_for_the_replicates():
     """The error counts what is needed."""
     with pytest.raises(ChejilError, match="leave -2 mixtures"):

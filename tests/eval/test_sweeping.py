@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import orjson
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
@@ -21,7 +22,17 @@ from chejil.curation import shards
 from chejil.curation.progress import Silent
 from chejil.errors import ChejilError
 from chejil.eval.ablation_reports.sweep_file import Sweep
-from chejil.eval.sweeping import arms, proxy_queue, sequence_pool, sweep, sweep_folder, sweep_plan, transfer
+from chejil.eval.sweeping import (
+    arms,
+    proxy_queue,
+    sequence_pool,
+    sweep,
+    sweep_folder,
+    sweep_plan,
+    sweep_settings,
+    sweep_view,
+    transfer,
+)
 from chejil.eval.sweeping.sweep_settings import SweepSettings
 from chejil.tokenizer.encoding import token_shards
 from chejil.tokenizer.encoding.token_shards import TokenShards
@@ -30,6 +41,7 @@ from chejil.training.data.held_out import HeldOutSettings
 from chejil.training.data.token_corpus import TokenCorpus
 
 sys.path.insert(0, str(Path(__file__).parent))
+import small_sweeps
 from small_sweeps import file, proxy, settings, tokens
 
 ROW = 64
@@ -186,10 +198,49 @@ def test_what_is_done_is_not_done_again(tmp_path, swept, corpus):
     assert all(rows[row["name"]] == row for row in swept[1]["proxies"])
     assert len(rows) >= 10
 
+    asked["seeds"] = {"random-002": 3}
+    seeded = sweep.run(planned(tmp_path, corpus, proposals=asked), str(folder), 1, Silent())
+    added = {row["name"] for row in seeded["proxies"]} - rows.keys()
+    assert {"random-002-2"} <= added <= {"random-002-1", "random-002-2"}
+    assert seeded["complete"]
+
     longer = {"config": str(proxy(tmp_path)), "settings": ["schedule.learning_rate=2.0e-3"]}
     other = sweep.run(planned(tmp_path, corpus, proxy=longer), str(folder), 1, Silent())
     assert all(stamps(folder)[path] != stamp for path, stamp in before.items())
     assert other["proxies"][0]["bits_per_byte"] != swept[1]["proxies"][0]["bits_per_byte"]
+
+
+def torn(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+HARMS = [
+    ("manifest.json", torn),
+    ("manifest.json", Path.unlink),
+    ("*.uint16", torn),
+    ("*.offsets", Path.unlink),
+    ("*.parquet", torn),
+    ("tokenizer.json", Path.unlink),
+]
+
+
+@pytest.mark.parametrize("part", ["pool", "held-out"])
+@pytest.mark.parametrize(("name", "harm"), HARMS)
+def test_a_damaged_pool_is_cut_again(tmp_path, swept, corpus, part, name, harm):
+    """To the same bytes, so that no proxy is trained again; what is whole is left as it lies."""
+    folder = tmp_path / "run"
+    shutil.copytree(swept[0], folder)
+    whole = {path: path.read_bytes() for path in (folder / part).rglob("*") if path.is_file()}
+    hurt = next(path for path in sorted(whole) if path.match(name) and "rows" not in path.parts)
+    harm(hurt)
+    before = stamps(folder)
+    again = sweep.run(planned(tmp_path, corpus), str(folder), 1, Silent())
+    assert {path: path.read_bytes() for path in whole} == whole
+    assert stamps(folder) == before
+    assert again["proxies"] == swept[1]["proxies"]
+    cut = hurt.stat().st_mtime_ns
+    sweep.run(planned(tmp_path, corpus), str(folder), 1, Silent())
+    assert hurt.stat().st_mtime_ns == cut
 
 
 def test_a_proxy_that_diverges_is_a_result(tmp_path, corpus):
@@ -240,6 +291,23 @@ def test_the_next_size_trains_the_best_natural_and_the_worst(tmp_path, swept, co
     assert named == {*order[:2], "natural", order[-1]}
     assert all(shards.size(str(folder / file["path"])) for file in done["transfer"]["proxies"][0]["files"])
     assert "parameters" in done["transfer"]["about"]
+
+
+@pytest.mark.parametrize(
+    ("larger", "said"),
+    [(None, "no `transfer` in the settings"), ({"settings": ["model.lairs=3"]}, "model.lairs|'lairs'")],
+)
+def test_a_next_size_that_cannot_be_is_refused_before_the_first_is_trained(tmp_path, corpus, larger, said):
+    """The command, and the function: no folder appears."""
+    from chejil.cli import app
+
+    command = ["ablate", "run", str(file(tmp_path, corpus, transfer=larger)), "--transfer"]
+    done = CliRunner().invoke(app, [*command, "--out", str(tmp_path / "run")])
+    assert isinstance(done.exception, ChejilError)
+    assert re.search(said, str(done.exception))
+    with pytest.raises(ChejilError, match=said):
+        sweep.run_transfer(planned(tmp_path, corpus, transfer=larger), str(tmp_path / "run"), 1, Silent())
+    assert not (tmp_path / "run").exists()
 
 
 def test_larger_proxies_of_other_mixtures_are_left_out(tmp_path, swept, corpus):
@@ -334,6 +402,8 @@ def test_arms_are_measured_on_what_all_of_them_hold_out(tmp_path, corpus):
         TokenShards(str(tmp_path / "run" / "arms" / name / "pool")).num_tokens for name in ("tokens", "less")
     ]
     assert sizes[0] > sizes[1] > 0
+    torn(tmp_path / "run" / "arms" / "less" / "pool" / "manifest.json")
+    assert arms.run(found, str(tmp_path / "run"), 1, Silent())["proxies"] == done["proxies"]
 
 
 @pytest.mark.parametrize(
@@ -370,6 +440,71 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path, corpus):
     with pytest.raises(ChejilError, match=r"something else than a sweep: mine\.txt"):
         sweep.run(planned(tmp_path, corpus), str(tmp_path / "run"), 1, Silent())
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["mine.txt"]
+
+
+def test_what_is_trained_anew_is_said_and_ends_the_reports_of_what_was(tmp_path, swept, corpus):
+    """Nothing to do: reports stay. Held-out text of another share: all proxies count for nothing, and so do reports."""
+    folder = tmp_path / "run"
+    shutil.copytree(swept[0], folder)
+    for name in sweep_folder.REPORTS:
+        (folder / name).write_text("old")
+    same, heard = planned(tmp_path, corpus), []
+    assert sweep.num_trained(same, str(folder)) == 9
+    assert sweep.num_trained(same, str(tmp_path / "none")) is None
+    told = Silent()
+    told.say = heard.append
+    sweep.run(same, str(folder), 1, told)
+    assert all((folder / name).exists() for name in sweep_folder.REPORTS)
+    other = planned(tmp_path, corpus, held_out={"share": 0.15, "excerpts": 8})
+    assert sweep.num_trained(other, str(folder)) == 0
+    sweep.run(other, str(folder), 1, told)
+    assert heard == ["0 of 9 proxies are trained already, 9 are trained now"]
+    assert not any((folder / name).exists() for name in sweep_folder.REPORTS)
+
+
+@pytest.mark.parametrize("name", ["sources", "domains"])
+def test_one_source_alone_is_refused_where_it_stands(tmp_path, corpus, name):
+    """At the line of the file, and the way to mend it is not a list of all settings."""
+    path = file(tmp_path, corpus, **{name: {"web": "web/ko"}})
+    with pytest.raises(ChejilError, match="'web' alone; name at least two, or none") as error:
+        sweep_settings.load(str(path))
+    line = 1 + [one.partition(":")[0] for one in path.read_text().splitlines()].index(name)
+    assert f"{path}:{line}" in str(error.value) or f"{path}:{line + 1}" in str(error.value)
+    assert "these can be given" not in str(error.value)
+
+
+def test_measured_in_both_languages_is_quoted_as_it_is_written(tmp_path, corpus):
+    """The mend can be pasted: the domains there are, and one of the other language that is not mixed."""
+    mixed = {"a": "web/ko", "b": "law/ko"}
+    with pytest.raises(ChejilError, match="no held-out domain is en") as error:
+        planned(tmp_path, corpus, sources=mixed)
+    pasted = yaml.safe_load(error.value.mend.split("`")[1])
+    assert pasted == {"domains": {**mixed, "books-en": "books/en"}}
+    assert len(planned(tmp_path, corpus, sources=mixed, **pasted).text.domains) == 3
+
+
+def test_a_stream_with_little_text_is_left_out_of_what_arms_are_measured_on(tmp_path, corpus):
+    """Where nobody asked for it: named in a warning; where it is asked for it is refused."""
+    said = settings(tmp_path, corpus)
+    found = arms.plan(SweepSettings.model_validate(said), [corpus, corpus + "/../less"])
+    view = "\n".join(map(str, sweep_view.arms(sweep_view.arms_content(found, 1))))
+    assert "measured on: every source and language of which all arms hold out 4" in view
+    aside, groups = (
+        HeldOutSettings(share=0.5),
+        {("few", "ko"): small_sweeps.token_shards.documents(7, 6, 90, 20)},
+    )
+    few = TokenCorpus([small_sweeps.token_shards.write(tmp_path / "few", groups)])
+    whole = TokenCorpus([corpus, few.root])
+    held = held_out.held_out(whole, aside, None)
+    held["few/ko"] = np.array([1, 2]), np.array([1, 2], np.uint64)
+    sequence_pool.write_excerpts(whole, str(tmp_path / "run" / "held-out"), held, 1, ROW, 8)
+    domains, warnings = arms._domains(found, str(tmp_path / "run"))
+    assert {one.name for one in domains} == {"web/ko", "law/ko", "books/en"}
+    assert len(warnings) == 1
+    assert re.search("not measured: [12] documents of few/ko", warnings[0])
+    asked = SweepSettings.model_validate(said | {"domains": {"few": "few/ko", "books": "books/en"}})
+    with pytest.raises(ChejilError, match="documents of few are held out, fewer than 4"):
+        arms._domains(arms.plan(asked, [corpus, corpus + "/../less"]), str(tmp_path / "run"))
 
 
 def test_more_proxies_than_gpus_are_refused(tmp_path, corpus, monkeypatch):

@@ -7,7 +7,8 @@ number of sources, so that at strength 1 the mean Dirichlet parameter is 1. RegM
 limit; we move it in, since with six sources nearly every draw has one below 100 sequences.
 
 A mixture that differs by less than `nearest` (total variation) from an earlier one teaches nothing new and is
-drawn again. What is proposed is a function of the settings alone, the seed among them.
+drawn again. What is proposed is a function of the settings alone, the seed among them. Seeds that a verdict asks for
+(`seeds`) come on top of the proxies: they change no mixture, so what is trained stays.
 """
 
 from __future__ import annotations
@@ -16,9 +17,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
-from chejil.errors import ChejilError
+from chejil.errors import ChejilError, did_you_mean
 from chejil.eval.ablating import mixtures
 from chejil.eval.ablating.limits import Limits, limits
 from chejil.eval.ablating.mixtures import Mixture, Source
@@ -55,6 +56,10 @@ class DrawSettings(BaseModel):
     )
     replicated: int = Field(ge=0, default=4, description="mixtures that are trained with several seeds")
     replicate_seeds: int = Field(ge=2, default=3, description="seeds at each of those")
+    seeds: dict[str, PositiveInt] = Field(
+        default={},
+        description="seeds of single mixtures by name, at least those above; they come on top of `proxies`",
+    )
 
 
 class ProposalSettings(DrawSettings):
@@ -108,7 +113,7 @@ def propose(settings: ProposalSettings) -> Proposals:
 
     Raises:
         ChejilError: limits that cannot be kept, a written mixture that is none or breaks them, too few proxies
-        for what is written and replicated, too few mixtures that differ.
+        for what is written and replicated, too few mixtures that differ, seeds of a mixture that is not proposed.
     """
     bounds, warnings = limits_of(settings), []
     prior = mixtures.natural(settings.sources).vector
@@ -197,7 +202,19 @@ def _random(
 
 def _with_seeds(settings: ProposalSettings, found: list[Proposal]) -> Iterator[Proposal]:
     """Seeds spread over the list, the natural mixture first: noise may differ from corner to corner."""
+    _refuse_unknown(settings, [one.name for one in found])
     places = set(np.linspace(0, len(found) - 1, settings.replicated).round().astype(int).tolist())
-    seeds = tuple(range(settings.replicate_seeds))
     for place, one in enumerate(found):
-        yield Proposal(one.name, one.kind, one.mixture, seeds if place in places else (0,))
+        planned = settings.replicate_seeds if place in places else 1
+        count = max(planned, settings.seeds.get(one.name, 0))
+        yield Proposal(one.name, one.kind, one.mixture, tuple(range(count)))
+
+
+def _refuse_unknown(settings: ProposalSettings, known: list[str]) -> None:
+    for name in settings.seeds:
+        if name not in known:
+            raise ChejilError(
+                f"seeds of an unknown mixture '{name}'",
+                where="proposals.seeds",
+                mend=did_you_mean(name, known),
+            )

@@ -104,10 +104,9 @@ def run(found: ArmsPlan, out: str, workers: int, bars: Progress) -> dict[str, An
         sweep_folder.write_settings(root, found.settings)
         tokens = {name: _tokens(found, name, root, workers, bars) for name in found.folders}
         _cut(found, tokens, root)
-        streams = sweep_sources.streams_of([shards.join(root, EXCERPTS)])
-        domains = sweep_sources.named(found.settings.domains, streams, "domains")
-        sweep_folder.refuse_unmeasured(root, domains)
-        sweep_sources.refuse_one_language(domains, "--arms")
+        domains, warnings = _domains(found, root)
+        for warning in warnings:
+            bars.say(f"warning: {warning}")
         wanted = list(_proxies(found))
         records: dict[str, Record] = {}
         try:
@@ -115,8 +114,27 @@ def run(found: ArmsPlan, out: str, workers: int, bars: Progress) -> dict[str, An
         finally:
             names = [(proxy.name, proxy.proposal, proxy.seed) for proxy in wanted]
             rows = sweep_folder.proxy_rows(names, records, found.proxy_tokens)
-            done = _close(found, root, domains, rows, records)
+            done = _close(found, root, domains, rows, records, warnings)
         return done
+
+
+def _domains(found: ArmsPlan, root: str) -> tuple[tuple[Named, ...], list[str]]:
+    """What is measured, with a warning for each stream that nobody asked for and of which too little is held out.
+
+    Raises:
+        ChejilError: too little is held out of a domain that is asked for, or nothing is of one of the languages.
+    """
+    streams = sweep_sources.streams_of([shards.join(root, EXCERPTS)])
+    domains = sweep_sources.named(found.settings.domains, streams, "domains")
+    if found.settings.domains:
+        sweep_folder.refuse_unmeasured(root, domains)
+    few = sweep_folder.unmeasured(root, domains)
+    kept = tuple(one for one in domains if one.name not in few)
+    sweep_sources.refuse_one_language(kept, streams, "--arms")
+    return kept, [
+        f"not measured: {count} documents of {name} are held out by all arms, fewer than {sweep_folder.LEAST_EXCERPTS}"
+        for name, count in few.items()
+    ]
 
 
 def _tokens(found: ArmsPlan, name: str, root: str, workers: int, bars: Progress) -> str:
@@ -144,13 +162,14 @@ def _cut(found: ArmsPlan, tokens: Mapping[str, str], root: str) -> None:
     aside, row = found.settings.held_out, found.base.row_tokens
     said = [[one.fingerprint, one.ids_hash] for one in corpora.values()]
     key = xxhash.xxh3_128_hexdigest(orjson.dumps([list(corpora), said, found.part, aside.model_dump(), row]))
-    if shards.read_json(shards.join(root, CUT)) == {"key": key}:
+    pools = {name: f"{FOLDER}/{name}/{POOL}" for name in corpora}
+    if sweep_folder.is_cut(root, CUT, key, (*pools.values(), EXCERPTS)):
         return
     shards.remove(shards.join(root, CUT))
     settings = HeldOutSettings(share=aside.share, seed=aside.seed)
     held = {name: held_out.held_out(corpus, settings, None) for name, corpus in corpora.items()}
     for name, corpus in corpora.items():
-        out = shards.join(root, f"{FOLDER}/{name}/{POOL}")
+        out = shards.join(root, pools[name])
         sequence_pool.write_pool(corpus, out, {"*": min(1.0, found.part or 1.0)}, held[name], row)
     common = _common(first, held[next(iter(held))], corpora, held)
     sequence_pool.write_excerpts(first, shards.join(root, EXCERPTS), common, aside.seed, row, aside.excerpts)
@@ -212,6 +231,7 @@ def _close(
     domains: Sequence[Named],
     rows: list[dict[str, Any]],
     records: dict[str, Record],
+    warnings: Sequence[str],
 ) -> dict[str, Any]:
     seeds, num = list(range(found.seeds)), found.seeds * len(found.folders)
     content = {
@@ -222,6 +242,6 @@ def _close(
         "transfer": None,
         "arms": {"names": list(found.folders)},
         "cost": sweep_folder.cost(sweep_plan.cost(found.settings, found.base, num, 1), records),
-        "warnings": [NARROWED],
+        "warnings": [NARROWED, *warnings],
     }
     return sweep_folder.write(root, found.settings, len(rows) == num, content)

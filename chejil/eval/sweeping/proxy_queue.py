@@ -58,7 +58,8 @@ def train_all(
     ]  # fmt: skip
     Path(root, "work").mkdir(exist_ok=True)
     if calls:  # from here on the sweep is not what it says
-        shards.remove(shards.join(root, sweep_folder.SWEEP))
+        bars.say(f"{len(records)} of {len(wanted)} proxies are trained already, {len(calls)} are trained now")
+        sweep_folder.remove_results(root)
     bars.start("proxies", len(wanted), len(records))
     with started(settings.executor, root, workers, bars.say) as executor:
         for outcome in executor.do(calls, stage.name):

@@ -24,8 +24,10 @@ from fnmatch import fnmatchcase
 import numpy as np
 import pyarrow as pa
 
+from chejil.curation import shards
 from chejil.curation.id_hashes import id_hashes
-from chejil.tokenizer.encoding import derived_shards
+from chejil.errors import ChejilError
+from chejil.tokenizer.encoding import derived_shards, token_shards
 from chejil.tokenizer.encoding.encoder import Tokens
 from chejil.tokenizer.encoding.token_shard_writer import TokenShardWriter
 from chejil.tokenizer.encoding.token_shards import TokenShard
@@ -160,6 +162,19 @@ def write_excerpts(corpus: TokenCorpus, out: str, aside: Held, seed: int, row_to
     """
     numbers = {name: np.sort(held_out.in_order(*both)[:most]) for name, both in aside.items()}
     _write(corpus, out, list(numbers), numbers, _Excerpts(seed, row_tokens))
+
+
+def is_whole(root: str) -> bool:
+    """Whether a pool or excerpts lie there as they were written: a manifest, and its files with their sizes."""
+    try:
+        content = token_shards.read_manifest(root) if token_shards.is_one(root) else None
+    except ChejilError:  # torn
+        return False
+    if content is None:
+        return False
+    files = {**content["files"], content["tokenizer"]["file"]: {}}
+    sizes = ((shards.size(shards.join(root, path)), entry.get("bytes")) for path, entry in files.items())
+    return all(size is not None and wanted in (None, size) for size, wanted in sizes)
 
 
 def streams(corpus: TokenCorpus) -> list[str]:

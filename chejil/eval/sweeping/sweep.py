@@ -72,22 +72,11 @@ def run(found: SweepPlan, out: str, workers: int, bars: Progress) -> dict[str, A
 
 
 def _cut(found: SweepPlan, root: str, bars: Progress) -> None:
-    """Cut pool and excerpts, unless they lie there by the same settings of the same tokens."""
-    corpus = TokenCorpus(found.settings.tokens)
-    shares, aside = found.text.pool_shares(found.part), found.settings.held_out
-    row = found.base.row_tokens
-    domains = found.text.domains
-    said = [
-        corpus.fingerprint,
-        corpus.ids_hash,
-        shares,
-        aside.model_dump(),
-        [one.pattern for one in domains],
-        row,
-    ]
-    key = xxhash.xxh3_128_hexdigest(orjson.dumps(said))
-    before = shards.read_json(shards.join(root, CUT))
-    if before == {"key": key}:
+    """Cut pool and excerpts, unless they lie there whole, by the same settings of the same tokens."""
+    corpus, aside = TokenCorpus(found.settings.tokens), found.settings.held_out
+    shares, row, domains = found.text.pool_shares(found.part), found.base.row_tokens, found.text.domains
+    key = _key(found, corpus)
+    if sweep_folder.is_cut(root, CUT, key, (POOL, EXCERPTS)):
         return
     shards.remove(shards.join(root, CUT))
     bars.start("pool", 1, 0)
@@ -98,6 +87,33 @@ def _cut(found: SweepPlan, root: str, bars: Progress) -> None:
     shards.write_json(root, CUT, {"key": key})
     bars.advance("pool", POOL)
     bars.finish("pool")
+
+
+def _key(found: SweepPlan, corpus: TokenCorpus) -> str:
+    """What pool and excerpts are cut by."""
+    said = [
+        corpus.fingerprint,
+        corpus.ids_hash,
+        found.text.pool_shares(found.part),
+        found.settings.held_out.model_dump(),
+        [one.pattern for one in found.text.domains],
+        found.base.row_tokens,
+    ]
+    return xxhash.xxh3_128_hexdigest(orjson.dumps(said))
+
+
+def num_trained(found: SweepPlan, out: str) -> int | None:
+    """How many of the plan's proxies a folder has already; None where it is no sweep's. Nothing is written."""
+    root, suite = absolute(out), found.settings.proxy.suite
+    if "://" in out or shards.size(shards.join(root, sweep_folder.SETTINGS)) is None:
+        return None
+    key = _key(found, TokenCorpus(found.settings.tokens))
+    if not sweep_folder.is_cut(root, CUT, key, (POOL, EXCERPTS)):
+        return 0
+    own = shards.join(root, sweep_plan.SUITE)
+    if suite is not None and (shards.size(own) is None or shards.file_hash(own) != shards.file_hash(suite)):
+        return 0
+    return len(proxy_queue.trained(root, list(proxies(found)), found.settings, found.text.domains))
 
 
 def _aside(
@@ -145,12 +161,17 @@ def _close(
 
 def _with_trained(found: SweepPlan, root: str) -> SweepPlan:
     """The plan with seeds that are trained already: a sweep that grows gives its several seeds to other mixtures."""
-    seeds = tuple(range(found.asked.replicate_seeds))
-    every = replace(found, proposals=tuple(replace(one, seeds=seeds) for one in found.proposals))
+    several = found.asked.replicate_seeds
+    every = replace(
+        found,
+        proposals=tuple(
+            replace(one, seeds=tuple(range(max(several, len(one.seeds))))) for one in found.proposals
+        ),
+    )
     done = proxy_queue.trained(root, list(proxies(every)), found.settings, found.text.domains)
     kept = (
-        tuple(seed for seed in seeds if seed in one.seeds or f"{one.name}-{seed}" in done)
-        for one in found.proposals
+        tuple(seed for seed in might.seeds if seed in one.seeds or f"{one.name}-{seed}" in done)
+        for one, might in zip(found.proposals, every.proposals, strict=True)
     )
     return replace(
         found,
@@ -188,6 +209,7 @@ def run_transfer(found: SweepPlan, out: str, workers: int, bars: Progress) -> di
     Raises:
         ChejilError: as `run`; a next size without its settings.
     """
+    transfer.of(found.settings)
     run(found, out, workers, bars)
     larger = transfer.plan(found, sweep_file.read(out))
     run(larger, str(Path(out) / sweep_folder.TRANSFER), workers, bars)

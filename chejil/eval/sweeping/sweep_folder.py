@@ -19,9 +19,10 @@ import yaml
 
 from chejil.curation import settings_file, shards
 from chejil.curation.stage import Record
-from chejil.errors import ChejilError
+from chejil.errors import ChejilError, RunError
 from chejil.eval.ablation_reports.sweep_file import FORMAT
 from chejil.eval.ablation_reports.sweep_file import NAME as SWEEP
+from chejil.eval.sweeping import sequence_pool
 from chejil.eval.sweeping.sequence_pool import EXCERPTS
 from chejil.eval.sweeping.sweep_plan import SUITE
 from chejil.eval.sweeping.sweep_settings import SweepSettings
@@ -56,20 +57,45 @@ def _foreign(names: set[str]) -> str | None:
     return f"the folder holds something else than a sweep: {', '.join(foreign[:3])}" if foreign else None
 
 
+def remove_results(root: str) -> None:
+    """Remove `sweep.json` and what was decided by it: proxies are trained, and a training could take the mixture."""
+    for name in (SWEEP, *REPORTS):
+        shards.remove(shards.join(root, name))
+
+
+def is_cut(root: str, file: str, key: str, folders: Sequence[str]) -> bool:
+    """Whether what was cut by this key lies there whole; what is torn or lost is cut again to the same bytes.
+
+    Args:
+        file: that names the key.
+        folders: of token shards, within the sweep's.
+    """
+    try:
+        before = shards.read_json(shards.join(root, file))
+    except RunError:  # torn
+        return False
+    return before == {"key": key} and all(sequence_pool.is_whole(shards.join(root, one)) for one in folders)
+
+
 def refuse_unmeasured(root: str, domains: Sequence[Named]) -> None:
     """Refuse a domain without enough held-out text, before anything is trained.
 
     Raises:
         ChejilError: fewer than LEAST_EXCERPTS documents of a domain are held out.
     """
+    for name, there in unmeasured(root, domains).items():
+        what = f"{there} documents of {name} are held out, fewer than {LEAST_EXCERPTS}"
+        raise ChejilError(what, where="domains", mend="raise held_out.share, join domains, or leave it out")
+
+
+def unmeasured(root: str, domains: Sequence[Named]) -> dict[str, int]:
+    """Held-out documents of the domains that have too few."""
     groups = TokenShards(shards.join(root, EXCERPTS)).groups
-    for one in domains:
-        there = sum(group.num_documents for group in groups if one.means(f"{group.source}/{group.lang}"))
-        if there < LEAST_EXCERPTS:
-            what = f"{there} documents of {one.name} are held out, fewer than {LEAST_EXCERPTS}"
-            raise ChejilError(
-                what, where="domains", mend="raise held_out.share, join domains, or leave it out"
-            )
+    there = {
+        one.name: sum(group.num_documents for group in groups if one.means(f"{group.source}/{group.lang}"))
+        for one in domains
+    }
+    return {name: count for name, count in there.items() if count < LEAST_EXCERPTS}
 
 
 def cost(planned: dict[str, Any], records: Mapping[str, Record]) -> dict[str, Any]:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    field_validator,
+    model_validator,
+)
 
 from chejil.curation import settings_file
 from chejil.curation.executors.settings import ExecutorSettings, Local
@@ -110,10 +118,14 @@ class SweepSettings(Section):
             raise ValueError(
                 "proxy.threads: on a cluster each of a task's cpus_per_task trains a proxy; make it 1"
             )
-        for name, some in (("sources", self.sources), ("domains", self.domains)):
-            if len(some) == 1:
-                raise ValueError(f"{name}: one alone; name at least two, or none for every one there is")
         return self
+
+    @field_validator("sources", "domains")
+    @classmethod
+    def _two(cls, some: dict[str, str]) -> dict[str, str]:  # of the field, so that the error has its line
+        if len(some) == 1:
+            raise ValueError(f"'{next(iter(some))}' alone; name at least two, or none for every one there is")
+        return some
 
 
 def load(name: str, settings: Any = ()) -> SweepSettings:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+
+import yaml
 
 from chejil.errors import ChejilError, did_you_mean
 from chejil.eval.ablating.mixtures import Source
@@ -60,7 +62,7 @@ def of(settings: SweepSettings) -> SweepText:
     domains = named(settings.domains or settings.sources, streams, "domains")
     _refuse_shared(here, streams, "sources")
     _refuse_shared(domains, streams, "domains")
-    refuse_one_language(domains, "domains")
+    refuse_one_language(domains, streams, "domains")
     return SweepText(_sources(settings, here), here, domains)
 
 
@@ -76,17 +78,28 @@ def streams_of(folders: Sequence[str]) -> dict[str, TokenSize]:
     return {f"{source}/{lang}": size for (source, lang), size in sizes.groups.items() if size.tokens}
 
 
-def refuse_one_language(domains: Sequence[Named], where: str) -> None:
+def refuse_one_language(domains: Sequence[Named], streams: Iterable[str], where: str) -> None:
     """Refuse domains of Korean or of English alone: a mixture is judged in both.
+
+    Args:
+        streams: what there is to measure on.
 
     Raises:
         ChejilError: no domain is of the other language.
     """
-    missing = {"ko", "en"} - {one.language for one in domains}
-    if missing:
-        raise ChejilError(
-            f"no held-out domain is {missing.pop()}", where=where, mend="measure both languages"
-        )
+    for language, called in (("ko", "a Korean"), ("en", "an English")):
+        if all(one.language != language for one in domains):
+            mend = _other_language(domains, streams, language, called)
+            raise ChejilError(f"no held-out domain is {language}", where=where, mend=mend)
+
+
+def _other_language(domains: Sequence[Named], streams: Iterable[str], language: str, called: str) -> str:
+    there = next((name for name in streams if name.rpartition("/")[2] == language), None)
+    if there is None:
+        return f"a mixture is judged in both languages: add token shards of {called} text to measure on"
+    asked = {one.name: one.pattern for one in domains} | {there.replace("/", "-"): there}
+    said = yaml.safe_dump(asked, default_flow_style=True, sort_keys=False, width=10**6, allow_unicode=True)
+    return f"name {called} domain, `domains: {said.strip()}`: it may be measured without being mixed"
 
 
 def named(asked: Mapping[str, str], streams: Mapping[str, TokenSize], where: str) -> tuple[Named, ...]:

@@ -12,6 +12,7 @@ from chejil.curation.progress_display import duration
 from chejil.eval.ablating import mixtures
 from chejil.eval.sweeping import sweep_plan
 from chejil.eval.sweeping.arms import ArmsPlan
+from chejil.eval.sweeping.sweep_folder import LEAST_EXCERPTS
 from chejil.eval.sweeping.sweep_plan import SweepPlan
 from chejil.terminal import table
 from chejil.training.config import PretrainConfig
@@ -88,6 +89,9 @@ def plan(said: dict[str, Any]) -> Iterator[RenderableType]:
 
 def _cost(said: dict[str, Any]) -> Iterator[str]:
     cost, model = said["cost"], said["model"]
+    if (done := said.get("trained")) is not None:
+        left = max(0, cost["proxies"] - done)
+        yield f"{done} of {cost['proxies']} proxies are trained already, {left} would be trained now"
     yield (
         f"{cost['proxies']} proxies of {model['parameters']:,} parameters, {model['tokens']:,} tokens each: "
         f"{cost['flops']:.3g} FLOPs, {cost['a100_hours']:.3g} A100 hours at 20 % of its peak"
@@ -99,12 +103,13 @@ def _cost(said: dict[str, Any]) -> Iterator[str]:
 
 
 def arms_content(found: ArmsPlan, workers: int) -> dict[str, Any]:
-    """For JSON and for lines: arms (name, folder), seeds, model, cost, warnings."""
+    """For JSON and for lines: arms (name, folder), seeds, domains (patterns), model, cost, warnings."""
     num = found.seeds * len(found.folders)
     return {
         "name": found.settings.name,
         "arms": [{"name": name, "folder": folder} for name, folder in found.folders.items()],
         "seeds": found.seeds,
+        "domains": found.settings.domains,
         "model": _model(found.base, found.proxy_tokens),
         "cost": sweep_plan.cost(found.settings, found.base, num, workers),
         "warnings": [],
@@ -115,6 +120,8 @@ def arms(said: dict[str, Any]) -> Iterator[RenderableType]:
     """Tables and lines."""
     yield table(("arm", "folder"), [(one["name"], one["folder"]) for one in said["arms"]])
     yield f"{said['seeds']} seeds each"
+    every = f"every source and language of which all arms hold out {LEAST_EXCERPTS} documents or more"
+    yield f"measured on: {', '.join(said['domains']) or every}"
     yield from _cost(said)
 
 

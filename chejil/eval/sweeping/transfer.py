@@ -18,6 +18,20 @@ from chejil.eval.ablation_reports import measured
 from chejil.eval.ablation_reports.sweep_file import Sweep
 from chejil.eval.sweeping import sweep_plan, sweep_settings
 from chejil.eval.sweeping.sweep_plan import SweepPlan
+from chejil.eval.sweeping.sweep_settings import SweepSettings, Transfer
+
+
+def of(settings: SweepSettings) -> Transfer:
+    """The next size that the settings ask for: looked at before the first size is trained, which may take a day.
+
+    Raises:
+        ChejilError: they ask for none, or for one that no proxy can have.
+    """
+    if settings.transfer is None:
+        mend = "add what is larger: transfer: {settings: [model.layers=8, total_tokens=8_000_000]}"
+        raise ChejilError("--transfer, and no `transfer` in the settings", where="transfer", mend=mend)
+    sweep_settings.proxy_config(settings.proxy, settings.transfer.settings)
+    return settings.transfer
 
 
 def plan(found: SweepPlan, swept: Sweep) -> SweepPlan:
@@ -29,11 +43,8 @@ def plan(found: SweepPlan, swept: Sweep) -> SweepPlan:
     Raises:
         ChejilError: no `transfer` in the settings, or no proxy that counts.
     """
-    asked = found.settings.transfer
-    if asked is None:
-        raise ChejilError("no `transfer` in the settings", mend="transfer: {settings: [model.layers=8, …]}")
-    proxy = found.settings.proxy
-    base = sweep_settings.proxy_config(proxy, asked.settings)
+    asked = of(found.settings)
+    base = sweep_settings.proxy_config(found.settings.proxy, asked.settings)
     tokens = base.steps * base.batch_tokens
     about = f"{base.model.resolved().parameters:,} parameters, {tokens:,} tokens"
     part = tokens / found.settings.target.total_tokens if found.settings.target else None
