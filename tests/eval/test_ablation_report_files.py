@@ -1,5 +1,6 @@
 """Files of a sweep's report: the same bytes again, verified, and what is bad in a sweep named."""
 
+import io
 import json
 import re
 import shutil
@@ -11,13 +12,22 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from typer.testing import CliRunner
 
 from chejil import cli
 from chejil.curation import shards
 from chejil.errors import ChejilError
 from chejil.eval.ablating.known_law import DOMAINS
-from chejil.eval.ablation_reports import checking, mixture_text, report, sweep_file, writing
+from chejil.eval.ablation_reports import (
+    checking,
+    mixture_text,
+    page,
+    report,
+    report_view,
+    sweep_file,
+    writing,
+)
 
 sys.path.insert(0, str(Path(__file__).parent))
 import made_up_sweep
@@ -57,6 +67,14 @@ def made(root, **settings):
     """The report of a folder, as an object."""
     content = sweep_file.read(str(root))
     return report.report(str(root), content, report.stated(content, **settings))
+
+
+def printed(found):
+    """What the terminal says, wide enough that nothing wraps."""
+    console = Console(file=io.StringIO(), width=300)
+    for part in report_view.view(found):
+        console.print(part, markup=False)
+    return console.file.getvalue()
 
 
 def few(root, count=4, **more):
@@ -201,6 +219,17 @@ def test_without_replicates_nothing_is_decided(tmp_path):
     assert any("nobody knows the noise" in one for one in found.warnings)
     assert {one.signal.noise for one in found.noise} == {None}
     writing.write(found, str(tmp_path))
+
+
+def test_a_source_at_its_floor_is_said_with_the_setting(copy):
+    """On the terminal and on the page; report.json lists it among those at a limit."""
+    changed(copy, lambda content: content.update(limits={"low": {"web: en #1": 0.8}}))
+    found = made(copy)
+    held = {one.source: one.limit for one in found.recommended.sources}
+    assert held == {"누리집": None, "web: en #1": "low"}
+    assert found.recommended.at_limit == ["web: en #1"]
+    assert "at its limit: low" in printed(found)
+    assert re.search(r"한계에 닿음</span>: <code>low</code>", page.page(found, "0"))
 
 
 def test_missing_rows_leave_the_noise_of_seeds(tmp_path):

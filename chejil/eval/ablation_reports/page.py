@@ -106,7 +106,7 @@ def _mixture(best: RecommendedSection) -> str:
         (
             text(one.source), f"{one.natural_bytes:.2%}", f"{one.bytes:.2%}",
             _pair(one.natural_bytes, one.bytes, most), f"{one.tokens:.2%}", number(one.natural_epochs, ".3g"),
-            number(one.epochs, ".3g"), say("at its limit") if one.at_limit else "",
+            number(one.epochs, ".3g"), f"{say('at its limit')}: {code(one.limit)}" if one.limit else "",
         )
         for one in best.sources
     ]  # fmt: skip

@@ -83,7 +83,8 @@ def _recommended(best: RecommendedSection) -> Iterator[RenderableType]:
         ("source", "natural bytes>", "bytes>", "tokens>", "natural epochs>", "epochs>", ""),
         [
             (one.source, f"{one.natural_bytes:.2%}", f"{one.bytes:.2%}", f"{one.tokens:.2%}",
-             number(one.natural_epochs, ".3g"), number(one.epochs, ".3g"), "at its limit" if one.at_limit else "")
+             number(one.natural_epochs, ".3g"), number(one.epochs, ".3g"),
+             f"at its limit: {one.limit}" if one.limit else "")
             for one in best.sources
         ],
     )  # fmt: skip
