@@ -1,10 +1,12 @@
 """Files of a sweep's report: the same bytes again, verified, and what is bad in a sweep named."""
 
+import html
 import io
 import json
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -230,6 +232,24 @@ def test_a_source_at_its_floor_is_said_with_the_setting(copy):
     assert found.recommended.at_limit == ["web: en #1"]
     assert "at its limit: low" in printed(found)
     assert re.search(r"한계에 닿음</span>: <code>low</code>", page.page(found, "0"))
+
+
+def test_the_terminal_uses_the_words_of_the_page(small):
+    """Every column that is no plain word is told, in the same words as on the page."""
+    found = made(small[0])
+    said, drawn = printed(found), html.unescape(page.page(found, "0"))
+    legends = [report_view.NATS, report_view.OUTER, report_view.PAIRS, report_view.NOISE, report_view.SHOWS]
+    heads = ["rank correlation", "pairs right", "noise by seed", "spread over mixtures", "degrees of freedom",
+             "pairs of seeds", "shows from"]  # fmt: skip
+    for words in [*legends, *heads]:
+        assert words in said, words
+        assert words in drawn, words
+    for one in found.decisions.compared:
+        if one.decision.more_seeds is not None:
+            assert f"needs {one.decision.more_seeds} more seed" in one.verdict
+            assert one.verdict.endswith(" a side")
+    few = replace(found.decisions.compared[0].decision, better=None, more_seeds=11)
+    assert few.verdict == "needs 11 more seeds a side"
 
 
 def test_missing_rows_leave_the_noise_of_seeds(tmp_path):

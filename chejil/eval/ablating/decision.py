@@ -7,7 +7,7 @@ both sides (paired bootstrap, Koehn 2004). Both variances add up; the interval i
 are no bootstrap: percentiles of three seeds call equal mixtures different in a quarter of cases, not in 5 %
 (tests/eval/test_ablating_decision.py).
 
-The verdict is `decided`, or `needs k more seeds` on each side: the fewest for which a difference as large as the
+The verdict is `decided`, or `needs k more seeds a side`: the fewest for which a difference as large as the
 one seen would show with 80 % power. Where no affordable number would, it says what would show instead.
 """
 
@@ -57,11 +57,11 @@ class Decision:
 
     @property
     def verdict(self) -> str:
-        """`decided`, or `needs k more seeds`, or what would have to change."""
+        """`decided`, or `needs k more seeds a side`, or what would have to change."""
         if self.better is not None:
             return "decided"
         if self.more_seeds is not None:
-            return f"needs {self.more_seeds} more seed{'s' if self.more_seeds > 1 else ''}"
+            return f"needs {self.more_seeds} more seed{'s' if self.more_seeds > 1 else ''} a side"
         return f"not decided: {MOST_SEEDS} seeds would not show {abs(self.difference):.4f} bits per byte"
 
 

@@ -14,7 +14,7 @@ from chejil.eval.ablation_reports.measured import VALUE
 from chejil.eval.ablation_reports.page_evidence import heads
 from chejil.eval.ablation_reports.recommended import RecommendedSection
 from chejil.eval.ablation_reports.report import MIXTURE, ProxyRow, Report
-from chejil.eval.ablation_reports.report_view import number
+from chejil.eval.ablation_reports.report_view import NATS, number
 from chejil.eval.ablation_reports.scatter import Point, scatter
 
 say = partial(layout.say, phrases_of="chejil.eval.ablation_reports")
@@ -124,6 +124,7 @@ def _mixture(best: RecommendedSection) -> str:
         "{moved} of the bytes move ({nats} nats). Upper bar natural, lower bar recommended. {file} has it.",
         moved=f"{best.total_variation:.1%}", nats=f"{best.kl:.3f}", file=code(MIXTURE),
     )  # fmt: skip
+    told += f" {say(NATS)}"
     return section("mixture", say("Mixture"), table(told, heads(columns), rows))
 
 
