@@ -252,6 +252,24 @@ def test_the_terminal_uses_the_words_of_the_page(small):
     assert few.verdict == "needs 11 more seeds a side"
 
 
+@pytest.mark.parametrize(("seeds", "warned"), [([0, 1], True), ([0, 1, 2], False)])
+def test_arms_with_two_seeds_are_warned_of(tmp_path, seeds, warned):
+    """The interval's degrees of freedom are said beside it, and the report says what two seeds leave."""
+    arms = [{"name": name, "kind": "arm", "weights": {}, "seeds": seeds} for name in ("a", "b")]
+    proxies = [
+        made_up_sweep.write_proxy(
+            tmp_path, f"{one['name']}-{seed}", one["name"], seed,
+            dict.fromkeys(DOMAINS, 1.0 + 0.01 * at + 0.001 * seed),
+        )
+        for at, one in enumerate(arms) for seed in seeds
+    ]  # fmt: skip
+    made_up_sweep.content(tmp_path, arms, proxies, sources=[], limits={}, arms={"names": ["a", "b"]})
+    found = made(tmp_path)
+    assert {one.decision.freedom for one in found.decisions.compared} == {len(seeds) - 1}
+    assert any("2 seeds an arm" in one for one in found.warnings) == warned
+    assert "degrees of freedom" in printed(found).split("first less second")[1].splitlines()[0]
+
+
 def test_missing_rows_leave_the_noise_of_seeds(tmp_path):
     """The proxy is named, its pairs have no part of held-out text, others do; other sequences are named too."""
     few(tmp_path)

@@ -12,7 +12,7 @@ from chejil.errors import ChejilError
 from chejil.eval.ablating.objective import ObjectiveSettings, objective
 from chejil.eval.ablation_reports import measured
 from chejil.eval.ablation_reports.sweep_file import Sweep
-from chejil.eval.sweeping import sweep_plan, sweep_view
+from chejil.eval.sweeping import arms, sweep_plan, sweep_view
 from chejil.eval.sweeping.sweep_settings import SweepSettings
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -77,6 +77,16 @@ def test_proxies_stand_in_the_order_of_the_report(aim, first):
     assert [row[1] for row in rows[:3]] == [f"{value:.4f}" for value in sorted(values.values())]
     assert rows[3][:2] == ["gone-0", "?"]
     assert rows[3][-1] == "diverged"
+
+
+@pytest.mark.parametrize(("seeds", "warned"), [(2, True), (3, False)])
+def test_arms_with_two_seeds_are_warned_of_before_training(tmp_path, seeds, warned):
+    corpus = tokens(tmp_path / "tokens")
+    given = settings(tmp_path, corpus)
+    given["proposals"]["replicate_seeds"] = seeds
+    found = arms.plan(SweepSettings.model_validate(given), [corpus, tokens(tmp_path / "less", but=60)])
+    said = lines(sweep_view.arms(sweep_view.arms_content(found, 1)))
+    assert any(line.startswith("warning: 2 seeds an arm") for line in said) == warned
 
 
 def test_the_weights_are_said():

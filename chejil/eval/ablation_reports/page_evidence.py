@@ -143,14 +143,15 @@ def _decisions(part: DecisionSection) -> str:
         (
             f"{text(one.decision.first)} − {text(one.decision.second)}", named(one.measure),
             f"{one.decision.difference:+.4f}", f"{one.decision.low:+.4f} … {one.decision.high:+.4f}",
-            f"{one.decision.seeds}", number(one.text_deviation), f"{one.decision.detectable:.4f}",
+            f"{one.decision.seeds}", f"{one.decision.freedom}", number(one.text_deviation),
+            f"{one.decision.detectable:.4f}",
             f"<span class=t>{_verdict(one)}</span>",
         )
         for one in part.compared
     ]  # fmt: skip
     columns = (
-        "first less second", "on", ">difference", ">95 %", ">pairs of seeds", ">by held-out text", ">shows from",
-        "verdict",
+        "first less second", "on", ">difference", ">95 %", ">pairs of seeds", ">degrees of freedom",
+        ">by held-out text", ">shows from", "verdict",
     )  # fmt: skip
     told = say(SHOWS)
     refused = "".join(f"<li>{text(pair)}: {text(why, 300)}</li>" for pair, why in part.refused.items())

@@ -156,11 +156,13 @@ def _noise(found: Report) -> Iterator[RenderableType]:
 def _decisions(part: DecisionSection) -> Iterator[RenderableType]:
     if part.compared:
         yield table(
-            ("first less second", "on", "difference>", "95 %>", "pairs of seeds>", "shows from>", "verdict"),
+            ("first less second", "on", "difference>", "95 %>", "pairs of seeds>", "degrees of freedom>",
+             "shows from>", "verdict"),
             [
                 (f"{one.decision.first} − {one.decision.second}", measure(one.measure),
                  f"{one.decision.difference:+.4f}", f"{one.decision.low:+.4f} to {one.decision.high:+.4f}",
-                 one.decision.seeds, f"{one.decision.detectable:.4f}", worded(one.verdict, one.decision.better))
+                 one.decision.seeds, one.decision.freedom, f"{one.decision.detectable:.4f}",
+                 worded(one.verdict, one.decision.better))
                 for one in part.compared
             ],
         )  # fmt: skip

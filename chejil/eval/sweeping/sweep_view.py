@@ -11,6 +11,7 @@ from rich.console import RenderableType
 
 from chejil.curation.progress_display import duration
 from chejil.eval.ablating import mixtures
+from chejil.eval.ablating.decision import few_seeds
 from chejil.eval.ablating.objective import ObjectiveSettings, objective
 from chejil.eval.sweeping import sweep_plan
 from chejil.eval.sweeping.arms import ArmsPlan
@@ -114,7 +115,7 @@ def arms_content(found: ArmsPlan, workers: int) -> dict[str, Any]:
         "seeds": found.seeds,
         "model": _model(found.base, found.proxy_tokens),
         "cost": sweep_plan.cost(found.settings, found.base, num, workers),
-        "warnings": [],
+        "warnings": few_seeds(found.seeds),
     }
 
 
@@ -123,6 +124,7 @@ def arms(said: dict[str, Any]) -> Iterator[RenderableType]:
     yield table(("arm", "folder"), [(one["name"], one["folder"]) for one in said["arms"]])
     yield f"{said['seeds']} seeds each"
     yield from _cost(said)
+    yield from (f"warning: {warning}" for warning in said["warnings"])
 
 
 def _model(base: PretrainConfig, tokens: int) -> dict[str, int]:
