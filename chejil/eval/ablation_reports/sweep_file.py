@@ -126,6 +126,14 @@ class Proxy(_Part):
         return next((one for one in self.files if PurePosixPath(one.path).name == name), None)
 
 
+class PoolGroup(_Part):
+    """A stream of the pool; its documents are the sequences that were cut for it."""
+
+    source: str
+    lang: str
+    num_documents: int
+
+
 class NextSize(_Part):
     """The same mixtures at the next size."""
 
@@ -155,6 +163,7 @@ class Sweep(_Part):
     transfer: NextSize | None = None
     arms: Arms | None = None
     cost: dict[str, Any] = {}
+    pool: list[PoolGroup] = []
     warnings: list[str] = []
 
     @property
@@ -178,6 +187,19 @@ class Sweep(_Part):
     def mixture(self, name: str) -> Mixture:
         """Byte shares of a proposal."""
         return mixture(self.proposal(name).weights, names(self.sources), f"{NAME}: proposal {name}")
+
+    def pool_sequences(self) -> dict[str, int]:
+        """Sequences of the pool by source; nothing where sweep.json does not say."""
+        if not self.pool:
+            return {}
+        return {
+            source.name: sum(
+                one.num_documents
+                for one in self.pool
+                if any(fnmatchcase(f"{one.source}/{one.lang}", pattern) for pattern in source.shares())
+            )
+            for source in self.sources
+        }
 
     def bounds(self) -> Limits:
         """The limits of the search."""
