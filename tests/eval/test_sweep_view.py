@@ -12,11 +12,11 @@ from chejil.errors import ChejilError
 from chejil.eval.ablating.objective import ObjectiveSettings, objective
 from chejil.eval.ablation_reports import measured
 from chejil.eval.ablation_reports.sweep_file import Sweep
-from chejil.eval.sweeping import arms, sweep_plan, sweep_view
+from chejil.eval.sweeping import arms, sweep_plan, sweep_settings, sweep_view
 from chejil.eval.sweeping.sweep_settings import SweepSettings
 
 sys.path.insert(0, str(Path(__file__).parent))
-from small_sweeps import settings, tokens
+from small_sweeps import file, settings, tokens
 
 DOMAINS = [{"name": name, "language": name[:2]} for name in ("ko-web", "ko-law", "ko-books", "en-web")]
 MEASURED = {
@@ -87,6 +87,14 @@ def test_arms_with_two_seeds_are_warned_of_before_training(tmp_path, seeds, warn
     found = arms.plan(SweepSettings.model_validate(given), [corpus, tokens(tmp_path / "less", but=60)])
     said = lines(sweep_view.arms(sweep_view.arms_content(found, 1)))
     assert any(line.startswith("warning: 2 seeds an arm") for line in said) == warned
+
+
+def test_a_name_with_a_space_is_told_what_a_name_may_hold(tmp_path):
+    """Korean letters are letters; the space is what is wrong."""
+    given = file(tmp_path, "unused", name="한글 이름")  # a Korean name
+    with pytest.raises(ChejilError, match=r"name: letters, digits, \. _ \+ - and no spaces.*not '한글 이름'"):
+        sweep_settings.load(str(given))
+    assert sweep_settings.load(str(file(tmp_path, "unused", name="한글-이름"))).name == "한글-이름"
 
 
 def test_the_weights_are_said():
