@@ -21,6 +21,13 @@ Model = TypeVar("Model", bound=BaseModel)
 Kinds = Mapping[str, Mapping[str, type[BaseModel]]]
 """Fields that hold one of several models, each by its name."""
 
+NAMES = {
+    r"^\w[\w.+-]*$": "letters, digits, . _ + - and no spaces, the first a letter, a digit or _",
+    r"^\w[\w .+-]*$": "letters, digits, spaces and . _ + -, the first a letter, a digit or _",
+    r"^[A-Za-z0-9][A-Za-z0-9._-]*$": "letters a to z, digits, . _ - and no spaces, the first a letter or a digit",
+}
+"""What patterns of names mean, in words; letters are those of every script, but where `a to z` are named."""
+
 
 def load(
     model: type[Model], path: str | None, settings: Sequence[str] = (), shipped_as: str | None = None
@@ -140,7 +147,7 @@ def _fault(root: type[BaseModel], marked: MarkedYaml, fault: Any, kinds: Kinds, 
         return ChejilError(f"'{name}' is missing", where=where, mend=f"add {name}: …")
     if fault["type"] == "literal_error" and fault["loc"][-1] == "[key]":
         return ChejilError(f"'{name}' is not a language", where=where, mend=did_you_mean(name, LANGUAGES))
-    message = fault["msg"].removeprefix("Value error, ")
+    message = NAMES.get(fault.get("ctx", {}).get("pattern")) or fault["msg"].removeprefix("Value error, ")
     shown = repr(fault["input"]) if not isinstance(fault["input"], dict | list) else None
     subject = ".".join(map(str, path)) or whole
     mend = None if path else f"these can be given: {', '.join(root.model_fields)}"

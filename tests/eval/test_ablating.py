@@ -121,6 +121,47 @@ def test_a_written_mixture_is_proposed_as_it_stands():
         propose(asked(written={"greedy": greedy}))
 
 
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"least_sequences": 1500}, {"least_sequences": {"wiki-ko"}}),
+        ({"low": {"news-ko": 0.04}}, {"low": {"news-ko"}}),
+        ({"high": {"web-en": 0.6}}, {"high": {"web-en"}}),
+        ({"least_sequences": 0}, {}),
+    ],
+)
+def test_what_a_limit_moves_in_natural_is_said(more, said):
+    """Even where the whole is moved by less than 3 %: each source, its two shares, and the setting."""
+    prior = mixtures.natural(SOURCES)
+    found = propose(asked(**more))
+    natural = found.proposals[0].mixture.by_name()
+    lines = [line for line in found.warnings if line.startswith("natural gives")]
+    for setting, names in said.items():
+        for name in names:
+            [line] = [line for line in lines if f"gives {name} {natural[name]:.2%} of" in line]
+            assert f"it is {prior.by_name()[name]:.2%}:" in line
+            assert f"(`{setting}`)" in line
+    assert len(lines) == sum(map(len, said.values()))
+
+
+@settings(max_examples=50, deadline=None)
+@given(shares())
+def test_what_holds_a_source_is_its_nearest_bound(weights):
+    """Beside plain Python: at its floor or cap there is a setting for it, and inside there is none."""
+    bounds = limits(SOURCES, {"code": 0.05}, {"web-en": 0.6}, 4e11, 4.0, 50e6, 51200.0)
+    moved = bounds.moved_in(weights[None])
+    for row in moved:
+        low, high = (ends[0] for ends in bounds.box(row[None]))
+        held = bounds.held(row)
+        for at, name in enumerate(NAMES):
+            if row[at] <= low[at] * (1 + 1e-9):
+                assert held[name] == ("low" if name == "code" else "least_sequences")
+            elif row[at] >= high[at] * (1 - 1e-9):
+                assert held[name] == ("high" if name == "web-en" and high[at] == 0.6 else "max_epochs")
+            elif low[at] * 1.03 < row[at] < high[at] - 3e-3:
+                assert name not in held
+
+
 def test_a_source_with_too_little_text_is_named():
     """Caps on epochs and the least number of sequences may leave a source no room."""
     small = Source(name="tiny", language="ko", unique_bytes=100_000)

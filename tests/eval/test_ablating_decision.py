@@ -73,7 +73,7 @@ def test_the_seeds_asked_for_are_enough():
     found = decide(("a", first), ("b", second), spread)
     assert found.better is None
     assert found.more_seeds
-    assert found.verdict == f"needs {found.more_seeds} more seeds"
+    assert found.verdict == f"needs {found.more_seeds} more seeds a side"
     power = np.mean([one.better == "a" for one in many(apart, 3 + found.more_seeds)])
     assert power > 0.7
 

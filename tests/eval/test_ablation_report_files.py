@@ -1,9 +1,12 @@
 """Files of a sweep's report: the same bytes again, verified, and what is bad in a sweep named."""
 
+import html
+import io
 import json
 import re
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +14,22 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from typer.testing import CliRunner
 
 from chejil import cli
 from chejil.curation import shards
 from chejil.errors import ChejilError
 from chejil.eval.ablating.known_law import DOMAINS
-from chejil.eval.ablation_reports import checking, mixture_text, report, sweep_file, writing
+from chejil.eval.ablation_reports import (
+    checking,
+    mixture_text,
+    page,
+    report,
+    report_view,
+    sweep_file,
+    writing,
+)
 
 sys.path.insert(0, str(Path(__file__).parent))
 import made_up_sweep
@@ -57,6 +69,14 @@ def made(root, **settings):
     """The report of a folder, as an object."""
     content = sweep_file.read(str(root))
     return report.report(str(root), content, report.stated(content, **settings))
+
+
+def printed(found):
+    """What the terminal says, wide enough that nothing wraps."""
+    console = Console(file=io.StringIO(), width=300)
+    for part in report_view.view(found):
+        console.print(part, markup=False)
+    return console.file.getvalue()
 
 
 def few(root, count=4, **more):
@@ -277,6 +297,71 @@ def test_without_replicates_nothing_is_decided(tmp_path):
     assert any("nobody knows the noise" in one for one in found.warnings)
     assert {one.signal.noise for one in found.noise} == {None}
     writing.write(found, str(tmp_path))
+
+
+def test_a_source_at_its_floor_is_said_with_the_setting(copy):
+    """On the terminal and on the page; report.json lists it among those at a limit."""
+    changed(copy, lambda content: content.update(limits={"low": {"web: en #1": 0.8}}))
+    found = made(copy)
+    held = {one.source: one.limit for one in found.recommended.sources}
+    assert held == {"누리집": None, "web: en #1": "low"}
+    assert found.recommended.at_limit == ["web: en #1"]
+    assert "at its limit: low" in printed(found)
+    assert re.search(r"한계에 닿음</span>: <code>low</code>", page.page(found, "0"))
+
+
+def test_the_terminal_uses_the_words_of_the_page(small):
+    """Every column that is no plain word is told, in the same words as on the page."""
+    found = made(small[0])
+    said, drawn = printed(found), html.unescape(page.page(found, "0"))
+    legends = [report_view.NATS, report_view.OUTER, report_view.PAIRS, report_view.NOISE, report_view.SHOWS]
+    heads = ["rank correlation", "pairs right", "noise by seed", "spread over mixtures", "degrees of freedom",
+             "pairs of seeds", "shows from"]  # fmt: skip
+    for words in [*legends, *heads]:
+        assert words in said, words
+        assert words in drawn, words
+    for one in found.decisions.compared:
+        if one.decision.more_seeds is not None:
+            assert f"needs {one.decision.more_seeds} more seed" in one.verdict
+            assert one.verdict.endswith(" a side")
+    few = replace(found.decisions.compared[0].decision, better=None, more_seeds=11)
+    assert few.verdict == "needs 11 more seeds a side"
+
+
+@pytest.mark.parametrize(("seeds", "warned"), [([0, 1], True), ([0, 1, 2], False)])
+def test_arms_with_two_seeds_are_warned_of(tmp_path, seeds, warned):
+    """The interval's degrees of freedom are said beside it, and the report says what two seeds leave."""
+    arms = [{"name": name, "kind": "arm", "weights": {}, "seeds": seeds} for name in ("a", "b")]
+    proxies = [
+        made_up_sweep.write_proxy(
+            tmp_path, f"{one['name']}-{seed}", one["name"], seed,
+            dict.fromkeys(DOMAINS, 1.0 + 0.01 * at + 0.001 * seed),
+        )
+        for at, one in enumerate(arms) for seed in seeds
+    ]  # fmt: skip
+    made_up_sweep.content(tmp_path, arms, proxies, sources=[], limits={}, arms={"names": ["a", "b"]})
+    found = made(tmp_path)
+    assert {one.decision.freedom for one in found.decisions.compared} == {len(seeds) - 1}
+    assert any("2 seeds an arm" in one for one in found.warnings) == warned
+    assert "degrees of freedom" in printed(found).split("first less second")[1].splitlines()[0]
+
+
+def test_a_small_pool_is_named(copy):
+    """Of a source of two streams their sum counts; without a pool in sweep.json nothing is said."""
+    pool = [
+        {"source": "web-ko", "lang": "ko", "num_documents": 60, "num_tokens": 9},
+        {"source": "blog-ko", "lang": "ko", "num_documents": 39, "num_tokens": 9},
+        {"source": "other", "lang": "en", "num_documents": 1, "num_tokens": 9},
+    ]
+    assert not [one for one in made(copy).warnings if "the pool of" in one]
+
+    def change(content):
+        content["sources"][1]["patterns"] = ["*/en"]
+        content["pool"] = [*pool, {"source": "web", "lang": "en", "num_documents": 99, "num_tokens": 9}]
+
+    changed(copy, change)
+    said = [one for one in made(copy).warnings if "the pool of" in one]
+    assert [one.split(":")[0] for one in said] == ["the pool of 누리집 has 99 sequences, fewer than 100"]
 
 
 def test_missing_rows_leave_the_noise_of_seeds(tmp_path):

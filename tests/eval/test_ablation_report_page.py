@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from chejil.curation.reporting.layout import korean
-from chejil.eval.ablation_reports import page, page_evidence, report, sweep_file, writing
+from chejil.eval.ablation_reports import page, page_evidence, report, report_view, sweep_file, writing
 from chejil.eval.ablation_reports.scatter import Point, scatter
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -95,7 +95,7 @@ def test_everything_is_on_the_page(root):
 
 def test_every_phrase_is_used():
     """korean.yaml holds what the page says and no more; what is missing would be a KeyError above."""
-    code = "".join(Path(module.__file__).read_text("utf-8") for module in (page, page_evidence))
+    code = "".join(Path(module.__file__).read_text("utf-8") for module in (page, page_evidence, report_view))
     code = re.sub(r'"\s+"', "", code)
     unused = [
         phrase for phrase in korean("chejil.eval.ablation_reports")

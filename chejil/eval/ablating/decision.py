@@ -7,7 +7,7 @@ both sides (paired bootstrap, Koehn 2004). Both variances add up; the interval i
 are no bootstrap: percentiles of three seeds call equal mixtures different in a quarter of cases, not in 5 %
 (tests/eval/test_ablating_decision.py).
 
-The verdict is `decided`, or `needs k more seeds` on each side: the fewest for which a difference as large as the
+The verdict is `decided`, or `needs k more seeds a side`: the fewest for which a difference as large as the
 one seen would show with 80 % power. Where no affordable number would, it says what would show instead.
 """
 
@@ -23,6 +23,8 @@ from chejil.errors import ChejilError
 LEVEL = 0.95
 POWER = 0.8
 MOST_SEEDS = 32
+ARM_SEEDS = 3
+"""Of an arm, below which intervals are too wide to decide by: Student's factor is 12.7 of two, 4.3 of three."""
 DOCUMENT_SAMPLES = 2000
 
 
@@ -39,7 +41,7 @@ class Decision:
     """A less B in bits per byte (negative: A is better), its 95 % ends, and the verdict.
 
     detectable: the least difference that these seeds would show in four of five sweeps. more_seeds: on each side;
-    None where it is decided, or where MOST_SEEDS would not do.
+    None where it is decided, or where MOST_SEEDS would not do. freedom: degrees of freedom of the interval.
     """
 
     first: str
@@ -54,15 +56,26 @@ class Decision:
     better: str | None
     more_seeds: int | None
     text_deviation: float = 0.0
+    freedom: int = 0
 
     @property
     def verdict(self) -> str:
-        """`decided`, or `needs k more seeds`, or what would have to change."""
+        """`decided`, or `needs k more seeds a side`, or what would have to change."""
         if self.better is not None:
             return "decided"
         if self.more_seeds is not None:
-            return f"needs {self.more_seeds} more seed{'s' if self.more_seeds > 1 else ''}"
+            return f"needs {self.more_seeds} more seed{'s' if self.more_seeds > 1 else ''} a side"
         return f"not decided: {MOST_SEEDS} seeds would not show {abs(self.difference):.4f} bits per byte"
+
+
+def few_seeds(seeds: int) -> list[str]:
+    """A warning if two arms with so many seeds each, and no other replicates, can hardly be told apart."""
+    if seeds >= ARM_SEEDS:
+        return []
+    return [
+        f"{seeds} seed{'s' if seeds > 1 else ''} an arm: the interval of two arms alone has {max(0, seeds - 1)} degree "
+        f"of freedom; {ARM_SEEDS} make it a third as wide (`proposals.replicate_seeds`)"
+    ]
 
 
 def decide(
@@ -139,6 +152,7 @@ def _decision(
         first, second, difference, difference - half, difference + half, p, int(count), paired,
         detectable(spread, count, text), better,
         None if better else _more_seeds(difference, spread, count, text), text,
+        spread.freedom,
     )  # fmt: skip
 
 

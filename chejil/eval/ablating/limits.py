@@ -18,6 +18,10 @@ from chejil.eval.ablating import mixtures
 from chejil.eval.ablating.mixtures import Source
 
 TOLERANCE = 1e-9
+NEAR_CAP = 2e-3
+"""Share of bytes below its greatest from which a source is held back; the search ends at steps of 0.001."""
+NEAR_FLOOR = 0.02
+"""Part of its least share above which it is no longer: floors of small sources are shares of 0.1 %."""
 _ROUNDS = 40
 _HALVINGS = 60
 
@@ -44,6 +48,17 @@ class Limits:
         tokens_per_byte = (weights_NK / bytes_per_token).sum(axis=-1, keepdims=True)
         share = bytes_per_token * tokens_per_byte
         return np.maximum(self.low, self.token_low * share), np.minimum(self.high, self.token_high * share)
+
+    def held(self, weights_K: np.ndarray) -> dict[str, str]:
+        """The setting that holds each source at a limit: `low`, `least_sequences`, `high` or `max_epochs`."""
+        low, high = (ends[0] for ends in self.box(weights_K[None]))
+        found = {}
+        for at, name in enumerate(self.names):
+            if low[at] > 0 and weights_K[at] <= low[at] * (1 + NEAR_FLOOR):
+                found[name] = "low" if low[at] <= self.low[at] else "least_sequences"
+            elif high[at] < 1 and weights_K[at] >= high[at] - NEAR_CAP:
+                found[name] = "high" if high[at] >= self.high[at] else "max_epochs"
+        return found
 
     def keep(self, weights_NK: np.ndarray) -> np.ndarray:
         """Whether each mixture keeps every bound, (N,)."""

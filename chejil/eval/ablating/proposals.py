@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
 from chejil.errors import ChejilError, did_you_mean
 from chejil.eval.ablating import mixtures
-from chejil.eval.ablating.limits import Limits, limits
+from chejil.eval.ablating.limits import TOLERANCE, Limits, limits
 from chejil.eval.ablating.mixtures import Mixture, Source
 
 TRIES = 2000
@@ -124,6 +124,7 @@ def propose(settings: ProposalSettings) -> Proposals:
             f"the natural mixture breaks the limits: {mixtures.total_variation(inside, prior):.0%} "
             "of its bytes were moved"
         )
+    warnings += _unnatural(settings, bounds, prior, inside)
     wanted = settings.proxies - settings.replicated * (settings.replicate_seeds - 1)
     if wanted < max(len(fixed), settings.replicated):
         raise ChejilError(
@@ -132,6 +133,25 @@ def propose(settings: ProposalSettings) -> Proposals:
         )
     fixed += _random(settings, bounds, prior, [one.mixture.vector for one in fixed], wanted - len(fixed))
     return Proposals(tuple(_with_seeds(settings, fixed)), tuple(warnings))
+
+
+def _unnatural(
+    settings: ProposalSettings, bounds: Limits, prior_K: np.ndarray, inside_K: np.ndarray
+) -> Iterator[str]:
+    """A warning for each source of which the natural mixture has more or less than there is, and why."""
+    (low, high), held = bounds.box(inside_K[None]), bounds.held(inside_K)
+    why = {
+        "least_sequences": f"a proxy has {settings.least_sequences} sequences of each source (`least_sequences`)",
+        "max_epochs": f"at the horizon it is read {settings.max_epochs:g} times at most (`max_epochs`)",
+        "low": "its least share is set (`low`)",
+        "high": "its greatest share is set (`high`)",
+    }
+    for at, name in enumerate(bounds.names):
+        if name in held and not low[0, at] - TOLERANCE <= prior_K[at] <= high[0, at] + TOLERANCE:
+            yield (
+                f"natural gives {name} {inside_K[at]:.2%} of the bytes; of the text it is {prior_K[at]:.2%}: "
+                f"{why[held[name]]}"
+            )
 
 
 def _fixed(settings: ProposalSettings, bounds: Limits, prior: np.ndarray) -> list[Proposal]:

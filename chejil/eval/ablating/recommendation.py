@@ -47,7 +47,7 @@ class Recommendation:
     """The mixture, what is predicted for it, its distance from natural, and the front around it.
 
     gain: weighted bits per byte better than natural, with 90 % ends. total_variation and kl: from natural.
-    at_limit: sources that a limit holds back.
+    at_limit: sources that a limit holds back or up, each with the setting of it (`Limits.held`).
     """
 
     mixture: Mixture
@@ -56,7 +56,7 @@ class Recommendation:
     gain: Predicted
     total_variation: float
     kl: float
-    at_limit: tuple[str, ...]
+    at_limit: Mapping[str, str]
     exchange: Exchange | None
     front: tuple[FrontPoint, ...]
     warnings: tuple[str, ...] = ()
@@ -88,7 +88,7 @@ def recommend(
         gain,
         float(mixtures.total_variation(best.weights, natural)),
         float(mixtures.kl(best.weights, natural)),
-        _held(bounds, best.weights),
+        bounds.held(best.weights),
         pareto.exchange(fitted, goal, bounds, best.weights),
         _front(fitted, goal, bounds, np.vstack([drawn, best.weights, natural])),
         _warnings(gain),
@@ -116,15 +116,6 @@ def _warnings(gain: Predicted) -> tuple[str, ...]:
     return (
         f"a gain of {gain.value:.4f} bits per byte over natural may be none ({gain.low:.4f} to {gain.high:.4f}): "
         "train more proxies, or keep the natural mixture",
-    )
-
-
-def _held(bounds: Limits, weights_K: np.ndarray) -> tuple[str, ...]:
-    _, high = bounds.box(weights_K[None])
-    return tuple(
-        name
-        for name, weight, most in zip(bounds.names, weights_K, high[0], strict=True)
-        if weight >= most - 2e-3 and most < 1
     )
 
 

@@ -14,7 +14,7 @@ from chejil.eval.ablation_reports.measured import VALUE
 from chejil.eval.ablation_reports.page_evidence import heads
 from chejil.eval.ablation_reports.recommended import RecommendedSection
 from chejil.eval.ablation_reports.report import CANDIDATE, MIXTURE, ProxyRow, Report
-from chejil.eval.ablation_reports.report_view import number
+from chejil.eval.ablation_reports.report_view import NATS, number
 from chejil.eval.ablation_reports.scatter import Point, scatter
 
 say = partial(layout.say, phrases_of="chejil.eval.ablation_reports")
@@ -121,7 +121,7 @@ def _mixture(best: RecommendedSection) -> str:
         (
             text(one.source), f"{one.natural_bytes:.2%}", f"{one.bytes:.2%}",
             _pair(one.natural_bytes, one.bytes, most), f"{one.tokens:.2%}", number(one.natural_epochs, ".3g"),
-            number(one.epochs, ".3g"), say("at its limit") if one.at_limit else "",
+            number(one.epochs, ".3g"), f"{say('at its limit')}: {code(one.limit)}" if one.limit else "",
         )
         for one in best.sources
     ]  # fmt: skip
@@ -140,6 +140,7 @@ def _mixture(best: RecommendedSection) -> str:
         moved=f"{best.total_variation:.1%}", nats=f"{best.kl:.3f}",
         file=code(MIXTURE if best.leave_natural else CANDIDATE),
     )  # fmt: skip
+    told += f" {say(NATS)}"
     return section("mixture", say("Mixture"), table(told, heads(columns), rows))
 
 

@@ -13,7 +13,7 @@ from chejil.eval.ablation_reports.item_scores import ItemScore
 from chejil.eval.ablation_reports.measured import EN, KO, VALUE
 from chejil.eval.ablation_reports.ranks import Ranks
 from chejil.eval.ablation_reports.report import Report
-from chejil.eval.ablation_reports.report_view import number
+from chejil.eval.ablation_reports.report_view import NOISE, OUTER, PAIRS, SHOWS, number
 from chejil.eval.ablation_reports.scatter import Point, scatter
 from chejil.eval.ablation_reports.transfer import TransferSection
 
@@ -65,10 +65,10 @@ def _fit(found: Report, part: FitSection) -> str:
         ">p",
         ">pairs right",
         ">error",
-        ">noise",
-        ">spread",
+        ">noise by seed",
+        ">spread over mixtures",
     )
-    told = say("Outer folds: each mixture predicted by a fit that never saw it. Made of all proxies below.")
+    told = f"{say(OUTER)} {say(PAIRS)}"
     body = _plots(found, part) + table(told, heads(columns), rows) + _held_out(part) + _folds(found, part)
     return section("fit", say("How well the fit predicts"), body)
 
@@ -130,6 +130,7 @@ def _noise(found: Report) -> str:
     )
     told = say("Standard deviations in bits per byte; upper bar noise, lower bar spread. Replicates: {names}.",
                names=_folders(found.noise[0].folders) or "–")  # fmt: skip
+    told += f" {say(NOISE)}"
     return section(
         "noise",
         say("Noise beside what mixtures change"),
@@ -142,18 +143,17 @@ def _decisions(part: DecisionSection) -> str:
         (
             f"{text(one.decision.first)} − {text(one.decision.second)}", named(one.measure),
             f"{one.decision.difference:+.4f}", f"{one.decision.low:+.4f} … {one.decision.high:+.4f}",
-            f"{one.decision.seeds}", number(one.text_deviation), f"{one.decision.detectable:.4f}",
+            f"{one.decision.seeds}", f"{one.decision.freedom}", number(one.text_deviation),
+            f"{one.decision.detectable:.4f}",
             f"<span class=t>{_verdict(one)}</span>",
         )
         for one in part.compared
     ]  # fmt: skip
     columns = (
-        "first less second", "on", ">difference", ">95 %", ">pairs of seeds", ">by held-out text", ">shows from",
-        "verdict",
+        "first less second", "on", ">difference", ">95 %", ">pairs of seeds", ">degrees of freedom",
+        ">by held-out text", ">shows from", "verdict",
     )  # fmt: skip
-    told = say(
-        "Bits per byte; below 0 the first is better. Shows from: the least difference that shows in 4 of 5 sweeps."
-    )
+    told = say(SHOWS)
     refused = "".join(f"<li>{text(pair)}: {text(why, 300)}</li>" for pair, why in part.refused.items())
     body = table(told, heads(columns), rows) + (f"<ul class=stopped>{refused}</ul>" if refused else "")
     pairs = {

@@ -6,6 +6,7 @@ followed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +22,10 @@ from chejil.eval.ablation_reports.measured import Measured
 
 @dataclass(frozen=True)
 class SourceShare:
-    """A source in the natural and in the recommended mixture. epochs: at the horizon, None without one."""
+    """A source in the natural and in the recommended mixture. epochs: at the horizon, None without one.
+
+    limit: the setting that holds it at its limit (`low`, `least_sequences`, `high`, `max_epochs`), or None.
+    """
 
     source: str
     language: str
@@ -31,6 +35,7 @@ class SourceShare:
     natural_epochs: float | None
     epochs: float | None
     at_limit: bool
+    limit: str | None
 
 
 @dataclass(frozen=True)
@@ -105,7 +110,7 @@ def section(
 
 
 def _shares(
-    bounds: Limits, both_2K: np.ndarray, at_limit: tuple[str, ...], horizon: float | None
+    bounds: Limits, both_2K: np.ndarray, at_limit: Mapping[str, str], horizon: float | None
 ) -> list[SourceShare]:
     tokens = mixtures.token_shares(both_2K[1], bounds.sources)
     epochs = mixtures.epochs(both_2K, bounds.sources, horizon).tolist() if horizon else None
@@ -113,6 +118,7 @@ def _shares(
         SourceShare(
             one.name, one.language, float(both_2K[0, at]), float(both_2K[1, at]), float(tokens[at]),
             epochs[0][at] if epochs else None, epochs[1][at] if epochs else None, one.name in at_limit,
+            at_limit.get(one.name),
         )
         for at, one in enumerate(bounds.sources)
     ]  # fmt: skip

@@ -17,6 +17,7 @@ import numpy as np
 from chejil.curation import shards
 from chejil.curation.progress import Progress, Silent
 from chejil.errors import ChejilError
+from chejil.eval.ablating.decision import few_seeds
 from chejil.eval.ablating.objective import Objective, ObjectiveSettings, objective
 from chejil.eval.ablating.prediction import Fit, fit
 from chejil.eval.ablation_reports import decisions, fit_section, item_scores, measured, recommended, transfer
@@ -31,6 +32,8 @@ from chejil.eval.ablation_reports.transfer import TransferSection
 
 FORMAT = "chejil ablation report 1"
 JSON, PAGE, MIXTURE, CANDIDATE = "report.json", "report.html", "mixture.yaml", "candidate.yaml"
+LEAST_POOL = 100
+"""Sequences of a source in the pool below which a report warns of it: all seeds share them."""
 
 
 @dataclass(frozen=True)
@@ -207,6 +210,14 @@ def _warnings(sweep: Sweep, found: Measured, text: HeldOutText) -> list[str]:
         said.append(f"no proxy that counts: {_listed(empty)}")
     if not any(len(found.of(name)) > 1 for name in found.proposals):
         said.append("no mixture has several seeds: nobody knows the noise, and nothing can be decided")
+    if sweep.arms is not None:
+        said += few_seeds(min((len(found.of(name)) for name in sweep.arms.names), default=0))
+    said += [
+        f"the pool of {name} has {count} sequences, fewer than {LEAST_POOL}: what it owes to the choice of them is in "
+        "no interval; give it no verdict"
+        for name, count in sweep.pool_sequences().items()
+        if count < LEAST_POOL
+    ]
     for name, why in sorted(text.missing.items()):
         said.append(f"held-out sequences of {name}: {why}; intervals with it are of seeds alone")
     return said

@@ -18,6 +18,13 @@ from chejil.eval.ablation_reports.report import CANDIDATE, MIXTURE, Report
 from chejil.eval.ablation_reports.transfer import TransferSection
 from chejil.terminal import table
 
+OUTER = "Outer folds: each mixture predicted by a fit that never saw it. Made of all proxies below."
+PAIRS = "Pairs right: of all pairs of mixtures, those that are predicted in the order measured; by luck it is half."
+NATS = "Nats: Kullback-Leibler divergence from the natural mixture; 0 is natural itself."
+NOISE = "Noise: standard deviation between seeds of one mixture; spread: between the means of mixtures."
+SHOWS = "Bits per byte; below 0 the first is better. Shows from: the least difference that shows in 4 of 5 sweeps."
+"""What tables mean: said here and on the page, where Korean stands beside it."""
+
 MEASURES = {VALUE: "objective", KO: "Korean", EN: "English"}
 
 
@@ -96,10 +103,12 @@ def _recommended(best: RecommendedSection, chance: bool) -> Iterator[RenderableT
         ("source", "natural bytes>", f"{name}>", "tokens>", "natural epochs>", "epochs>", ""),
         [
             (one.source, f"{one.natural_bytes:.2%}", f"{one.bytes:.2%}", f"{one.tokens:.2%}",
-             number(one.natural_epochs, ".3g"), number(one.epochs, ".3g"), "at its limit" if one.at_limit else "")
+             number(one.natural_epochs, ".3g"), number(one.epochs, ".3g"),
+             f"at its limit: {one.limit}" if one.limit else "")
             for one in best.sources
         ],
     )  # fmt: skip
+    yield NATS
     yield table(
         ("predicted bits per byte", "natural>", "90 %>", f"{name}>", "90 %>"),
         [
@@ -128,14 +137,16 @@ def _fit(part: FitSection) -> Iterator[RenderableType]:
         for one in part.domains
     ]  # fmt: skip
     rows.append((measure(VALUE), "", *_ranks(part.value), f"{part.error:.4f}", "", f"{part.spread:.4f}"))
-    heads = ("fit, outer folds", "regression", "rank ρ>", "p>", "pairs right>", "error>", "noise>", "spread>")
+    heads = ("fit, outer folds", "regression", "rank correlation>", "p>", "pairs right>", "error>", "noise by seed>",
+             "spread over mixtures>")  # fmt: skip
     yield table(heads, rows)
+    yield f"{OUTER} {PAIRS}"
     if (check := part.held_out) is None:
         yield "no mixtures were held out wholly: there are fewer than 20"
         return
     yield f"held out wholly: {len(check.proposals)} mixtures, predicted from the other {check.fitted_to}"
     yield table(
-        ("held-out mixtures", "rank ρ>", "p>", "pairs right>"),
+        ("held-out mixtures", "rank correlation>", "p>", "pairs right>"),
         [(measure(name), *_ranks(one)) for name, one in check.by_domain.items()],
     )
 
@@ -146,26 +157,30 @@ def _ranks(one: Ranks) -> tuple[str, str, str]:
 
 def _noise(found: Report) -> Iterator[RenderableType]:
     yield table(
-        ("measured", "noise by seed>", "degrees>", "spread over mixtures>", "spread / noise>"),
+        ("measured", "noise by seed>", "degrees of freedom>", "spread over mixtures>", "spread / noise>"),
         [
             (measure(one.measure), number(one.signal.noise), one.signal.freedom, number(one.signal.spread),
              number(one.signal.ratio, ".1f"))
             for one in found.noise
         ],
     )  # fmt: skip
+    yield NOISE
 
 
 def _decisions(part: DecisionSection) -> Iterator[RenderableType]:
     if part.compared:
         yield table(
-            ("first less second", "on", "difference>", "95 %>", "seeds>", "shows from>", "verdict"),
+            ("first less second", "on", "difference>", "95 %>", "pairs of seeds>", "degrees of freedom>",
+             "shows from>", "verdict"),
             [
                 (f"{one.decision.first} − {one.decision.second}", measure(one.measure),
                  f"{one.decision.difference:+.4f}", f"{one.decision.low:+.4f} to {one.decision.high:+.4f}",
-                 one.decision.seeds, f"{one.decision.detectable:.4f}", worded(one.verdict, one.decision.better))
+                 one.decision.seeds, one.decision.freedom, f"{one.decision.detectable:.4f}",
+                 worded(one.verdict, one.decision.better))
                 for one in part.compared
             ],
         )  # fmt: skip
+        yield SHOWS
     for pair, why in part.refused.items():
         yield f"not compared: {pair}: {why}"
 
@@ -180,7 +195,7 @@ def _transfer(part: TransferSection) -> Iterator[RenderableType]:
     for name, why in part.excluded.items():
         yield f"excluded there: {name}: {why}"
     yield table(
-        ("order at the next size", "rank ρ>", "p>", "pairs right>"),
+        ("order at the next size", "rank correlation>", "p>", "pairs right>"),
         [(measure(name), *_ranks(one)) for name, one in part.by_measure.items()],
     )
     yield table(
@@ -196,7 +211,7 @@ def _transfer(part: TransferSection) -> Iterator[RenderableType]:
 def _scores(scores: list[ItemScore]) -> Iterator[RenderableType]:
     said = {True: "tells mixtures apart", False: "cannot decide", None: "no replicates"}
     yield table(
-        ("items", "least>", "most>", "noise by seed>", "spread>", "p>", "at this size"),
+        ("items", "least>", "most>", "noise by seed>", "spread over mixtures>", "p>", "at this size"),
         [
             (one.score, f"{min(one.means.values()):.4f}", f"{max(one.means.values()):.4f}", number(one.signal.noise),
              number(one.signal.spread), number(one.signal.p, ".2g"), said[one.tells])

@@ -134,10 +134,11 @@ class NextSize(_Part):
 
 
 class PoolGroup(_Part):
-    """What the pool holds of a stream."""
+    """What the pool holds of a stream; its documents are the sequences that were cut for it."""
 
     source: str
     lang: str
+    num_documents: int
     num_tokens: int
     num_bytes: int
 
@@ -165,7 +166,7 @@ class Sweep(_Part):
     arms: Arms | None = None
     cost: dict[str, Any] = {}
     excerpts: str | None = Field(default=None, description="fingerprint of the held-out text")
-    pool: list[PoolGroup] | None = None
+    pool: list[PoolGroup] = []
     warnings: list[str] = []
 
     @property
@@ -189,6 +190,19 @@ class Sweep(_Part):
     def mixture(self, name: str) -> Mixture:
         """Byte shares of a proposal."""
         return mixture(self.proposal(name).weights, names(self.sources), f"{NAME}: proposal {name}")
+
+    def pool_sequences(self) -> dict[str, int]:
+        """Sequences of the pool by source; nothing where sweep.json does not say."""
+        if not self.pool:
+            return {}
+        return {
+            source.name: sum(
+                one.num_documents
+                for one in self.pool
+                if any(fnmatchcase(f"{one.source}/{one.lang}", pattern) for pattern in source.shares())
+            )
+            for source in self.sources
+        }
 
     def bounds(self) -> Limits:
         """The limits of the search."""

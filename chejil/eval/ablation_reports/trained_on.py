@@ -115,7 +115,7 @@ def _natural(sweep: Sweep) -> Iterator[str]:
 
 
 def _pool(root: str, sweep: Sweep) -> Iterator[str]:
-    if sweep.pool is None:
+    if not sweep.pool:
         return
     try:
         groups = TokenShards(shards.join(root, POOL)).groups

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from rich.console import RenderableType
 
 from chejil.curation.progress_display import duration
 from chejil.eval.ablating import mixtures
+from chejil.eval.ablating.decision import few_seeds
+from chejil.eval.ablating.objective import ObjectiveSettings, objective
 from chejil.eval.sweeping import sweep_plan
 from chejil.eval.sweeping.arms import ArmsPlan
 from chejil.eval.sweeping.sweep_folder import LEAST_EXCERPTS
@@ -24,14 +27,18 @@ def content(found: SweepPlan, workers: int) -> dict[str, Any]:
     """For JSON and for tables.
 
     Returns:
-        sources (name, language, tokens, bytes, pool_tokens, epochs), domains, proposals (name, kind, seeds, weights),
-        model, cost, warnings.
+        sources (name, language, tokens, bytes, pool_tokens, epochs), domains, objective (weight by domain), proposals
+        (name, kind, seeds, weights), model, cost, warnings.
+
+    Raises:
+        ChejilError: an objective that does not fit the domains: said before anything is trained.
     """
     shares = found.text.pool_shares(found.part).values()
     natural = found.proposals[0].mixture
     times = mixtures.epochs(
         natural.vector, found.text.sources, found.asked.horizon_tokens or found.proxy_tokens
     )
+    domains = [one.as_dict() for one in found.text.domains]
     rows = zip(found.text.sources, found.text.here, shares, natural.weights, times, strict=True)
     return {
         "name": found.settings.name,
@@ -43,7 +50,8 @@ def content(found: SweepPlan, workers: int) -> dict[str, Any]:
             }
             for source, here, share, weight, epochs in rows
         ],
-        "domains": [one.as_dict() for one in found.text.domains],
+        "domains": domains,
+        "objective": objective_weights(domains, found.settings.objective.model_dump()),
         "proposals": [
             {"name": one.name, "kind": one.kind, "seeds": list(one.seeds), "weights": one.mixture.by_name()}
             for one in found.proposals
@@ -112,7 +120,7 @@ def arms_content(found: ArmsPlan, workers: int) -> dict[str, Any]:
         "domains": found.settings.domains,
         "model": _model(found.base, found.proxy_tokens),
         "cost": sweep_plan.cost(found.settings, found.base, num, workers),
-        "warnings": [],
+        "warnings": few_seeds(found.seeds),
     }
 
 
@@ -123,6 +131,7 @@ def arms(said: dict[str, Any]) -> Iterator[RenderableType]:
     every = f"every source and language of which all arms hold out {LEAST_EXCERPTS} documents or more"
     yield f"measured on: {', '.join(said['domains']) or every}"
     yield from _cost(said)
+    yield from (f"warning: {warning}" for warning in said["warnings"])
 
 
 def _model(base: PretrainConfig, tokens: int) -> dict[str, int]:
@@ -133,22 +142,46 @@ def _model(base: PretrainConfig, tokens: int) -> dict[str, int]:
 
 
 def done(said: dict[str, Any]) -> Iterator[RenderableType]:
-    """What the proxies measured, the best mean first."""
-    names = [one["name"] for one in said["domains"]]
-    rows = sorted(said["proxies"], key=lambda one: _mean(one["bits_per_byte"]))
+    """What the proxies measured, the best by the objective first: the order that the report has."""
+    weights = objective_weights(said["domains"], said["objective"])
+    values = {one["name"]: _value(one["bits_per_byte"], weights) for one in said["proxies"]}
+    rows = sorted(said["proxies"], key=lambda one: values[one["name"]])
     yield table(
-        ("proxy", "mean>", *(f"{name}>" for name in names), ""),
+        ("proxy", "objective>", *(f"{name}>" for name in weights), ""),
         [
             (
-                one["name"], f"{_mean(one['bits_per_byte']):.4f}",
-                *(f"{one['bits_per_byte'].get(name, math.nan):.4f}" for name in names), one["error"],
+                one["name"], _number(values[one["name"]]),
+                *(_number(one["bits_per_byte"].get(name)) for name in weights), one["error"],
             )
             for one in rows
         ],
     )  # fmt: skip
     yield f"{len(rows)} proxies, bits per byte on held-out text; {said['folder']}"
+    yield "objective: " + ", ".join(f"{name} {weight:.3g}" for name, weight in weights.items())
     yield f"`chejil ablate report {said['folder']}` fits and decides"
 
 
-def _mean(values: dict[str, float]) -> float:
-    return sum(values.values()) / len(values) if values else math.inf
+def objective_weights(domains: Sequence[Mapping[str, str]], aim: Mapping[str, Any]) -> dict[str, float]:
+    """Weight of each domain in the value that the report makes small.
+
+    Raises:
+        ChejilError: an objective that does not fit the domains.
+    """
+    languages = {one["name"]: one["language"] for one in domains}
+    names = list(languages)
+    # Prior and bound on English move the recommendation, not what a proxy's numbers weigh.
+    nothing = np.zeros(len(names))
+    goal = objective(ObjectiveSettings(languages=languages, **aim), names, nothing, nothing)
+    return dict(zip(names, map(float, goal.weights), strict=True))
+
+
+def _value(values: Mapping[str, float | None], weights: Mapping[str, float]) -> float:
+    """Infinite without a number of every domain: such a proxy does not count."""
+    known = [(values.get(name), weight) for name, weight in weights.items()]
+    return sum(
+        value * weight if value is not None and math.isfinite(value) else math.inf for value, weight in known
+    )
+
+
+def _number(value: float | None) -> str:
+    return f"{value:.4f}" if value is not None and math.isfinite(value) else "?"
