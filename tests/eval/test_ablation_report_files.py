@@ -349,15 +349,18 @@ def test_arms_with_two_seeds_are_warned_of(tmp_path, seeds, warned):
 def test_a_small_pool_is_named(copy):
     """Of a source of two streams their sum counts; without a pool in sweep.json nothing is said."""
     pool = [
-        {"source": "web-ko", "lang": "ko", "num_documents": 60, "num_tokens": 9},
-        {"source": "blog-ko", "lang": "ko", "num_documents": 39, "num_tokens": 9},
-        {"source": "other", "lang": "en", "num_documents": 1, "num_tokens": 9},
+        {"source": "web-ko", "lang": "ko", "num_documents": 60, "num_tokens": 9, "num_bytes": 9},
+        {"source": "blog-ko", "lang": "ko", "num_documents": 39, "num_tokens": 9, "num_bytes": 9},
+        {"source": "other", "lang": "en", "num_documents": 1, "num_tokens": 9, "num_bytes": 9},
     ]
     assert not [one for one in made(copy).warnings if "the pool of" in one]
 
     def change(content):
         content["sources"][1]["patterns"] = ["*/en"]
-        content["pool"] = [*pool, {"source": "web", "lang": "en", "num_documents": 99, "num_tokens": 9}]
+        content["pool"] = [
+            *pool,
+            {"source": "web", "lang": "en", "num_documents": 99, "num_tokens": 9, "num_bytes": 9},
+        ]
 
     changed(copy, change)
     said = [one for one in made(copy).warnings if "the pool of" in one]

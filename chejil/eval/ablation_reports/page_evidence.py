@@ -13,7 +13,7 @@ from chejil.eval.ablation_reports.item_scores import ItemScore
 from chejil.eval.ablation_reports.measured import EN, KO, VALUE
 from chejil.eval.ablation_reports.ranks import Ranks
 from chejil.eval.ablation_reports.report import Report
-from chejil.eval.ablation_reports.report_view import NOISE, OUTER, PAIRS, SHOWS, number
+from chejil.eval.ablation_reports.report_view import NOISE, OUTER, PAIRS, SEEDS, SHOWS, number
 from chejil.eval.ablation_reports.scatter import Point, scatter
 from chejil.eval.ablation_reports.transfer import TransferSection
 
@@ -153,7 +153,7 @@ def _decisions(part: DecisionSection) -> str:
         "first less second", "on", ">difference", ">95 %", ">pairs of seeds", ">degrees of freedom",
         ">by held-out text", ">shows from", "verdict",
     )  # fmt: skip
-    told = say(SHOWS)
+    told = f"{say(SHOWS)} {say(SEEDS)}"
     refused = "".join(f"<li>{text(pair)}: {text(why, 300)}</li>" for pair, why in part.refused.items())
     body = table(told, heads(columns), rows) + (f"<ul class=stopped>{refused}</ul>" if refused else "")
     pairs = {

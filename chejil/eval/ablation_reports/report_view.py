@@ -23,6 +23,9 @@ PAIRS = "Pairs right: of all pairs of mixtures, those that are predicted in the 
 NATS = "Nats: Kullback-Leibler divergence from the natural mixture; 0 is natural itself."
 NOISE = "Noise: standard deviation between seeds of one mixture; spread: between the means of mixtures."
 SHOWS = "Bits per byte; below 0 the first is better. Shows from: the least difference that shows in 4 of 5 sweeps."
+SEEDS = (
+    "For more seeds name both mixtures in proposals.seeds (arms: proposals.replicate_seeds) and run it again."
+)
 """What tables mean: said here and on the page, where Korean stands beside it."""
 
 MEASURES = {VALUE: "objective", KO: "Korean", EN: "English"}
@@ -180,7 +183,7 @@ def _decisions(part: DecisionSection) -> Iterator[RenderableType]:
                 for one in part.compared
             ],
         )  # fmt: skip
-        yield SHOWS
+        yield f"{SHOWS} {SEEDS}"
     for pair, why in part.refused.items():
         yield f"not compared: {pair}: {why}"
 

@@ -166,7 +166,7 @@ class Sweep(_Part):
     arms: Arms | None = None
     cost: dict[str, Any] = {}
     excerpts: str | None = Field(default=None, description="fingerprint of the held-out text")
-    pool: list[PoolGroup] = []
+    pool: list[PoolGroup] | None = None
     warnings: list[str] = []
 
     @property

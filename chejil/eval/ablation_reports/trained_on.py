@@ -115,7 +115,7 @@ def _natural(sweep: Sweep) -> Iterator[str]:
 
 
 def _pool(root: str, sweep: Sweep) -> Iterator[str]:
-    if not sweep.pool:
+    if sweep.pool is None:
         return
     try:
         groups = TokenShards(shards.join(root, POOL)).groups
