@@ -310,6 +310,18 @@ def test_a_next_size_that_cannot_be_is_refused_before_the_first_is_trained(tmp_p
     assert not (tmp_path / "run").exists()
 
 
+def test_the_next_size_of_an_interrupted_sweep_begins_with_what_is_missing(tmp_path, swept, corpus):
+    """No sweep.json there: the same call trains the rest first, so it is not refused."""
+    from chejil.cli import app
+
+    folder = tmp_path / "run"
+    shutil.copytree(swept[0], folder)
+    (folder / "sweep.json").unlink()
+    asked = str(file(tmp_path, corpus, transfer={"settings": ["model.layers=3"], "top": 2}))
+    done = CliRunner().invoke(app, ["ablate", "run", asked, "--out", str(folder), "--transfer", "--dry-run"])
+    assert done.exit_code == 0, done.exception
+
+
 def test_larger_proxies_of_other_mixtures_are_left_out(tmp_path, swept, corpus):
     """The proposals were drawn anew under the same names: what was measured of the old ones is named and dropped."""
     folder = tmp_path / "run"
