@@ -237,5 +237,5 @@ def test_the_command_prints_tables(capsys):
     assert "49,102 GPU hours, 8.0 days on 256" in out
     assert "→ 6n-named" in out
     assert "1,439,270,912" in out
-    assert "31.4 GB of 80 GB" in out
+    assert "31.8 GB of 80 GB" in out
     assert "model.vocab=50432" in out
