@@ -46,8 +46,9 @@ def pretrain(
         at_end: is given the model behind its last step; again, where a finished training is called again.
 
     Returns:
-        name, folder, from_step, step, num_steps, tokens, stopped_by (a signal's name or null), and of the last
-        evaluation loss, bits_per_byte, num_bytes, sources and languages. None in all processes but the first.
+        name, folder, from_step, step, num_steps, tokens, stopped_by (a signal's name or null), signal (the same, also
+        of one that came behind the last step), and of the last evaluation loss, bits_per_byte, num_bytes, sources and
+        languages. None in all processes but the first.
 
     Raises:
         ChejilError: what a user can mend; the last checkpoint is whole.

@@ -25,6 +25,7 @@ from chejil.eval.ablation_reports.sweep_file import Sweep
 from chejil.eval.sweeping import (
     arms,
     proxy_queue,
+    proxy_training,
     sequence_pool,
     sweep,
     sweep_folder,
@@ -249,6 +250,25 @@ def test_a_proxy_that_diverges_is_a_result(tmp_path, corpus):
     found = sweep.run(planned(tmp_path, corpus, proxy=wild), str(tmp_path / "run"), 1, Silent())
     assert found["complete"]
     assert all(re.search("(loss|grad_norm) is (nan|inf)", row["error"]) for row in found["proxies"])
+
+
+def test_a_signal_behind_the_last_step_ends_the_worker(tmp_path, corpus, monkeypatch):
+    """What is measured there takes seconds; a worker that swallowed the signal would be waited for without end."""
+
+    class ToldError(Exception):
+        pass
+
+    def told(*_):
+        raise ToldError
+
+    monkeypatch.setattr(proxy_training, "_write_rows", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
+    before = signal.signal(signal.SIGTERM, told)
+    try:
+        with pytest.raises(ToldError):
+            sweep.run(planned(tmp_path, corpus), str(tmp_path / "run"), 1, Silent())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert not list((tmp_path / "run").glob("work/proxy/*.json"))
 
 
 def test_killed_and_called_again_is_the_same_sweep(tmp_path, swept, corpus):

@@ -98,8 +98,9 @@ def _train(config: Any, folder: Path, domains: Mapping[str, str]) -> None:
     unseen = Lines(Console(quiet=True), config.steps)  # proxies are many: the sweep shows them
     write = partial(_write_rows, folder, domains, config.micro_batch_rows)
     done = pretrain(config, folder, lambda _: unseen, write)
-    if done is not None and done["stopped_by"]:  # answered by a checkpoint; now let it do what it does
-        signal.raise_signal(signal.Signals[done["stopped_by"]])
+    # Answered by a checkpoint, or noted behind the last step: now let it do what it does, or a pool waits for ever.
+    if done is not None and done["signal"]:
+        signal.raise_signal(signal.Signals[done["signal"]])
         raise KeyboardInterrupt
 
 

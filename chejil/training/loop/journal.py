@@ -113,11 +113,11 @@ class Journal:
             return None
         return sum(file.stat().st_size for file in (self.folder / path).iterdir())
 
-    def end(self, step: int, stopped_by: str | None) -> dict[str, Any] | None:
+    def end(self, step: int, signal: str | None) -> dict[str, Any] | None:
         """The training is at its end, or was asked to stop; what `pretrain` returns, in rank 0."""
-        reason = "done" if step == self.config.steps else f"stopped by {stopped_by}"
+        reason = "done" if step == self.config.steps else f"stopped by {signal}"
         self._write("end", step, reason=reason, seconds=time.monotonic() - self._begun)
-        return result(self.folder, self.config, self.world, self.begin, step, stopped_by)
+        return result(self.folder, self.config, self.world, self.begin, step, signal)
 
     @contextmanager
     def _aside(self, what: str) -> Iterator[Callable[[], float]]:
@@ -130,12 +130,13 @@ class Journal:
 
 
 def result(
-    folder: Path, config: PretrainConfig, world: World, begin: int, step: int, stopped_by: str | None = None
+    folder: Path, config: PretrainConfig, world: World, begin: int, step: int, signal: str | None = None
 ) -> dict[str, Any] | None:
     """What a training came to, in rank 0; None in the others.
 
     Args:
         begin: the step that this call went on from.
+        signal: that came, even behind the last step, where it stopped nothing.
     """
     if not world.is_main:
         return None
@@ -147,6 +148,7 @@ def result(
         "step": step,
         "num_steps": config.steps,
         "tokens": step * config.batch_tokens,
-        "stopped_by": stopped_by if step < config.steps else None,
+        "stopped_by": signal if step < config.steps else None,
+        "signal": signal,
         **({key: last[0].get(key) for key in MEASURED} if last else {}),
     }
