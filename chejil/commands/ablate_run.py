@@ -86,16 +86,13 @@ def _mixtures(
     Args:
         swept: folder of the proxies whose next size is asked for; None for the proxies themselves.
     """
-    from chejil.curation import shards
     from chejil.eval.ablation_reports import sweep_file
     from chejil.eval.sweeping import proxy_queue, sweep, sweep_plan, sweep_view, transfer
 
     if swept is not None:
         transfer.of(settings)
     found = told = sweep_plan.plan(settings)
-    if (
-        swept is not None and shards.size(shards.join(swept, sweep_file.NAME)) is not None
-    ):  # else trained first
+    if swept is not None and sweep_file.is_closed(swept):  # else the rest of it is trained first
         told = transfer.plan(found, sweep_file.read(swept))
     count = proxy_queue.workers_of(settings, found.base, workers)
     todo = sweep.run if swept is None else sweep.run_transfer

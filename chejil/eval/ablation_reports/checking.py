@@ -44,17 +44,20 @@ def verify(root: str, sweep: Sweep) -> list[str]:
     """What is wrong; nothing if all is right."""
     found: list[str] = []
     for own in (sweep.proxies, sweep.transfer.proxies if sweep.transfer else []):
-        first_seed = trained_on.first_seed(root, own)
+        configs = {one.name: trained_on.config(root, one) for one in own}
+        first_seed = trained_on.first_seed(own, configs)
         for one in own:
-            found += _proxy(root, sweep, one, first_seed)
+            found += _proxy(root, sweep, one, configs[one.name], first_seed)
     return found + list(trained_on.text(root, sweep)) + list(_report(root, sweep))
 
 
-def _proxy(root: str, sweep: Sweep, one: Proxy, first_seed: int | None) -> list[str]:
+def _proxy(
+    root: str, sweep: Sweep, one: Proxy, config: dict[str, Any] | None, first_seed: int | None
+) -> list[str]:
     damaged = list(_files(root, one))
     if damaged or one.error is not None:
         return damaged
-    return [*trained_on.proxy(root, sweep, one, first_seed), *_measured(root, one, sweep.domains)]
+    return [*trained_on.proxy(sweep, one, config, first_seed), *_measured(root, one, sweep.domains)]
 
 
 def _files(root: str, proxy: Proxy) -> Iterator[str]:

@@ -217,6 +217,11 @@ def is_one(root: str) -> bool:
     return _reported(root) is not None
 
 
+def is_closed(root: str) -> bool:
+    """Whether a sweep has its sweep.json: what it measured can be read."""
+    return shards.size(shards.join(root, NAME)) is not None
+
+
 def _reported(root: str) -> str | None:
     """The name of the sweep that a folder has a report of; None if it has none."""
     try:

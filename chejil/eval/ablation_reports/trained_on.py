@@ -25,14 +25,14 @@ NEAR = 1e-6
 """Shares of bytes that differ by less are the same: files hold all digits, other libraries add otherwise."""
 
 
-def proxy(root: str, sweep: Sweep, one: Proxy, first_seed: int | None) -> Iterator[str]:
+def proxy(sweep: Sweep, one: Proxy, said: Mapping[str, Any] | None, first_seed: int | None) -> Iterator[str]:
     """What config.yaml of a proxy and sweep.json say otherwise.
 
     Args:
+        said: its `config`.
         first_seed: of the training whose proxy has seed 0; see `first_seed`.
     """
     place = f"{one.folder}/{CONFIG}"
-    said = config(root, one)
     if said is None:
         yield f"{place}: not the config of a training"
         return
@@ -58,10 +58,13 @@ def config(root: str, one: Proxy) -> dict[str, Any] | None:
         return None
 
 
-def first_seed(root: str, proxies: list[Proxy]) -> int | None:
-    """The seed that most trainings count from: a proxy's own is added to it."""
-    known = [(one.seed, config(root, one)) for one in proxies]
-    starts = [said["seed"] - seed for seed, said in known if said is not None]
+def first_seed(proxies: list[Proxy], configs: Mapping[str, Mapping[str, Any] | None]) -> int | None:
+    """The seed that most trainings count from: a proxy's own is added to it.
+
+    Args:
+        configs: of each proxy by name.
+    """
+    starts = [said["seed"] - one.seed for one in proxies if (said := configs[one.name]) is not None]
     return max(sorted(set(starts)), key=starts.count) if starts else None
 
 

@@ -20,7 +20,7 @@ import yaml
 from chejil.curation import settings_file, shards
 from chejil.curation.stage import Record
 from chejil.errors import ChejilError, RunError
-from chejil.eval.ablation_reports.sweep_file import FORMAT
+from chejil.eval.ablation_reports.sweep_file import FORMAT, SETTINGS
 from chejil.eval.ablation_reports.sweep_file import NAME as SWEEP
 from chejil.eval.sweeping import sequence_pool
 from chejil.eval.sweeping.sequence_pool import EXCERPTS
@@ -33,7 +33,7 @@ from chejil.tokenizer.encoding.token_shards import TokenShards
 LEAST_EXCERPTS = 4
 """Documents of a domain: fewer say nothing of how much a difference owes to the choice of text."""
 
-SETTINGS, TRANSFER = "sweep.yaml", "transfer"
+TRANSFER = "transfer"
 NAMES = (SWEEP, SETTINGS, TRANSFER, SUITE, "pool", "held-out", "proxies", "arms", "work", "jobs")
 REPORTS = ("report.json", "report.html", "mixture.yaml", "candidate.yaml")
 
