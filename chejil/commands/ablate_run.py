@@ -55,12 +55,11 @@ def run(
     if arms and transfer:
         raise ChejilError("--arms and --transfer", mend="leave one out: arms have no mixtures to rank")
     folder = out or f"runs/{settings.name}"
-    work, said, view = (_arms if arms else _mixtures)(
-        settings, arms or [], workers, folder if transfer else None
-    )  # fmt: skip
+    if arms:
+        work, said, view = _arms(settings, arms, workers)
+    else:
+        work, said, view = _mixtures(settings, workers, folder, transfer, dry_run)
     if dry_run:
-        if not arms and not transfer:
-            said["trained"] = _num_trained(settings, folder)
         terminal.show(said, json, view)
         return
     if not log_json:
@@ -72,35 +71,36 @@ def run(
     terminal.show({**done, "folder": folder}, json, sweep_view.done)
 
 
-def _num_trained(settings: SweepSettings, folder: str) -> int | None:
-    from chejil.eval.sweeping import sweep, sweep_plan
-
-    return sweep.num_trained(sweep_plan.plan(settings), folder)
-
-
 def _mixtures(
-    settings: SweepSettings, _: list[str], workers: int | None, swept: str | None
+    settings: SweepSettings, workers: int | None, folder: str, larger: bool, count_trained: bool
 ) -> tuple[Callable[[str, Any], dict[str, Any]], dict[str, Any], Callable[[dict[str, Any]], Any]]:
     """What is to be done in which folder, and what is said of it first.
 
     Args:
-        swept: folder of the proxies whose next size is asked for; None for the proxies themselves.
+        larger: the next size of the proxies in `folder` is asked for.
+        count_trained: say how many are trained already: a dry run, which a training would tell itself.
     """
+    from chejil.curation import shards
     from chejil.eval.ablation_reports import sweep_file
-    from chejil.eval.sweeping import proxy_queue, sweep, sweep_plan, sweep_view, transfer
+    from chejil.eval.sweeping import proxy_queue, sweep, sweep_folder, sweep_plan, sweep_view, transfer
 
-    if swept is not None:
+    if larger:
         transfer.of(settings)
     found = told = sweep_plan.plan(settings)
-    if swept is not None and sweep_file.is_closed(swept):  # else the rest of it is trained first
-        told = transfer.plan(found, sweep_file.read(swept))
+    place = folder
+    if larger and sweep_file.is_closed(folder):  # else the rest of it is trained first
+        told = transfer.plan(found, sweep_file.read(folder))
+        place = shards.join(folder, sweep_folder.TRANSFER)
     count = proxy_queue.workers_of(settings, found.base, workers)
-    todo = sweep.run if swept is None else sweep.run_transfer
-    return lambda out, bars: todo(found, out, count, bars), sweep_view.content(told, count), sweep_view.plan
+    said = sweep_view.content(told, count)
+    if count_trained:
+        said["trained"] = sweep.num_trained(told, place)
+    todo = sweep.run_transfer if larger else sweep.run
+    return lambda out, bars: todo(found, out, count, bars), said, sweep_view.plan
 
 
 def _arms(
-    settings: SweepSettings, folders: list[str], workers: int | None, _: str | None
+    settings: SweepSettings, folders: list[str], workers: int | None
 ) -> tuple[Callable[[str, Any], dict[str, Any]], dict[str, Any], Callable[[dict[str, Any]], Any]]:
     from chejil.eval.sweeping import arms, proxy_queue, sweep_view
 

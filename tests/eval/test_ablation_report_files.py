@@ -346,6 +346,26 @@ def test_arms_with_two_seeds_are_warned_of(tmp_path, seeds, warned):
     assert "degrees of freedom" in printed(found).split("first less second")[1].splitlines()[0]
 
 
+def test_what_arms_hold_is_in_the_report_and_verified(tmp_path):
+    """Documents, tokens, and how often a proxy reads its pool; a pool that is not there is named."""
+    arms = [{"name": name, "kind": "arm", "weights": {}, "seeds": [0, 1, 2]} for name in ("a", "b")]
+    proxies = [
+        made_up_sweep.write_proxy(
+            tmp_path, f"{one['name']}-{seed}", one["name"], seed, dict.fromkeys(DOMAINS, 1.0 + 0.001 * seed)
+        )
+        for one in arms for seed in one["seeds"]
+    ]  # fmt: skip
+    sizes = {"documents": 31_415, "tokens": 2_718_281, "bytes": 8_000_000, "pool_tokens": 161_803}
+    held = {"names": ["a", "b"], "text": [{"name": "a", **sizes, "proxy_epochs": 1.4142}]}
+    made_up_sweep.content(tmp_path, arms, proxies, sources=[], limits={}, arms=held)
+
+    row = next(line for line in printed(made(tmp_path)).splitlines() if "31,415" in line)
+    assert row.split() == ["a", "31,415", "2,718,281", "8,000,000", "161,803", "1.41"]
+    assert chejil("ablate", "report", tmp_path).exit_code == 0
+    assert "2,718,281" in (tmp_path / "report.html").read_text("utf-8")
+    assert "arms/a/pool: no finished token shards" in chejil("verify", tmp_path).stdout
+
+
 def test_a_small_pool_is_named(copy):
     """Of a source of two streams their sum counts; without a pool in sweep.json nothing is said."""
     pool = [

@@ -1,6 +1,7 @@
 """What a sweep says on a terminal: proxies in the order of the report, and a wrong aim before training."""
 
 import io
+import json
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from chejil.eval.ablation_reports import measured
 from chejil.eval.ablation_reports.sweep_file import Sweep
 from chejil.eval.sweeping import arms, sweep_plan, sweep_settings, sweep_view
 from chejil.eval.sweeping.sweep_settings import SweepSettings
+from chejil.tokenizer.encoding.token_shards import TokenShards
 
 sys.path.insert(0, str(Path(__file__).parent))
 from small_sweeps import file, settings, tokens
@@ -87,6 +89,21 @@ def test_arms_with_two_seeds_are_warned_of_before_training(tmp_path, seeds, warn
     found = arms.plan(SweepSettings.model_validate(given), [corpus, tokens(tmp_path / "less", but=60)])
     said = lines(sweep_view.arms(sweep_view.arms_content(found, 1)))
     assert any(line.startswith("warning: 2 seeds an arm") for line in said) == warned
+
+
+def test_the_plan_of_arms_says_how_many_documents_each_has(tmp_path):
+    """Of token shards, of what a run has kept, and of a folder that has neither yet."""
+    run, corpus = tmp_path / "run", tokens(tmp_path / "tokens")
+    run.mkdir()
+    files = {"clean/web/ko/0.parquet": {"rows": 7}, "decisions/web/0.parquet": {"rows": 9}}
+    (run / "manifest.json").write_text(json.dumps({"files": files}))
+    given = SweepSettings.model_validate(settings(tmp_path, corpus))
+
+    said = sweep_view.arms_content(arms.plan(given, [corpus, str(run), str(tmp_path / "none")]), 1)
+
+    whole = TokenShards(corpus).num_documents
+    assert [one["documents"] for one in said["arms"]] == [whole, 7, None]
+    assert "?" in "\n".join(lines(sweep_view.arms(said)))
 
 
 def test_a_name_with_a_space_is_told_what_a_name_may_hold(tmp_path):

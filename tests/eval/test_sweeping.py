@@ -344,10 +344,15 @@ def test_the_next_size_of_an_interrupted_sweep_begins_with_what_is_missing(tmp_p
 
 def test_larger_proxies_of_other_mixtures_are_left_out(tmp_path, swept, corpus):
     """The proposals were drawn anew under the same names: what was measured of the old ones is named and dropped."""
+    from chejil.cli import app
+
     folder = tmp_path / "run"
     shutil.copytree(swept[0], folder)
     larger = {"settings": ["model.layers=3"], "top": 2}
     sweep.run_transfer(planned(tmp_path, corpus, transfer=larger), str(folder), 1, Silent())
+    asked = ["ablate", "run", str(file(tmp_path, corpus, transfer=larger)), "--out", str(folder)]
+    said = orjson.loads(CliRunner().invoke(app, [*asked, "--transfer", "--dry-run", "--json"]).stdout)
+    assert said["trained"] == said["cost"]["proxies"] == 4  # two of the best, natural, the worst
     asked = {**settings(tmp_path, corpus)["proposals"], "seed": 7}
     done = sweep.run(planned(tmp_path, corpus, transfer=larger, proposals=asked), str(folder), 1, Silent())
     left = {row["proposal"] for row in done["transfer"]["proxies"]}
@@ -424,7 +429,7 @@ def test_arms_are_measured_on_what_all_of_them_hold_out(tmp_path, corpus):
     said["proposals"]["replicate_seeds"] = 2
     found = arms.plan(SweepSettings.model_validate(said), [corpus, less])
     done = arms.run(found, str(tmp_path / "run"), 1, Silent())
-    assert done["arms"] == {"names": ["tokens", "less"]}
+    assert done["arms"]["names"] == ["tokens", "less"]
     assert [row["name"] for row in done["proxies"]] == ["tokens-0", "tokens-1", "less-0", "less-1"]
     with pytest.raises(ChejilError, match="the folder holds a sweep of arms"):
         sweep.run(planned(tmp_path, corpus), str(tmp_path / "run"), 1, Silent())
@@ -434,6 +439,10 @@ def test_arms_are_measured_on_what_all_of_them_hold_out(tmp_path, corpus):
         TokenShards(str(tmp_path / "run" / "arms" / name / "pool")).num_tokens for name in ("tokens", "less")
     ]
     assert sizes[0] > sizes[1] > 0
+    wholes = [TokenShards(folder).num_tokens for folder in (corpus, less)]
+    said = [(one["tokens"], one["pool_tokens"]) for one in done["arms"]["text"]]
+    assert said == list(zip(wholes, sizes, strict=True))
+    assert done["arms"]["text"][1]["proxy_epochs"] * sizes[1] == pytest.approx(found.proxy_tokens)
     torn(tmp_path / "run" / "arms" / "less" / "pool" / "manifest.json")
     assert arms.run(found, str(tmp_path / "run"), 1, Silent())["proxies"] == done["proxies"]
 
@@ -585,6 +594,16 @@ def test_a_url_is_no_place_for_a_sweep(tmp_path, corpus, monkeypatch):
     assert isinstance(done.exception, ChejilError)
     assert done.exception.what == "trainings need a file system"
     assert not (tmp_path / "s3:").exists()
+
+
+def test_a_dry_run_is_refused_where_a_training_would_be(tmp_path, swept, corpus):
+    """The folder of another sweep."""
+    from chejil.cli import app
+
+    asked = str(file(tmp_path, corpus, name="other"))
+    done = CliRunner().invoke(app, ["ablate", "run", asked, "--out", str(swept[0]), "--dry-run"])
+    assert isinstance(done.exception, ChejilError)
+    assert re.fullmatch("the folder holds the sweep '.*', this is 'other'", done.exception.what)
 
 
 def test_a_dry_run_trains_nothing(tmp_path, corpus, capsys):

@@ -39,6 +39,8 @@ def sections(found: Report) -> Iterator[str]:
     """All of them that there are."""
     if found.fit is not None:
         yield _fit(found, found.fit)
+    if found.arm_text:
+        yield _arms(found)
     yield _noise(found)
     yield _decisions(found.decisions)
     if found.transfer is not None:
@@ -108,6 +110,19 @@ def _folds(found: Report, part: FitSection) -> str:
     ]
     columns = [say("folder"), *(f">{text(name)}" for name in domains)]
     return details(say("What the outer folds predict"), table("", columns, rows))
+
+
+def _arms(found: Report) -> str:
+    rows = [
+        (text(one["name"]), *(f"{one[key]:,}" for key in ("documents", "tokens", "bytes", "pool_tokens")),
+         f"{one['proxy_epochs']:.2f}")
+        for one in found.arm_text
+    ]  # fmt: skip
+    columns = ("arm", ">documents", ">tokens", ">bytes", ">pool tokens", ">epochs of a proxy")
+    told = say(
+        "Proxies read the pool: of the arm's text as much as makes them repeat it as the large run would."
+    )
+    return section("arms", say("What each arm holds"), table(told, heads(columns), rows))
 
 
 def _noise(found: Report) -> str:

@@ -63,12 +63,16 @@ class MeasureRow:
 
 @dataclass(frozen=True)
 class Report:
-    """All that is said of a sweep. no_fit: why there is none; None if there is one, and for arms."""
+    """All that is said of a sweep. no_fit: why there is none; None if there is one, and for arms.
+
+    arm_text: what each arm holds (sweep_file.ArmText).
+    """
 
     name: str
     about: str
     complete: bool
     arms: list[str] | None
+    arm_text: list[dict[str, Any]]
     sweep_hash: str
     objective: dict[str, Any]
     objective_weights: dict[str, float]
@@ -130,6 +134,7 @@ def report(root: str, sweep: Sweep, settings: ObjectiveSettings, bars: Progress 
     bars.finish("report")
     return Report(
         sweep.name, sweep.about, sweep.complete, sweep.arms.names if sweep.arms else None,
+        [one.model_dump() for one in sweep.arms.text] if sweep.arms else [],
         shards.file_hash(shards.join(root, NAME)), settings.model_dump(), _named(found, goal.weights),
         sweep.limits.max_epochs if sweep.limits.horizon_tokens else None, sweep.limits.horizon_tokens,
         {one.name: one.shares() for one in sweep.sources}, sweep.cost, len(sweep.proxies), found.excluded,

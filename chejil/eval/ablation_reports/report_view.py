@@ -44,6 +44,8 @@ def view(found: Report) -> Iterator[RenderableType]:
         yield from _recommended(found.recommended, found.fit is not None and found.fit.chance)
     if found.fit is not None:
         yield from _fit(found.fit)
+    if found.arm_text:
+        yield _arms(found.arm_text)
     yield from _noise(found)
     yield from _decisions(found.decisions)
     if found.transfer is not None:
@@ -131,6 +133,17 @@ def _recommended(best: RecommendedSection, chance: bool) -> Iterator[RenderableT
             ("Pareto front: Korean bytes>", "Korean bits per byte>", "English bits per byte>"),
             [(f"{one.korean_share:.1%}", f"{one.ko:.4f}", f"{one.en:.4f}") for one in best.front],
         )
+
+
+def _arms(arms: list[dict[str, Any]]) -> RenderableType:
+    return table(
+        ("arm", "documents>", "tokens>", "bytes>", "pool tokens>", "epochs of a proxy>"),
+        [
+            (one["name"], one["documents"], one["tokens"], one["bytes"], one["pool_tokens"],
+             f"{one['proxy_epochs']:.2f}")
+            for one in arms
+        ],
+    )  # fmt: skip
 
 
 def _fit(part: FitSection) -> Iterator[RenderableType]:

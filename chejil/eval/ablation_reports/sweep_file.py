@@ -32,9 +32,7 @@ class _Part(BaseModel):
 class SweptSource(Source):
     """A source and the names of the streams of text that it stands for in a training."""
 
-    patterns: list[str] = Field(
-        default=[], description="streams as a mixture file names them [default: its name]"
-    )
+    patterns: list[str] = Field(default=[], description="streams of a mixture file [default: its name]")
     pattern_bytes: dict[str, int] = Field(default={}, description="bytes by pattern, where there are several")
 
     @model_validator(mode="after")
@@ -143,10 +141,22 @@ class PoolGroup(_Part):
     num_bytes: int
 
 
+class ArmText(_Part):
+    """What an arm holds, the part of it that its proxies draw from, and how often one reads that."""
+
+    name: str
+    documents: int
+    tokens: int
+    bytes: int
+    pool_tokens: int
+    proxy_epochs: float
+
+
 class Arms(_Part):
-    """Names of the curation arms that are compared."""
+    """The curation arms that are compared."""
 
     names: list[str]
+    text: list[ArmText] = []
 
 
 class Sweep(_Part):
@@ -228,14 +238,12 @@ def _reported(root: str) -> str | None:
         said = shards.read_json(shards.join(root, REPORT))
     except ChejilError:
         return None
-    if isinstance(said, dict) and str(said.get("format", "")).startswith("chejil ablation report"):
-        return str(said.get("name"))
-    return None
+    is_report = isinstance(said, dict) and str(said.get("format", "")).startswith("chejil ablation report")
+    return str(said.get("name")) if is_report else None
 
 
 def _absent(root: str) -> ChejilError:
     """Why a folder has no sweep.json, and what to do."""
-    place = shards.join(root, NAME)
     if shards.size(shards.join(root, SETTINGS)) is not None:
         files, records = shards.file_system(shards.join(root, "work", "proxy"))
         done = len(files.glob(f"{records}/*.json"))
@@ -244,6 +252,7 @@ def _absent(root: str) -> ChejilError:
     if (name := _reported(root)) is not None:
         mend = f"name the folder of the sweep '{name}', which holds {NAME}"
         return ChejilError("a report alone, without its sweep", where=root, mend=mend)
+    place = shards.join(root, NAME)
     return ChejilError("no sweep", where=place, mend="name a folder that `chejil ablate run` wrote")
 
 
@@ -282,9 +291,8 @@ def _check(found: Sweep, place: str) -> None:
     known = set(groups["proposal"])
     for one in [*found.proxies, *(found.transfer.proxies if found.transfer else [])]:
         if one.proposal not in known:
-            raise ChejilError(
-                f"proxy {one.name} is of an unknown proposal '{one.proposal}'", where=place, mend=_MEND
-            )
+            what = f"proxy {one.name} is of an unknown proposal '{one.proposal}'"
+            raise ChejilError(what, where=place, mend=_MEND)
         if any(".." in PurePosixPath(file.path).parts or file.path.startswith("/") for file in one.files):
             raise ChejilError(f"proxy {one.name} has a file outside of the sweep", where=place, mend=_MEND)
     if found.arms is None:

@@ -95,6 +95,7 @@ def text(root: str, sweep: Sweep) -> Iterator[str]:
     """What sizes of sources, pool and held-out text say otherwise."""
     yield from _natural(sweep)
     yield from _pool(root, sweep)
+    yield from _arms(root, sweep)
     if sweep.excerpts is not None:
         try:
             if TokenShards(shards.join(root, HELD_OUT)).fingerprint != sweep.excerpts:
@@ -115,6 +116,16 @@ def _natural(sweep: Sweep) -> Iterator[str]:
             share = f"{made[0][at]:.4%}" if len(made) else "nothing"
             yield f"{NAME}: sizes and limits make {share} of {source.name} natural, proposal {name} has {said[at]:.4%}"
             return
+
+
+def _arms(root: str, sweep: Sweep) -> Iterator[str]:
+    for one in sweep.arms.text if sweep.arms else ():
+        place = shards.join("arms", one.name, POOL)
+        try:
+            if TokenShards(shards.join(root, place)).num_tokens != one.pool_tokens:
+                yield f"{place}/{token_shards.MANIFEST}: another size than {NAME} says"
+        except ChejilError as error:
+            yield f"{place}: {error.what}"
 
 
 def _pool(root: str, sweep: Sweep) -> Iterator[str]:

@@ -21,7 +21,7 @@ import orjson
 import pyarrow as pa
 import xxhash
 
-from chejil.curation import shards
+from chejil.curation import finished_files, shards
 from chejil.curation.executors.scheduled import absolute
 from chejil.curation.progress import Progress
 from chejil.curation.stage import Record
@@ -39,6 +39,7 @@ from chejil.eval.sweeping.sweep_plan import Proxy
 from chejil.eval.sweeping.sweep_settings import SweepSettings
 from chejil.eval.sweeping.sweep_sources import Named
 from chejil.tokenizer.encoding import encoding, token_shards
+from chejil.tokenizer.encoding.token_shards import TokenShards
 from chejil.training.config import PretrainConfig
 from chejil.training.data import held_out
 from chejil.training.data.held_out import Held, HeldOutSettings
@@ -72,6 +73,15 @@ class ArmsPlan:
         """Share of the large run that a proxy is."""
         target = self.settings.target
         return self.proxy_tokens / target.total_tokens if target else None
+
+
+def num_documents(folder: str) -> int | None:
+    """Documents of an arm: of token shards, or of what a run has kept; None where neither is finished."""
+    if token_shards.is_one(folder):
+        return TokenShards(folder).num_documents
+    content = finished_files.manifest_content(folder) or {"files": {}}
+    kept = [file["rows"] for path, file in content["files"].items() if path.startswith("clean/")]
+    return sum(kept) if kept else None
 
 
 def plan(settings: SweepSettings, folders: Sequence[str]) -> ArmsPlan:
@@ -114,7 +124,7 @@ def run(found: ArmsPlan, out: str, workers: int, bars: Progress) -> dict[str, An
         finally:
             names = [(proxy.name, proxy.proposal, proxy.seed) for proxy in wanted]
             rows = sweep_folder.proxy_rows(names, records, found.proxy_tokens)
-            done = _close(found, root, domains, rows, records, warnings)
+            done = _close(found, root, tokens, domains, rows, records, warnings)
         return done
 
 
@@ -228,6 +238,7 @@ def _config(found: ArmsPlan, name: str, seed: int) -> PretrainConfig:
 def _close(
     found: ArmsPlan,
     root: str,
+    tokens: Mapping[str, str],
     domains: Sequence[Named],
     rows: list[dict[str, Any]],
     records: dict[str, Record],
@@ -240,8 +251,21 @@ def _close(
         "proposals": [{"name": name, "kind": "arm", "weights": {}, "seeds": seeds} for name in found.folders],
         "proxies": rows,
         "transfer": None,
-        "arms": {"names": list(found.folders)},
+        "arms": {
+            "names": list(found.folders),
+            "text": [_text(found, name, tokens[name], root) for name in tokens],
+        },
         "cost": sweep_folder.cost(sweep_plan.cost(found.settings, found.base, num, 1), records),
         "warnings": [NARROWED, *warnings],
     }
     return sweep_folder.write(root, found.settings, len(rows) == num, content)
+
+
+def _text(found: ArmsPlan, name: str, tokens: str, root: str) -> dict[str, Any]:
+    """What an arm holds, as sweep_file.ArmText."""
+    whole, pool = TokenShards(tokens), TokenShards(shards.join(root, FOLDER, name, POOL))
+    return {
+        "name": name, "documents": whole.num_documents, "tokens": whole.num_tokens,
+        "bytes": sum(group.num_bytes for group in whole.groups), "pool_tokens": pool.num_tokens,
+        "proxy_epochs": found.proxy_tokens / pool.num_tokens,
+    }  # fmt: skip

@@ -22,8 +22,8 @@ from chejil.training.planning.devices import device
 SUITE = "suite.jsonl"
 """The suite's file within the sweep's folder."""
 
-CPU_FLOPS = 4e10
-"""FLOP/s of a core on a proxy of a million weights in fp32, as measured (docs/log.md): what a time is estimated by."""
+CPU_FLOPS = 6e10
+"""FLOP/s of a core on a proxy of a million weights in bf16, as measured (docs/log.md): what a time is estimated by."""
 
 GPU_MFU = 0.2
 """Of a model too small to fill a GPU."""

@@ -14,7 +14,7 @@ from chejil.eval.ablating import mixtures
 from chejil.eval.ablating.decision import few_seeds
 from chejil.eval.ablating.objective import ObjectiveSettings, objective
 from chejil.eval.sweeping import sweep_plan
-from chejil.eval.sweeping.arms import ArmsPlan
+from chejil.eval.sweeping.arms import ArmsPlan, num_documents
 from chejil.eval.sweeping.sweep_folder import LEAST_EXCERPTS
 from chejil.eval.sweeping.sweep_plan import SweepPlan
 from chejil.terminal import table
@@ -111,11 +111,14 @@ def _cost(said: dict[str, Any]) -> Iterator[str]:
 
 
 def arms_content(found: ArmsPlan, workers: int) -> dict[str, Any]:
-    """For JSON and for lines: arms (name, folder), seeds, domains (patterns), model, cost, warnings."""
+    """For JSON and for lines: arms (name, folder, documents), seeds, domains (patterns), model, cost, warnings."""
     num = found.seeds * len(found.folders)
     return {
         "name": found.settings.name,
-        "arms": [{"name": name, "folder": folder} for name, folder in found.folders.items()],
+        "arms": [
+            {"name": name, "folder": folder, "documents": num_documents(folder)}
+            for name, folder in found.folders.items()
+        ],
         "seeds": found.seeds,
         "domains": found.settings.domains,
         "model": _model(found.base, found.proxy_tokens),
@@ -126,7 +129,13 @@ def arms_content(found: ArmsPlan, workers: int) -> dict[str, Any]:
 
 def arms(said: dict[str, Any]) -> Iterator[RenderableType]:
     """Tables and lines."""
-    yield table(("arm", "folder"), [(one["name"], one["folder"]) for one in said["arms"]])
+    yield table(
+        ("arm", "documents>", "folder"),
+        [
+            (one["name"], "?" if one["documents"] is None else one["documents"], one["folder"])
+            for one in said["arms"]
+        ],
+    )
     yield f"{said['seeds']} seeds each"
     every = f"every source and language of which all arms hold out {LEAST_EXCERPTS} documents or more"
     yield f"measured on: {', '.join(said['domains']) or every}"
