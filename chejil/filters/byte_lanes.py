@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 EACH = 0x0101010101010101
 HIGH, CASE = np.uint64(0x80 * EACH), np.uint64(0x20 * EACH)
 FROM_A, ABOVE_Z = np.uint64((0x80 - ord("a")) * EACH), np.uint64((0x7F - ord("z")) * EACH)
-_FROM_0, _ABOVE_9 = np.uint64((0x80 - ord("0")) * EACH), np.uint64((0x7F - ord("9")) * EACH)
 
 
 def _load(bits):
@@ -51,14 +50,24 @@ def trailing_zeros(_typing, value):
     return types.int64(types.uint64), count
 
 
-@njit(cache=True, nogil=True, inline="always")
-def leading_ascii_word(eight):
-    """The ASCII letters and digits that eight bytes begin with, in lower case, and how many bits they take."""
-    lower = eight | CASE  # digits have this bit already
-    letters = (lower + FROM_A) & ~(lower + ABOVE_Z)
-    digits = (eight + _FROM_0) & ~(eight + _ABOVE_9)
-    others = (~(letters | digits) | eight) & HIGH
-    if others == 0:
-        return lower, np.uint64(64)
-    bits = np.uint64(trailing_zeros(others)) - np.uint64(7)
-    return lower & ((np.uint64(1) << bits) - np.uint64(1)), bits
+@intrinsic
+def set_bits(_typing, value):
+    """How many bits are ones."""
+
+    def count(_context, builder, _signature, arguments):
+        return builder.ctpop(arguments[0])
+
+    return types.int64(types.uint64), count
+
+
+@intrinsic
+def wide_product(_typing, one, other):
+    """The upper 64 bits of a product, xor the lower ones: wyhash's step, in which all bits meet all others."""
+
+    def multiply(_context, builder, _signature, arguments):
+        wide = ir.IntType(128)
+        product = builder.mul(*(builder.zext(value, wide) for value in arguments))
+        upper = builder.lshr(product, ir.Constant(wide, 64))
+        return builder.trunc(builder.xor(product, upper), ir.IntType(64))
+
+    return types.uint64(types.uint64, types.uint64), multiply

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chejil.curation.dedup.shingles import content_hashes, shingle_set, signatures, word_characters
+from chejil.curation.dedup.shingles import content_hashes, shingle_set, signatures
 from chejil.curation.dedup.sketches import band_keys
+from chejil.curation.dedup.word_hashes import word_characters
 from chejil.filters.buffers import TextBuffers
 
 MIXED = st.text(st.sampled_from("가나다라ㅋ漢字abcXYZ019 .,!\n\t\u3000\xa0😀é한"), max_size=60)

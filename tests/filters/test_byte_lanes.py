@@ -1,27 +1,38 @@
-"""Arithmetic on eight bytes at once says what a loop over them says."""
+"""Instructions on integers say what Python's own arithmetic says."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
+from numba import njit
 
-from chejil.filters.byte_lanes import leading_ascii_word
+from chejil.filters.byte_lanes import set_bits, trailing_zeros, wide_product
 
-LETTERS = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-EDGES = bytes(code + step for code in b"AZaz09" for step in (-1, 0, 1))
-BYTES = st.lists(
-    st.sampled_from(LETTERS) | st.sampled_from(EDGES) | st.integers(0, 255), min_size=8, max_size=8
-)
+NUMBERS = st.integers(0, 2**64 - 1)
 
 
-def slow(eight):
-    """Byte by byte."""
-    size = next((place for place, byte in enumerate(eight) if byte not in LETTERS), 8)
-    return int.from_bytes(bytes(eight[:size]).lower(), "little"), 8 * size
+@njit
+def counts(value):
+    """Through a kernel: intrinsics are no functions."""
+    return set_bits(value), trailing_zeros(value)
 
 
-@given(BYTES)
-def test_the_letters_that_eight_bytes_begin_with(eight):
-    """Lower case, up to the first byte that is neither letter nor digit, whatever stands behind it."""
-    found = leading_ascii_word(np.uint64(int.from_bytes(bytes(eight), "little")))
+@njit
+def product(one, other):
+    """Through a kernel."""
+    return wide_product(one, other)
 
-    assert tuple(map(int, found)) == slow(eight)
+
+@given(NUMBERS)
+def test_bits_are_counted(value):
+    """Ones, and zeros below the lowest one; none of the first in 0, and 64 of the second."""
+    lowest = (value & -value).bit_length() - 1 if value else 64
+
+    assert counts(np.uint64(value)) == (value.bit_count(), lowest)
+
+
+@given(NUMBERS, NUMBERS)
+def test_a_wide_product_folds_its_upper_half_into_the_lower_one(one, other):
+    """128 bits of product, none of them lost."""
+    whole = one * other
+
+    assert int(product(np.uint64(one), np.uint64(other))) == (whole >> 64) ^ (whole & (2**64 - 1))

@@ -14,7 +14,7 @@ import pyarrow as pa
 from numba import njit
 
 from chejil.curation import edits, shards
-from chejil.curation.dedup.shingles import WHITE_SPACE, word_characters
+from chejil.curation.dedup.word_hashes import WHITE_SPACE, word_characters
 from chejil.curation.place import EDITS, Place, verdicts_of
 from chejil.curation.stage import Stage, Tally, Unit
 from chejil.curation.verdicts import Verdicts

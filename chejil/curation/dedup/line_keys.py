@@ -20,7 +20,7 @@ import numpy as np
 from numba import njit
 
 from chejil.curation.dedup.hash_mixing import stir
-from chejil.curation.dedup.shingles import WHITE_SPACE, word_characters
+from chejil.curation.dedup.word_hashes import WHITE_SPACE, word_characters
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.unicode_classes import next_char
 

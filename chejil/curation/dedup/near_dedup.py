@@ -31,7 +31,7 @@ from chejil.curation.stage import Function, Stage, Tally, Unit
 from chejil.errors import RunError
 from chejil.filters.buffers import TextBuffers
 
-VERSION = 3
+VERSION = 4
 """Of the signatures: those of another are not compared."""
 
 
