@@ -120,6 +120,21 @@ def test_the_weights_are_said():
     )
 
 
+def test_text_that_is_in_no_source_is_named(tmp_path):
+    """A stream that somebody forgot; where all are taken nothing is said."""
+    corpus = tokens(tmp_path / "tokens")
+    streams = sorted(f"{one.source}/{one.lang}" for one in TokenShards(corpus).groups)
+    every = {name.replace("/", "-"): name for name in streams}
+    some = dict(list(every.items())[1:])
+    for asked, left in ((every, []), (some, streams[:1])):
+        given = settings(tmp_path, corpus, sources=asked, domains=every)
+        said = sweep_view.content(sweep_plan.plan(SweepSettings.model_validate(given)), 1)
+        assert list(said["not_mixed"]) == left
+        assert any(
+            line.startswith(f"in no source: {streams[0]} (") for line in lines(sweep_view.plan(said))
+        ) == bool(left)
+
+
 def test_an_aim_that_does_not_fit_is_refused_before_training(tmp_path):
     corpus = tokens(tmp_path / "tokens")
     given = settings(tmp_path, corpus, objective={"weights": {"nothing": 1.0}})

@@ -35,11 +35,15 @@ class Named:
 
 @dataclass(frozen=True)
 class SweepText:
-    """Sources and domains; `sources` are sized as the large run has them, `here` as the token shards do."""
+    """Sources and domains; `sources` are sized as the large run has them, `here` as the token shards do.
+
+    not_mixed: streams that no source takes, and their tokens.
+    """
 
     sources: tuple[Source, ...]
     here: tuple[Named, ...]
     domains: tuple[Named, ...]
+    not_mixed: Mapping[str, int]
 
     def pool_shares(self, part: float | None) -> dict[str, float]:
         """Part of each source's tokens that proxies may read, by pattern: `part` of what the large run has."""
@@ -63,7 +67,8 @@ def of(settings: SweepSettings) -> SweepText:
     _refuse_shared(here, streams, "sources")
     _refuse_shared(domains, streams, "domains")
     refuse_one_language(domains, streams, "domains")
-    return SweepText(_sources(settings, here), here, domains)
+    left = {name: size.tokens for name, size in streams.items() if not any(one.means(name) for one in here)}
+    return SweepText(_sources(settings, here), here, domains, left)
 
 
 def streams_of(folders: Sequence[str]) -> dict[str, TokenSize]:

@@ -27,8 +27,8 @@ def content(found: SweepPlan, workers: int) -> dict[str, Any]:
     """For JSON and for tables.
 
     Returns:
-        sources (name, language, tokens, bytes, pool_tokens, epochs), domains, objective (weight by domain), proposals
-        (name, kind, seeds, weights), model, cost, warnings.
+        sources (name, language, tokens, bytes, pool_tokens, epochs), not_mixed (tokens by stream), domains, objective
+        (weight by domain), proposals (name, kind, seeds, weights), model, cost, warnings.
 
     Raises:
         ChejilError: an objective that does not fit the domains: said before anything is trained.
@@ -50,6 +50,7 @@ def content(found: SweepPlan, workers: int) -> dict[str, Any]:
             }
             for source, here, share, weight, epochs in rows
         ],
+        "not_mixed": dict(found.text.not_mixed),
         "domains": domains,
         "objective": objective_weights(domains, found.settings.objective.model_dump()),
         "proposals": [
@@ -74,6 +75,10 @@ def plan(said: dict[str, Any]) -> Iterator[RenderableType]:
             for one in said["sources"]
         ],
     )  # fmt: skip
+    if said["not_mixed"]:
+        yield "in no source: " + ", ".join(
+            f"{name} ({num:,} tokens)" for name, num in said["not_mixed"].items()
+        )
     names = [one["name"] for one in said["sources"]]
     shown = said["proposals"][:MOST_ROWS]
     yield table(
