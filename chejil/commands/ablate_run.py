@@ -47,7 +47,7 @@ def run(
     """
     from chejil import terminal
     from chejil.errors import ChejilError
-    from chejil.eval.sweeping import sweep_settings
+    from chejil.eval.sweeping import sweep_folder, sweep_settings
     from chejil.training.installed import require_torch
 
     require_torch()
@@ -55,6 +55,8 @@ def run(
     if arms and transfer:
         raise ChejilError("--arms and --transfer", mend="leave one out: arms have no mixtures to rank")
     folder = out or f"runs/{settings.name}"
+    if dry_run:
+        sweep_folder.refuse(folder, settings.name, bool(arms))
     if arms:
         work, said, view = _arms(settings, arms, workers)
     else:

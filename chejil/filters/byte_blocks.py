@@ -43,7 +43,7 @@ class _Lanes:
         return self.builder.and_(one, other)
 
     def bits(self, answer):
-        """A vector of 64 answers as one integer, the first byte's the lowest."""
+        """A vector of 64 answers as one integer, the first byte's the lowest (on little-endian machines)."""
         return self.builder.bitcast(answer, _BITS)
 
 
@@ -53,30 +53,30 @@ def each(byte):
 
 
 @intrinsic
-def word_masks(_typing, data, i, folded):
-    """What bytes `i` to `i + 63` of UTF-8 are, and these bytes with ASCII in lower case laid into `folded`.
+def word_masks(_typing, data, i, lowered):
+    """What bytes `i` to `i + 63` of UTF-8 are, and these bytes with ASCII in lower case laid into `lowered`.
 
-    66 bytes from `i` on must be there, and 64 in `folded`; nothing checks it.
+    66 bytes from `i` on must be there, and 64 in `lowered`; nothing checks it.
 
     Returns:
         Four uint64, a bit a byte: ASCII white space; bytes of words (ASCII letters and digits, Hangul syllables, Hanja
-        from U+5000 to U+8FFF, and the later bytes of any character); first bytes of dashes, quotation marks and dots
+        from U+4E00 to U+9FFF, and the later bytes of any character); first bytes of dashes, quotation marks and dots
         from U+2010 to U+2027, three bytes each; first bytes of all other characters, which want a table.
     """
     results = types.UniTuple(types.uint64, 4)
 
     def ask(context, builder, signature, arguments):
-        data, folded = (
+        data, lowered = (
             context.make_array(signature.args[n])(context, builder, arguments[n]).data for n in (0, 2)
         )
         lanes = _Lanes(builder, builder.gep(data, [arguments[1]]))
         capitals = lanes.between(lanes.bytes, ord("A"), ord("Z"))
         lower = builder.select(capitals, builder.or_(lanes.bytes, each(0x20)), lanes.bytes)
-        builder.store(lower, builder.bitcast(folded, _BYTES.as_pointer()), align=1)
+        builder.store(lower, builder.bitcast(lowered, _BYTES.as_pointer()), align=1)
         answers = _white_space(lanes), _of_words(lanes, lower), _marks(lanes), _others(lanes)
         return context.make_tuple(builder, signature.return_type, [lanes.bits(answer) for answer in answers])
 
-    return results(data, types.int64, folded), ask
+    return results(data, types.int64, lowered), ask
 
 
 def _white_space(lanes):
@@ -89,14 +89,15 @@ def _of_words(lanes, lower):
 
 
 def _plain_letters(lanes):
-    """First bytes of U+5000 to U+8FFF and U+AC00 to U+D7A3: letters without case, all of them."""
+    """First bytes of U+4E00 to U+9FFF and U+AC00 to U+D7A3: letters without case, all of them."""
     second, third = lanes.load(1), lanes.load(2)
+    first_hanja = lanes.both(lanes.between(lanes.bytes, 0xE4, 0xE4), lanes.between(second, 0xB8, 0xBF))
     first_hangul = lanes.both(lanes.between(lanes.bytes, 0xEA, 0xEA), lanes.between(second, 0xB0, 0xBF))
     in_last_row = lanes.both(lanes.between(second, 0x9E, 0x9E), lanes.between(third, 0x80, 0xA3))
     up_to_last = lanes.any(lanes.between(second, 0x80, 0x9D), in_last_row)
     last_hangul = lanes.both(lanes.between(lanes.bytes, 0xED, 0xED), up_to_last)
-    whole = [lanes.between(lanes.bytes, *ends) for ends in ((0xE5, 0xE8), (0xEB, 0xEC))]
-    return lanes.any(*whole, first_hangul, last_hangul)
+    whole = [lanes.between(lanes.bytes, *ends) for ends in ((0xE5, 0xE9), (0xEB, 0xEC))]
+    return lanes.any(*whole, first_hanja, first_hangul, last_hangul)
 
 
 def _marks(lanes):

@@ -35,14 +35,24 @@ def held(out: str, say: Callable[[str], None], foreign: Foreign) -> Iterator[Non
     """
     files, path = shards.file_system(out)
     local = isinstance(files, LocalFileSystem)
-    if local and Path(path).exists() and not Path(path).is_dir():
-        raise RunError("this is a file, not a folder", where=path, mend="choose another --out")
-    _refuse(out, files, path, foreign)
+    refuse(out, foreign)
     with _locked(Path(path)) if local else object_lock.held(files, path, out, say):
         _refuse(out, files, path, foreign)
         if not local:
             storage.abort_uploads(files, path)
         yield
+
+
+def refuse(out: str, foreign: Foreign) -> None:
+    """Refuse a folder that `held` would refuse, without touching it.
+
+    Raises:
+        RunError: it holds something else, or it is a file.
+    """
+    files, path = shards.file_system(out)
+    if isinstance(files, LocalFileSystem) and Path(path).exists() and not Path(path).is_dir():
+        raise RunError("this is a file, not a folder", where=path, mend="choose another --out")
+    _refuse(out, files, path, foreign)
 
 
 def _refuse(out: str, files: Any, path: str, foreign: Foreign) -> None:

@@ -202,6 +202,20 @@ def test_a_run_that_lost_files_says_which(tmp_path, lost):
     assert "restore it" in str(caught.value.mend)
 
 
+def test_signatures_of_another_version_are_refused(tmp_path):
+    """Nothing of them would meet today's: what came back would be chance."""
+    root = Path(tiny(tmp_path, "near_dedup"))
+    place = root / "manifest.json"
+    content = json.loads(place.read_text("utf-8"))
+    stage = next(one for one in content["stages"] if one["name"] == "near_dedup/signatures")
+    stage["version"] -= 1
+    place.write_text(json.dumps(content), "utf-8")
+
+    with pytest.raises(RunError, match="another version of Chejil") as caught:
+        nearest(str(root), "하나 둘 셋")
+    assert caught.value.mend == "run its recipe again"
+
+
 def test_a_place_with_a_space_is_no_text(small_run):
     """File names have spaces: "page 1", of no source."""
     with pytest.raises(RunError, match=r"no document '페이지 1\.jsonl#3'") as caught:

@@ -28,11 +28,14 @@ from chejil.eval.ablation_reports import (
     report,
     report_view,
     sweep_file,
+    trained_on,
     writing,
 )
+from chejil.tokenizer.encoding.token_shards import TokenShards
 
 sys.path.insert(0, str(Path(__file__).parent))
 import made_up_sweep
+import small_sweeps
 
 pytest.importorskip("lightgbm")
 
@@ -363,7 +366,20 @@ def test_what_arms_hold_is_in_the_report_and_verified(tmp_path):
     assert row.split() == ["a", "31,415", "2,718,281", "8,000,000", "161,803", "1.41"]
     assert chejil("ablate", "report", tmp_path).exit_code == 0
     assert "2,718,281" in (tmp_path / "report.html").read_text("utf-8")
-    assert "arms/a/pool: no finished token shards" in chejil("verify", tmp_path).stdout
+    said = chejil("verify", tmp_path).stdout
+    assert "arms/a/pool: no finished token shards" in said
+    size = TokenShards(str(small_sweeps.tokens(tmp_path / "arms/a/pool"))).num_tokens
+    for told, epochs, wrong in ((size, 50e6 / size, None), (size + 1, 50e6 / (size + 1), "another size than"),
+                                (size, 1.0, "1 epochs of arm a are not")):  # fmt: skip
+        held["text"] = [{"name": "a", **sizes, "pool_tokens": told, "proxy_epochs": epochs}]
+        made_up_sweep.content(tmp_path, arms, proxies, sources=[], limits={}, arms=held)
+        found = list(trained_on.text(str(tmp_path), sweep_file.read(str(tmp_path))))
+        assert len(found) == (wrong is not None)
+        assert wrong is None or wrong in found[0]
+    held["text"] = [{"name": "../b", **sizes, "proxy_epochs": 1.0}]
+    made_up_sweep.content(tmp_path, arms, proxies, sources=[], limits={}, arms=held)
+    found = list(trained_on.text(str(tmp_path), sweep_file.read(str(tmp_path))))
+    assert found == ["sweep.json: text of an unknown arm '../b'"]
 
 
 def test_a_small_pool_is_named(copy):

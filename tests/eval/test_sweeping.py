@@ -606,6 +606,39 @@ def test_a_dry_run_is_refused_where_a_training_would_be(tmp_path, swept, corpus)
     assert re.fullmatch("the folder holds the sweep '.*', this is 'other'", done.exception.what)
 
 
+@pytest.mark.parametrize("more", [["--arms", "a", "--arms", "b"], ["--transfer"]])
+def test_a_dry_run_of_arms_or_of_the_next_size_is_refused_there_too(tmp_path, swept, corpus, more):
+    """Arms in a folder of mixtures; the next size of another sweep, which would be ranked by this one's names."""
+    from chejil.cli import app
+
+    asked = str(file(tmp_path, corpus, name="small" if "--arms" in more else "other",
+                     transfer={"settings": ["model.layers=3"], "top": 2}))  # fmt: skip
+    done = CliRunner().invoke(app, ["ablate", "run", asked, "--out", str(swept[0]), "--dry-run", *more])
+    assert isinstance(done.exception, ChejilError)
+    assert done.exception.what.startswith("the folder holds")
+
+
+def test_a_dry_run_is_refused_in_a_folder_of_something_else(tmp_path, corpus):
+    from chejil.cli import app
+
+    (tmp_path / "taken").mkdir()
+    (tmp_path / "taken" / "notes.txt").write_text("mine")
+    for out, why in (
+        ("taken", "the folder holds something else than a sweep: notes.txt"),
+        ("s3://x/y", "trainings need"),
+    ):
+        asked = [
+            "ablate",
+            "run",
+            str(file(tmp_path, corpus)),
+            "--out",
+            out if "://" in out else str(tmp_path / out),
+        ]
+        done = CliRunner().invoke(app, [*asked, "--dry-run"])
+        assert isinstance(done.exception, ChejilError)
+        assert done.exception.what.startswith(why)
+
+
 def test_a_dry_run_trains_nothing(tmp_path, corpus, capsys):
     """What it prints as JSON has the cost as a share of the large run."""
     from chejil.cli import main

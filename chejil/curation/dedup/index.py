@@ -60,9 +60,7 @@ def open_earlier(
         raise RunError(
             f"this run has no {name}", where=url, mend=f"put {name} into its recipe, and run it again"
         )
-    if stage["version"] != version or content["versions"]["unicode"] != unicodedata.unidata_version:
-        what = "another version of Chejil, or of Python's Unicode tables, made its signatures"
-        raise RunError(what, where=url, mend="run its recipe again")
+    refuse_of_others(url, stage["version"] == version, content["versions"])
     entries = _stages(url)
     theirs = text_before(entries, name)
     if theirs != text:
@@ -76,6 +74,21 @@ def open_earlier(
     state = xxhash.xxh3_128("\n".join(content["files"][path]["hash"] for path in read).encode())
     settings = next(entry[name] for entry in entries if name in entry)
     return Earlier(url, content["name"], names, state.hexdigest()), settings
+
+
+def refuse_of_others(url: str, same: bool, versions: Mapping[str, str]) -> None:
+    """Refuse a run whose hashes today's kernels do not make: nothing of it would meet anything.
+
+    Args:
+        same: the version of its stage is today's.
+        versions: of what made the run.
+
+    Raises:
+        RunError: they are others.
+    """
+    if not same or versions["unicode"] != unicodedata.unidata_version:
+        what = "another version of Chejil, or of Python's Unicode tables, made its signatures"
+        raise RunError(what, where=url, mend="run its recipe again")
 
 
 def _stages(url: str) -> list[dict[str, Any]]:

@@ -22,8 +22,9 @@ import pyarrow as pa
 from numba import njit
 
 from chejil.curation import edits, finished_files, lookup, manifest, shards
+from chejil.curation.dedup.index import refuse_of_others
 from chejil.curation.dedup.key_tables import rows_with
-from chejil.curation.dedup.near_dedup import NearDedup
+from chejil.curation.dedup.near_dedup import VERSION, NearDedup
 from chejil.curation.dedup.shingles import shingle_set, signatures
 from chejil.curation.dedup.sketches import band_keys, equal_lanes, similarity, sketches
 from chejil.curation.dedup.word_diff import Diff, word_diff
@@ -88,7 +89,7 @@ def nearest(root: str, query: str, top: int = 10, is_text: bool = False) -> Near
             `#LINE`.
 
     Raises:
-        RunError: no finished run, one without documents, or no such document.
+        RunError: no finished run, one without documents or with signatures of another version, or no such document.
         ChejilError: a text without words.
     """
     content = manifest.read(root)
@@ -99,6 +100,11 @@ def nearest(root: str, query: str, top: int = 10, is_text: bool = False) -> Near
     recipe = lookup.recipe_of(root)
     settings: NearDedup | None = recipe.stage("near_dedup")
     signed = settings is not None and settings.engine == "chejil"
+    if signed:
+        made = next(
+            (one for one in content.stages if one["name"] == "near_dedup/signatures"), {"version": None}
+        )
+        refuse_of_others(root, made["version"] == VERSION, content.versions)
     wanted = settings if settings is not None and signed else NearDedup()
     transforms = recipe.transforms(before="near_dedup") if signed else []
     folders = ["documents", "decisions"]

@@ -1,8 +1,11 @@
 """A hash of each word of a text, or of each letter: what shingles are made of.
 
-A word's hash takes up its letters' UTF-8 eight bytes at a time. Words of Hangul, ASCII and the commoner Hanja, which
+A word's hash takes up its letters' UTF-8 eight bytes at a time. Words of Hangul, ASCII and Hanja up to 24 bytes, which
 nothing but white space and punctuation surrounds, are cut out of a block of 64 bytes by arithmetic, and hashed without
 asking how long they are; all others are read letter by letter, to the same hash.
+
+Numba's cache watches the file of a kernel, not those that it calls: after an edit here or in filters/byte_*.py remove
+`__pycache__` (signatures would be of the old code), and raise `near_dedup.VERSION` if hashes change.
 """
 
 from __future__ import annotations
@@ -25,7 +28,7 @@ _EIGHT, _FULL = np.uint64(8), np.uint64(64)
 _KEY_1, _KEY_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x165667B19E3779F9)
 _KEY_3 = np.uint64(0xC2B2AE3D27D4EB4F)
 _LONGEST = 24  # bytes of a word that is hashed in three products, eight syllables
-_FOLDED_BYTES = BLOCK + _LONGEST  # what is read behind the block's end is masked
+_LOWERED_BYTES = BLOCK + _LONGEST  # what is read behind the block's end is masked
 _LEADING = np.concatenate([np.full(_LONGEST, 0xFF, np.uint8), np.zeros(_LONGEST, np.uint8)])
 _LEADING.flags.writeable = False
 
@@ -53,10 +56,13 @@ def word_characters() -> np.ndarray:
 
 @njit(cache=True, nogil=True)
 def hash_words(data, i, end, word_character, words):
-    """Fill `words` with a hash of each word of bytes `i` to `end`; returns how many."""
-    num, folded = 0, np.zeros(_FOLDED_BYTES, np.uint8)
+    """Fill `words` with a hash of each word of bytes `i` to `end`; returns how many.
+
+    `words` has more than (end - i + 1) // 2 places: one is written ahead.
+    """
+    num, lowered = 0, np.zeros(_LOWERED_BYTES, np.uint8)
     while i < end and i + BLOCK + LOOK_AHEAD <= len(data):
-        space, kept, marks, others = word_masks(data, i, folded)
+        space, kept, marks, others = word_masks(data, i, lowered)
         if end - i < BLOCK:
             space |= _ALL << np.uint64(end - i)
         kept &= ~(marks | marks << _ONE | marks << np.uint64(2))
@@ -72,7 +78,7 @@ def hash_words(data, i, end, word_character, words):
             if run & (run + _ONE) or others & inside or size > _LONGEST:
                 num = _by_letter(data, i + start, i + stop, word_character, words, num)
             else:
-                words[num] = _of_one_piece(folded, first, size)
+                words[num] = _of_one_piece(lowered, first, size)
                 num += size > 0
         if starts:  # the block ends within a word
             start = trailing_zeros(starts)
@@ -88,11 +94,11 @@ def hash_words(data, i, end, word_character, words):
 
 
 @njit(cache=True, nogil=True, inline="always")
-def _of_one_piece(folded, first, size):
+def _of_one_piece(lowered, first, size):
     """Hash of the word of `size` bytes from `first` on: three blocks whatever its size, zeros behind its end."""
-    one = eight_bytes(folded, first) & eight_bytes(_LEADING, _LONGEST - size)
-    two = eight_bytes(folded, first + 8) & eight_bytes(_LEADING, _LONGEST + 8 - size)
-    three = eight_bytes(folded, first + 16) & eight_bytes(_LEADING, _LONGEST + 16 - size)
+    one = eight_bytes(lowered, first) & eight_bytes(_LEADING, _LONGEST - size)
+    two = eight_bytes(lowered, first + 8) & eight_bytes(_LEADING, _LONGEST + 8 - size)
+    three = eight_bytes(lowered, first + 16) & eight_bytes(_LEADING, _LONGEST + 16 - size)
     return wide_product(wide_product(one ^ _KEY_1, two ^ _KEY_2) ^ three, _KEY_3)
 
 

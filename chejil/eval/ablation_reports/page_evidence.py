@@ -18,6 +18,10 @@ from chejil.eval.ablation_reports.scatter import Point, scatter
 from chejil.eval.ablation_reports.transfer import TransferSection
 
 say = partial(layout.say, phrases_of="chejil.eval.ablation_reports")
+_POOL = (
+    "Proxies read the pool: so much of the arm's text that they repeat it as often as the large run would, if one was "
+    "stated."
+)
 _MEASURES = {VALUE: "objective", KO: "Korean", EN: "English"}
 _MOST_HEAT = 45
 
@@ -119,9 +123,7 @@ def _arms(found: Report) -> str:
         for one in found.arm_text
     ]  # fmt: skip
     columns = ("arm", ">documents", ">tokens", ">bytes", ">pool tokens", ">epochs of a proxy")
-    told = say(
-        "Proxies read the pool: of the arm's text as much as makes them repeat it as the large run would."
-    )
+    told = say(_POOL)
     return section("arms", say("What each arm holds"), table(told, heads(columns), rows))
 
 

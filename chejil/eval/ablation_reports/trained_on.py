@@ -119,11 +119,18 @@ def _natural(sweep: Sweep) -> Iterator[str]:
 
 
 def _arms(root: str, sweep: Sweep) -> Iterator[str]:
+    """The pools of arms; their whole text lies elsewhere, so what is said of that is believed."""
     for one in sweep.arms.text if sweep.arms else ():
+        if sweep.arms is None or one.name not in sweep.arms.names:
+            yield f"{NAME}: text of an unknown arm '{one.name}'"
+            continue
         place = shards.join("arms", one.name, POOL)
         try:
             if TokenShards(shards.join(root, place)).num_tokens != one.pool_tokens:
                 yield f"{place}/{token_shards.MANIFEST}: another size than {NAME} says"
+            read = {proxy.tokens for proxy in sweep.proxies if proxy.proposal == one.name}
+            if any(not isclose(tokens / max(1, one.pool_tokens), one.proxy_epochs) for tokens in read):
+                yield f"{NAME}: {one.proxy_epochs:.4g} epochs of arm {one.name} are not its tokens by the pool's"
         except ChejilError as error:
             yield f"{place}: {error.what}"
 

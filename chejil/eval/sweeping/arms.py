@@ -76,12 +76,13 @@ class ArmsPlan:
 
 
 def num_documents(folder: str) -> int | None:
-    """Documents of an arm: of token shards, or of what a run has kept; None where neither is finished."""
+    """Documents of an arm: of token shards, or of what a run has kept; None where neither is there."""
     if token_shards.is_one(folder):
         return TokenShards(folder).num_documents
-    content = finished_files.manifest_content(folder) or {"files": {}}
-    kept = [file["rows"] for path, file in content["files"].items() if path.startswith("clean/")]
-    return sum(kept) if kept else None
+    content = finished_files.manifest_content(folder)
+    if content is None:
+        return None
+    return sum(file["rows"] for path, file in content["files"].items() if path.startswith("clean/"))
 
 
 def plan(settings: SweepSettings, folders: Sequence[str]) -> ArmsPlan:
@@ -114,6 +115,7 @@ def run(found: ArmsPlan, out: str, workers: int, bars: Progress) -> dict[str, An
         sweep_folder.write_settings(root, found.settings)
         tokens = {name: _tokens(found, name, root, workers, bars) for name in found.folders}
         _cut(found, tokens, root)
+        held = [_text(found, name, folder, root) for name, folder in tokens.items()]
         domains, warnings = _domains(found, root)
         for warning in warnings:
             bars.say(f"warning: {warning}")
@@ -124,7 +126,7 @@ def run(found: ArmsPlan, out: str, workers: int, bars: Progress) -> dict[str, An
         finally:
             names = [(proxy.name, proxy.proposal, proxy.seed) for proxy in wanted]
             rows = sweep_folder.proxy_rows(names, records, found.proxy_tokens)
-            done = _close(found, root, tokens, domains, rows, records, warnings)
+            done = _close(found, root, held, domains, rows, records, warnings)
         return done
 
 
@@ -238,7 +240,7 @@ def _config(found: ArmsPlan, name: str, seed: int) -> PretrainConfig:
 def _close(
     found: ArmsPlan,
     root: str,
-    tokens: Mapping[str, str],
+    held: list[dict[str, Any]],
     domains: Sequence[Named],
     rows: list[dict[str, Any]],
     records: dict[str, Record],
@@ -251,10 +253,7 @@ def _close(
         "proposals": [{"name": name, "kind": "arm", "weights": {}, "seeds": seeds} for name in found.folders],
         "proxies": rows,
         "transfer": None,
-        "arms": {
-            "names": list(found.folders),
-            "text": [_text(found, name, tokens[name], root) for name in tokens],
-        },
+        "arms": {"names": list(found.folders), "text": held},
         "cost": sweep_folder.cost(sweep_plan.cost(found.settings, found.base, num, 1), records),
         "warnings": [NARROWED, *warnings],
     }
@@ -267,5 +266,5 @@ def _text(found: ArmsPlan, name: str, tokens: str, root: str) -> dict[str, Any]:
     return {
         "name": name, "documents": whole.num_documents, "tokens": whole.num_tokens,
         "bytes": sum(group.num_bytes for group in whole.groups), "pool_tokens": pool.num_tokens,
-        "proxy_epochs": found.proxy_tokens / pool.num_tokens,
+        "proxy_epochs": found.proxy_tokens / max(1, pool.num_tokens),
     }  # fmt: skip

@@ -103,15 +103,10 @@ def _key(found: SweepPlan, corpus: TokenCorpus) -> str:
 
 
 def num_trained(found: SweepPlan, out: str) -> int | None:
-    """How many of the plan's proxies a folder has already; None where it is no sweep's. Nothing is written.
-
-    Raises:
-        ChejilError: the folder is of another sweep: training would refuse it.
-    """
+    """How many of the plan's proxies a folder has already; None where it is no sweep's. Nothing is written."""
     root, suite = absolute(out), found.settings.proxy.suite
     if "://" in out or shards.size(shards.join(root, sweep_folder.SETTINGS)) is None:
         return None
-    sweep_folder.refuse_other(root, found.settings.name, arms=False)
     key = _key(found, TokenCorpus(found.settings.tokens))
     if not sweep_folder.is_cut(root, CUT, key, (POOL, EXCERPTS)):
         return 0

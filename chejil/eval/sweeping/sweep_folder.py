@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from chejil.curation import settings_file, shards
+from chejil.curation.executors.scheduled import absolute
 from chejil.curation.stage import Record
 from chejil.errors import ChejilError, RunError
 from chejil.eval.ablation_reports.sweep_file import FORMAT, SETTINGS
@@ -44,10 +45,25 @@ def held(out: str, say: Callable[[str], None]) -> AbstractContextManager[None]:
     Raises:
         RunError: another process holds it, or it holds something else than a sweep.
     """
+    _refuse_remote(out)
+    return held_folder.held(out, say, _foreign)
+
+
+def refuse(out: str, name: str, arms: bool) -> None:
+    """Refuse what a training would refuse, without touching the folder.
+
+    Raises:
+        ChejilError: no folder of a disk, one that holds something else, or another sweep.
+    """
+    _refuse_remote(out)
+    held_folder.refuse(out, _foreign)
+    refuse_other(absolute(out), name, arms)
+
+
+def _refuse_remote(out: str) -> None:
     if "://" in out:
         mend = "choose a folder of a disk for --out"
         raise ChejilError("trainings need a file system", where=out, mend=mend)
-    return held_folder.held(out, say, _foreign)
 
 
 def _foreign(names: set[str]) -> str | None:
