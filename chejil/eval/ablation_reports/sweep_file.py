@@ -238,8 +238,9 @@ def _reported(root: str) -> str | None:
         said = shards.read_json(shards.join(root, REPORT))
     except ChejilError:
         return None
-    is_report = isinstance(said, dict) and str(said.get("format", "")).startswith("chejil ablation report")
-    return str(said.get("name")) if is_report else None
+    found = said if isinstance(said, dict) else {}
+    is_report = str(found.get("format", "")).startswith("chejil ablation report")
+    return str(found.get("name")) if is_report else None
 
 
 def _absent(root: str) -> ChejilError:
