@@ -26,7 +26,7 @@ demo: $(BIN)/chejil     ## write the sample corpus, run recipes/demo.yaml on it,
 demo-real: $(BIN)/chejil  ## the same on real text that pip carries
 	$(BIN)/chejil demo --real
 
-tour: $(VENV)/dev       ## from raw shards to a model that answers, in the folder tour: docs/tour.md; a quarter of an hour
+tour: $(VENV)/dev       ## from raw shards to a model that answers, in the folder tour: docs/tour.md; ten minutes
 	OMP_NUM_THREADS=1 $(BIN)/python docs/tour.py tour
 
 test: $(VENV)/dev       ## install everything, run the whole suite on WORKERS cores (2)
