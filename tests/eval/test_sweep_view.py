@@ -92,18 +92,28 @@ def test_arms_with_two_seeds_are_warned_of_before_training(tmp_path, seeds, warn
 
 
 def test_the_plan_of_arms_says_how_many_documents_each_has(tmp_path):
-    """Of token shards, of what a run has kept, and of a folder that has neither yet."""
+    """Of token shards, and of what a run has kept."""
     run, corpus = tmp_path / "run", tokens(tmp_path / "tokens")
     run.mkdir()
     files = {"clean/web/ko/0.parquet": {"rows": 7}, "decisions/web/0.parquet": {"rows": 9}}
     (run / "manifest.json").write_text(json.dumps({"files": files}))
     given = SweepSettings.model_validate(settings(tmp_path, corpus))
 
-    said = sweep_view.arms_content(arms.plan(given, [corpus, str(run), str(tmp_path / "none")]), 1)
+    said = sweep_view.arms_content(arms.plan(given, [corpus, str(run)]), 1)
 
-    whole = TokenShards(corpus).num_documents
-    assert [one["documents"] for one in said["arms"]] == [whole, 7, None]
-    assert "?" in "\n".join(lines(sweep_view.arms(said)))
+    assert [one["documents"] for one in said["arms"]] == [TokenShards(corpus).num_documents, 7]
+
+
+@pytest.mark.parametrize("other", ["nowhere", "empty", "sweep.yaml"])
+def test_an_arm_that_is_none_is_refused_before_the_others_are_encoded(tmp_path, other):
+    """No folder, a folder of nothing, a file."""
+    corpus = tokens(tmp_path / "tokens")
+    file(tmp_path, corpus)
+    (tmp_path / "empty").mkdir()
+    given = SweepSettings.model_validate(settings(tmp_path, corpus))
+    with pytest.raises(ChejilError, match="no finished run and no token shards here") as caught:
+        arms.plan(given, [corpus, str(tmp_path / other)])
+    assert str(caught.value.where) == f"--arms {tmp_path / other}"
 
 
 def test_a_name_with_a_space_is_told_what_a_name_may_hold(tmp_path):

@@ -526,8 +526,8 @@ def test_measured_in_both_languages_is_quoted_as_it_is_written(tmp_path, corpus)
 
 def test_a_stream_with_little_text_is_left_out_of_what_arms_are_measured_on(tmp_path, corpus):
     """Where nobody asked for it: named in a warning; where it is asked for it is refused."""
-    said = settings(tmp_path, corpus)
-    found = arms.plan(SweepSettings.model_validate(said), [corpus, corpus + "/../less"])
+    said, less = settings(tmp_path, corpus), tokens(tmp_path / "less", but=60)
+    found = arms.plan(SweepSettings.model_validate(said), [corpus, less])
     view = "\n".join(map(str, sweep_view.arms(sweep_view.arms_content(found, 1))))
     assert "measured on: every source and language of which all arms hold out 4" in view
     aside, groups = (
@@ -545,7 +545,7 @@ def test_a_stream_with_little_text_is_left_out_of_what_arms_are_measured_on(tmp_
     assert re.search("not measured: [12] documents of few/ko", warnings[0])
     asked = SweepSettings.model_validate(said | {"domains": {"few": "few/ko", "books": "books/en"}})
     with pytest.raises(ChejilError, match="documents of few are held out, fewer than 4"):
-        arms._domains(arms.plan(asked, [corpus, corpus + "/../less"]), str(tmp_path / "run"))
+        arms._domains(arms.plan(asked, [corpus, less]), str(tmp_path / "run"))
 
 
 def test_more_proxies_than_gpus_are_refused(tmp_path, corpus, monkeypatch):

@@ -24,7 +24,8 @@ def nearest(found: Nearest) -> Iterator[RenderableType]:
     """The neighbours as a table, then the differences of each."""
     whose = f"nearest to {found.document}" if found.document else "nearest documents"
     if not found.neighbours:
-        yield f"no document of {found.documents:,} has a shingle ({found.shingle}) in common with it"
+        yield f"no document of {found.documents:,} was found to have a shingle ({found.shingle}) in common with it"
+        yield "Documents are found by sketches of the whole of them: a short part of a long one may be missed."
         return
     yield f"{whose}: Jaccard similarity of shingles ({found.shingle}), found by {found.by} of {found.documents:,}"
     rows = [

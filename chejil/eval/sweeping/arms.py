@@ -75,13 +75,20 @@ class ArmsPlan:
         return self.proxy_tokens / target.total_tokens if target else None
 
 
-def num_documents(folder: str) -> int | None:
-    """Documents of an arm: of token shards, or of what a run has kept; None where neither is there."""
-    if token_shards.is_one(folder):
+def num_documents(folder: str) -> int:
+    """Documents of an arm: of token shards, or of what a run has kept.
+
+    Raises:
+        ChejilError: the folder is neither, or is not finished.
+    """
+    there = shards.is_folder(folder)
+    if there and token_shards.is_one(folder):
         return TokenShards(folder).num_documents
-    content = finished_files.manifest_content(folder)
-    if content is None:
-        return None
+    content = finished_files.manifest_content(folder) if there else None
+    if not isinstance(content, dict) or "files" not in content:
+        what = "no finished run and no token shards here"
+        mend = "name a folder that `chejil run` or `chejil encode` wrote"
+        raise ChejilError(what, where=f"--arms {folder}", mend=mend)
     return sum(file["rows"] for path, file in content["files"].items() if path.startswith("clean/"))
 
 
@@ -89,14 +96,17 @@ def plan(settings: SweepSettings, folders: Sequence[str]) -> ArmsPlan:
     """The arms, named by their folders.
 
     Raises:
-        ChejilError: fewer than two, or two of one name.
+        ChejilError: fewer than two, two of one name, or one that is neither a finished run nor token shards.
     """
     names = [PurePosixPath(folder.rstrip("/")).name for folder in folders]
     if len(folders) < 2:
         raise ChejilError("one arm", where="--arms", mend="name two curated runs or more")
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise ChejilError(f"two arms are called '{twice[0]}'", where="--arms", mend="rename a folder")
+        mend = "name each folder once; an arm is called by the last part of its path"
+        raise ChejilError(f"two arms are called '{twice[0]}'", where="--arms", mend=mend)
+    for folder in folders:
+        num_documents(folder)
     base = sweep_settings.proxy_config(settings.proxy)
     return ArmsPlan(
         settings, dict(zip(names, folders, strict=True)), base, settings.proposals.replicate_seeds

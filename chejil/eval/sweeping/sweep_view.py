@@ -136,10 +136,7 @@ def arms(said: dict[str, Any]) -> Iterator[RenderableType]:
     """Tables and lines."""
     yield table(
         ("arm", "documents>", "folder"),
-        [
-            (one["name"], "?" if one["documents"] is None else one["documents"], one["folder"])
-            for one in said["arms"]
-        ],
+        [(one["name"], one["documents"], one["folder"]) for one in said["arms"]],
     )
     yield f"{said['seeds']} seeds each"
     every = f"every source and language of which all arms hold out {LEAST_EXCERPTS} documents or more"
