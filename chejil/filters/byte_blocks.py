@@ -20,7 +20,7 @@ class _Lanes:
 
     def __init__(self, builder, place):
         self.builder, self.place = builder, place
-        self.bytes = self.load(0)
+        self.bytes, self.second, self.third = (self.load(ahead) for ahead in range(LOOK_AHEAD + 1))
 
     def load(self, ahead):
         """The block that begins so many bytes later."""
@@ -73,7 +73,8 @@ def word_masks(_typing, data, i, lowered):
         capitals = lanes.between(lanes.bytes, ord("A"), ord("Z"))
         lower = builder.select(capitals, builder.or_(lanes.bytes, each(0x20)), lanes.bytes)
         builder.store(lower, builder.bitcast(lowered, _BYTES.as_pointer()), align=1)
-        answers = _white_space(lanes), _of_words(lanes, lower), _marks(lanes), _others(lanes)
+        plain, marks = _plain_letters(lanes), _marks(lanes)
+        answers = _white_space(lanes), _of_words(lanes, lower, plain), marks, _others(lanes, plain, marks)
         return context.make_tuple(builder, signature.return_type, [lanes.bits(answer) for answer in answers])
 
     return results(data, types.int64, lowered), ask
@@ -83,29 +84,27 @@ def _white_space(lanes):
     return lanes.any(*(lanes.between(lanes.bytes, *ends) for ends in ((9, 13), (0x1C, 0x20))))
 
 
-def _of_words(lanes, lower):
+def _of_words(lanes, lower, plain):
     letters, digits = (lanes.between(lower, ord(low), ord(high)) for low, high in ("az", "09"))
-    return lanes.any(letters, digits, lanes.between(lanes.bytes, 0x80, 0xBF), _plain_letters(lanes))
+    return lanes.any(letters, digits, lanes.between(lanes.bytes, 0x80, 0xBF), plain)
 
 
 def _plain_letters(lanes):
     """First bytes of U+4E00 to U+9FFF and U+AC00 to U+D7A3: letters without case, all of them."""
-    second, third = lanes.load(1), lanes.load(2)
-    first_hanja = lanes.both(lanes.between(lanes.bytes, 0xE4, 0xE4), lanes.between(second, 0xB8, 0xBF))
-    first_hangul = lanes.both(lanes.between(lanes.bytes, 0xEA, 0xEA), lanes.between(second, 0xB0, 0xBF))
-    in_last_row = lanes.both(lanes.between(second, 0x9E, 0x9E), lanes.between(third, 0x80, 0xA3))
-    up_to_last = lanes.any(lanes.between(second, 0x80, 0x9D), in_last_row)
+    first_hanja = lanes.both(lanes.between(lanes.bytes, 0xE4, 0xE4), lanes.between(lanes.second, 0xB8, 0xBF))
+    first_hangul = lanes.both(lanes.between(lanes.bytes, 0xEA, 0xEA), lanes.between(lanes.second, 0xB0, 0xBF))
+    in_last_row = lanes.both(lanes.between(lanes.second, 0x9E, 0x9E), lanes.between(lanes.third, 0x80, 0xA3))
+    up_to_last = lanes.any(lanes.between(lanes.second, 0x80, 0x9D), in_last_row)
     last_hangul = lanes.both(lanes.between(lanes.bytes, 0xED, 0xED), up_to_last)
     whole = [lanes.between(lanes.bytes, *ends) for ends in ((0xE5, 0xE9), (0xEB, 0xEC))]
     return lanes.any(*whole, first_hanja, first_hangul, last_hangul)
 
 
 def _marks(lanes):
-    second = lanes.between(lanes.load(1), 0x80, 0x80)
-    third = lanes.between(lanes.load(2), 0x90, 0xA7)
+    second, third = lanes.between(lanes.second, 0x80, 0x80), lanes.between(lanes.third, 0x90, 0xA7)
     return lanes.both(lanes.between(lanes.bytes, 0xE2, 0xE2), lanes.both(second, third))
 
 
-def _others(lanes):
-    known = lanes.any(_plain_letters(lanes), _marks(lanes))
+def _others(lanes, plain, marks):
+    known = lanes.any(plain, marks)
     return lanes.both(lanes.between(lanes.bytes, 0xC0, 0xFF), lanes.builder.not_(known))

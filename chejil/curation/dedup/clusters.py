@@ -15,6 +15,7 @@ from numba import njit
 
 from chejil.curation import shards
 from chejil.curation.dedup.edges import find_root
+from chejil.curation.dedup.hash_mixing import GOLDEN
 from chejil.curation.dedup.index import Index
 from chejil.curation.side_tables import fixed_bytes
 from chejil.curation.stage import Tally, Unit
@@ -24,8 +25,6 @@ SCHEMA = pa.schema([("row", pa.int32()), ("cluster", pa.uint64()), ("cluster_siz
 
 EARLIER = "earlier"
 """Name of the file with the members that earlier runs have; shards have a folder before theirs."""
-
-_MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def find_clusters(unit: Unit) -> Tally:
@@ -105,6 +104,6 @@ def named(roots: np.ndarray, names: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     _, cluster_of, counts = np.unique(roots, return_inverse=True, return_counts=True)
     smallest = np.full(len(counts), np.iinfo(np.uint64).max, np.uint64)
     np.minimum.at(smallest, cluster_of, names)
-    stirred = (smallest ^ smallest >> np.uint64(32)) * _MIX
+    stirred = (smallest ^ smallest >> np.uint64(32)) * GOLDEN
     stirred ^= stirred >> np.uint64(29)
     return stirred[cluster_of], counts[cluster_of].astype(np.int32)

@@ -55,12 +55,7 @@ def open_earlier(
     content = finished_files.manifest_content(url)
     if content is None:
         raise RunError("no finished run here", where=url, mend="name the folder of a run that has ended")
-    stage = next((one for one in content["stages"] if one["name"] == f"{name}/{measured}"), None)
-    if stage is None:
-        raise RunError(
-            f"this run has no {name}", where=url, mend=f"put {name} into its recipe, and run it again"
-        )
-    refuse_of_others(url, stage["version"] == version, content["versions"])
+    refuse_unlike(url, content["stages"], content["versions"], f"{name}/{measured}", version)
     entries = _stages(url)
     theirs = text_before(entries, name)
     if theirs != text:
@@ -76,17 +71,24 @@ def open_earlier(
     return Earlier(url, content["name"], names, state.hexdigest()), settings
 
 
-def refuse_of_others(url: str, same: bool, versions: Mapping[str, str]) -> None:
+def refuse_unlike(
+    url: str, stages: Sequence[Mapping[str, Any]], versions: Mapping[str, str], measured: str, version: int
+) -> None:
     """Refuse a run whose hashes today's kernels do not make: nothing of it would meet anything.
 
     Args:
-        same: the version of its stage is today's.
-        versions: of what made the run.
+        stages: of its manifest; so are `versions`.
+        measured: the stage that made the hashes.
 
     Raises:
-        RunError: they are others.
+        RunError: no such stage, or one of another version or Unicode.
     """
-    if not same or versions["unicode"] != unicodedata.unidata_version:
+    stage, name = next((one for one in stages if one["name"] == measured), None), measured.split("/")[0]
+    if stage is None:
+        raise RunError(
+            f"this run has no {name}", where=url, mend=f"put {name} into its recipe, and run it again"
+        )
+    if stage["version"] != version or versions["unicode"] != unicodedata.unidata_version:
         what = "another version of Chejil, or of Python's Unicode tables, made its signatures"
         raise RunError(what, where=url, mend="run its recipe again")
 

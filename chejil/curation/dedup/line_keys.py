@@ -19,12 +19,11 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from chejil.curation.dedup.hash_mixing import stir
+from chejil.curation.dedup.hash_mixing import GOLDEN, stir
 from chejil.curation.dedup.word_hashes import WHITE_SPACE, word_characters
 from chejil.filters.buffers import TextBuffers
 from chejil.filters.unicode_classes import next_char
 
-_MIX_1 = np.uint64(0x9E3779B97F4A7C15)
 _NEWLINE, _ZERO = ord("\n"), ord("0")
 _DIGIT = np.uint32(1 << 31)
 
@@ -102,7 +101,7 @@ def _cut(data, offsets, character, scope, min_letters, paragraphs, places, keys)
                     if not is_open:
                         is_open, start, key, letters = True, line_start, scope[doc], 0
                 if letter:
-                    key = (key ^ np.uint64(letter)) * _MIX_1
+                    key = (key ^ np.uint64(letter)) * GOLDEN
                     key ^= key >> np.uint64(32)
                     letters += letter & _DIGIT == 0
                 at = after

@@ -22,7 +22,7 @@ import pyarrow as pa
 from numba import njit
 
 from chejil.curation import edits, finished_files, lookup, manifest, shards
-from chejil.curation.dedup.index import refuse_of_others
+from chejil.curation.dedup.index import refuse_unlike
 from chejil.curation.dedup.key_tables import rows_with
 from chejil.curation.dedup.near_dedup import VERSION, NearDedup
 from chejil.curation.dedup.shingles import shingle_set, signatures
@@ -101,10 +101,7 @@ def nearest(root: str, query: str, top: int = 10, is_text: bool = False) -> Near
     settings: NearDedup | None = recipe.stage("near_dedup")
     signed = settings is not None and settings.engine == "chejil"
     if signed:
-        made = next(
-            (one for one in content.stages if one["name"] == "near_dedup/signatures"), {"version": None}
-        )
-        refuse_of_others(root, made["version"] == VERSION, content.versions)
+        refuse_unlike(root, content.stages, content.versions, "near_dedup/signatures", VERSION)
     wanted = settings if settings is not None and signed else NearDedup()
     transforms = recipe.transforms(before="near_dedup") if signed else []
     folders = ["documents", "decisions"]

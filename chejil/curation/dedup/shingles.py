@@ -20,12 +20,10 @@ from typing import Literal
 import numpy as np
 from numba import njit
 
-from chejil.curation.dedup.hash_mixing import MIX, stir
+from chejil.curation.dedup.hash_mixing import GOLDEN, MIX, OTHER, stir
 from chejil.curation.dedup.word_hashes import hash_letters, hash_words, word_characters
 from chejil.filters.buffers import TextBuffers
 
-_MIX_1 = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd
-_MIX_3 = np.uint64(0x165667B19E3779F9)  # another
 _NO_SHINGLE = np.uint64(0xFFFFFFFFFFFFFFFF)
 _VALUE_BITS = 52  # a bin's value: 12 bits of round, so at most 2,048 lanes, and these of the hash
 _VALUE = np.uint64((1 << _VALUE_BITS) - 1)
@@ -74,7 +72,7 @@ def shingle_set(text: str, size: int, unit: Unit = "eojeol") -> set[tuple[str, .
 @njit(cache=True, nogil=True)
 def _hash_contents(data, offsets, hashes):
     for doc in range(len(offsets) - 1):
-        first, second, block, filled, total = _MIX_3, _MIX_1, np.uint64(0), 0, 0
+        first, second, block, filled, total = OTHER, GOLDEN, np.uint64(0), 0, 0
         for i in range(offsets[doc], offsets[doc + 1]):
             byte = data[i]
             if byte <= 0x20:
@@ -83,11 +81,11 @@ def _hash_contents(data, offsets, hashes):
             filled += 1
             total += 1
             if filled == 8:
-                first = stir(first ^ block * _MIX_1)
+                first = stir(first ^ block * GOLDEN)
                 second = stir(second + block * MIX)
                 block, filled = np.uint64(0), 0
         if total:
-            first = stir(first ^ block * _MIX_1)
+            first = stir(first ^ block * GOLDEN)
             second = stir(second + block * MIX)
             hashes[doc, 0] = stir(first ^ np.uint64(total))
             hashes[doc, 1] = stir(second + np.uint64(total))
@@ -119,11 +117,11 @@ def _first_round(words, size, hashes, bins):
     size, lanes = min(size, len(words)), np.uint64(len(bins))
     running, leaving = np.uint64(0), np.uint64(1)
     for place in range(size):
-        running, leaving = running * _MIX_3 + words[place], leaving * _MIX_3
+        running, leaving = running * OTHER + words[place], leaving * OTHER
     hashes[0] = stir(running + np.uint64(size))
     _fall(bins, lanes, hashes[0], _FIRST)
     for place in range(size, len(words)):
-        running = running * _MIX_3 + words[place] - words[place - size] * leaving
+        running = running * OTHER + words[place] - words[place - size] * leaving
         shingle = stir(running + np.uint64(size))
         hashes[place - size + 1] = shingle
         _fall(bins, lanes, shingle, _FIRST)
@@ -140,7 +138,7 @@ def _further_rounds(hashes, bins):
             return
         if round_ == 8:
             hashes = np.unique(hashes)  # few shingles, or one that is repeated a million times
-        top, salt = np.uint64(round_) << np.uint64(_VALUE_BITS), np.uint64(round_) * _MIX_1
+        top, salt = np.uint64(round_) << np.uint64(_VALUE_BITS), np.uint64(round_) * GOLDEN
         if round_ < len(bins):
             for shingle in hashes:
                 _fall(bins, lanes, stir(shingle + salt), top)

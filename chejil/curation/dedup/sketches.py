@@ -13,7 +13,8 @@ from typing import Literal
 import numpy as np
 from numba import njit
 
-_MIX = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio, odd
+from chejil.curation.dedup.hash_mixing import GOLDEN
+
 _FIRST_BITS, _LOW_FOURS = np.uint64(0x1111111111111111), np.uint64(0x0F0F0F0F0F0F0F0F)
 _BYTES = np.uint64(0x0101010101010101)
 LANES_A_WORD = 16
@@ -36,9 +37,9 @@ def band_keys(signature: np.ndarray, bands: int, rows: int) -> np.ndarray:
     """Hash of each band of so many rows: (num_docs, lanes) -> (num_docs, bands) uint64; equal bands of different
     place have different keys."""
     used = signature[:, : bands * rows].reshape(len(signature), bands, rows)
-    keys = np.broadcast_to(np.arange(1, bands + 1, dtype=np.uint64) * _MIX, used.shape[:2]).copy()
+    keys = np.broadcast_to(np.arange(1, bands + 1, dtype=np.uint64) * GOLDEN, used.shape[:2]).copy()
     for row in range(rows):
-        keys = (keys ^ used[:, :, row]) * _MIX
+        keys = (keys ^ used[:, :, row]) * GOLDEN
         keys ^= keys >> np.uint64(29)
     return keys
 

@@ -41,6 +41,7 @@ import pyarrow.compute as pc
 from chejil.curation import edits, shards
 from chejil.curation.dedup import duplicates, edges
 from chejil.curation.dedup.duplicates import Likeness, Measured
+from chejil.curation.dedup.hash_mixing import GOLDEN
 from chejil.curation.dedup.index import Index
 from chejil.curation.dedup.sketches import LANES_A_WORD, band_keys, bands_for, cosine_share, sketches
 from chejil.curation.dedup.text_dedup_settings import Bloom, Method, SimHash, UniSim, missing
@@ -54,7 +55,6 @@ PLANES = 1024
 
 _EMBEDDING = 256
 _MAX_CHARS = 1 << 20
-_MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 def compared_by(
@@ -141,9 +141,9 @@ def block_keys(bits: np.ndarray, blocks: int, max_differing: int) -> np.ndarray:
     values = [bits[:, cut] @ (np.uint64(1) << np.arange(len(cut), dtype=np.uint64)) for cut in cuts]
     keys = []
     for number, chosen in enumerate(itertools.combinations(values, blocks - max_differing)):
-        key = np.full(len(bits), (number + 1) * int(_MIX) & (1 << 64) - 1, np.uint64)
+        key = np.full(len(bits), (number + 1) * int(GOLDEN) & (1 << 64) - 1, np.uint64)
         for value in chosen:
-            key = (key ^ value) * _MIX
+            key = (key ^ value) * GOLDEN
             key ^= key >> np.uint64(29)
         keys.append(key)
     return np.stack(keys, axis=1)

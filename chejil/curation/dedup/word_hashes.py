@@ -17,7 +17,7 @@ from functools import cache
 import numpy as np
 from numba import njit
 
-from chejil.curation.dedup.hash_mixing import MIX, stir
+from chejil.curation.dedup.hash_mixing import GOLDEN, MIX, OTHER, stir
 from chejil.filters.byte_blocks import BLOCK, LOOK_AHEAD, word_masks
 from chejil.filters.byte_lanes import eight_bytes, set_bits, trailing_zeros, wide_product
 from chejil.filters.unicode_classes import next_char
@@ -25,8 +25,6 @@ from chejil.filters.unicode_classes import next_char
 WHITE_SPACE = np.uint64(1)  # no letter has this code
 _NONE, _ONE, _ALL = np.uint64(0), np.uint64(1), np.uint64(0xFFFFFFFFFFFFFFFF)
 _EIGHT, _FULL = np.uint64(8), np.uint64(64)
-_KEY_1, _KEY_2 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0x165667B19E3779F9)
-_KEY_3 = np.uint64(0xC2B2AE3D27D4EB4F)
 _LONGEST = 24  # bytes of a word that is hashed as three blocks: eight syllables
 _LOWERED_BYTES = BLOCK + _LONGEST  # what is read behind the block's end is masked
 _LEADING = np.concatenate([np.full(_LONGEST, 0xFF, np.uint8), np.zeros(_LONGEST, np.uint8)])
@@ -99,7 +97,7 @@ def _of_one_piece(lowered, first, size):
     one = eight_bytes(lowered, first) & eight_bytes(_LEADING, _LONGEST - size)
     two = eight_bytes(lowered, first + 8) & eight_bytes(_LEADING, _LONGEST + 8 - size)
     three = eight_bytes(lowered, first + 16) & eight_bytes(_LEADING, _LONGEST + 16 - size)
-    return wide_product(wide_product(one ^ _KEY_1, two ^ _KEY_2) ^ three, _KEY_3)
+    return wide_product(wide_product(one ^ GOLDEN, two ^ OTHER) ^ three, MIX)
 
 
 @njit(cache=True, nogil=True)
@@ -136,8 +134,8 @@ def _by_letter(data, i, end, word_character, words, num):
 def _with(word, block, blocks):
     """A word's hash with one block more, behind so many."""
     if blocks == 0:
-        return block ^ _KEY_1
-    return wide_product(word, block ^ _KEY_2) if blocks == 1 else wide_product(word ^ block, _KEY_3)
+        return block ^ GOLDEN
+    return wide_product(word, block ^ OTHER) if blocks == 1 else wide_product(word ^ block, MIX)
 
 
 @njit(cache=True, nogil=True, inline="always")

@@ -56,10 +56,11 @@ NARROWED = (
 
 @dataclass(frozen=True)
 class ArmsPlan:
-    """Arms by name, each a folder of token shards or a curated run; `seeds` proxies of each."""
+    """Arms by name, each a folder of token shards or a curated run, and its documents; `seeds` proxies of each."""
 
     settings: SweepSettings
     folders: Mapping[str, str]
+    documents: Mapping[str, int]
     base: PretrainConfig
     seeds: int
 
@@ -75,7 +76,7 @@ class ArmsPlan:
         return self.proxy_tokens / target.total_tokens if target else None
 
 
-def num_documents(folder: str) -> int:
+def _num_documents(folder: str) -> int:
     """Documents of an arm: of token shards, or of what a run has kept.
 
     Raises:
@@ -105,11 +106,10 @@ def plan(settings: SweepSettings, folders: Sequence[str]) -> ArmsPlan:
     if twice:
         mend = "name each folder once; an arm is called by the last part of its path"
         raise ChejilError(f"two arms are called '{twice[0]}'", where="--arms", mend=mend)
-    for folder in folders:
-        num_documents(folder)
+    documents = {name: _num_documents(folder) for name, folder in zip(names, folders, strict=True)}
     base = sweep_settings.proxy_config(settings.proxy)
     return ArmsPlan(
-        settings, dict(zip(names, folders, strict=True)), base, settings.proposals.replicate_seeds
+        settings, dict(zip(names, folders, strict=True)), documents, base, settings.proposals.replicate_seeds
     )
 
 

@@ -105,7 +105,7 @@ def _key(found: SweepPlan, corpus: TokenCorpus) -> str:
 def num_trained(found: SweepPlan, out: str) -> int | None:
     """How many of the plan's proxies a folder has already; None where it is no sweep's. Nothing is written."""
     root, suite = absolute(out), found.settings.proxy.suite
-    if "://" in out or shards.size(shards.join(root, sweep_folder.SETTINGS)) is None:
+    if shards.size(shards.join(root, sweep_folder.SETTINGS)) is None:
         return None
     key = _key(found, TokenCorpus(found.settings.tokens))
     if not sweep_folder.is_cut(root, CUT, key, (POOL, EXCERPTS)):

@@ -14,7 +14,7 @@ from chejil.eval.ablating import mixtures
 from chejil.eval.ablating.decision import few_seeds
 from chejil.eval.ablating.objective import ObjectiveSettings, objective
 from chejil.eval.sweeping import sweep_plan
-from chejil.eval.sweeping.arms import ArmsPlan, num_documents
+from chejil.eval.sweeping.arms import ArmsPlan
 from chejil.eval.sweeping.sweep_folder import LEAST_EXCERPTS
 from chejil.eval.sweeping.sweep_plan import SweepPlan
 from chejil.terminal import table
@@ -121,7 +121,7 @@ def arms_content(found: ArmsPlan, workers: int) -> dict[str, Any]:
     return {
         "name": found.settings.name,
         "arms": [
-            {"name": name, "folder": folder, "documents": num_documents(folder)}
+            {"name": name, "folder": folder, "documents": found.documents[name]}
             for name, folder in found.folders.items()
         ],
         "seeds": found.seeds,
